@@ -1,0 +1,91 @@
+import { selectLines, type Batch } from './batch.ts';
+import { messageOf } from './errors.ts';
+import type { Sink, WriteResult } from './sink.ts';
+
+/** Waits between attempts: exponential from `minMs` to `maxMs`, with full jitter. */
+export interface RetryPolicy {
+  readonly minMs: number;
+  readonly maxMs: number;
+}
+
+export const DEFAULT_RETRY: RetryPolicy = { minMs: 500, maxMs: 30_000 };
+
+/** A random wait before attempt `attempt` (1, 2, …): https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/ */
+export function backoffMs(attempt: number, policy: RetryPolicy = DEFAULT_RETRY): number {
+  return Math.random() * Math.min(policy.maxMs, policy.minMs * 2 ** Math.min(attempt - 1, 30));
+}
+
+/** What became of a batch. `pending` is what could not be delivered before the signal came. */
+export interface Delivery {
+  readonly delivered: number;
+  readonly dead: readonly { readonly line: Buffer; readonly reason: string }[];
+  readonly pending: Batch | undefined;
+}
+
+export interface DeliverOptions {
+  /** Ends the attempts; one that is under way is waited for no longer. */
+  readonly signal: AbortSignal;
+  readonly retry?: RetryPolicy;
+  /** Called for each failed attempt, with what the next one will offer. */
+  readonly onFault?: (reason: string, attempt: number) => void;
+  /** Called when an attempt succeeds after others failed. */
+  readonly onRecovered?: () => void;
+}
+
+/** Offers a batch to a sink until every record is delivered or dead, in order. Never rejects. */
+export async function deliver(sink: Sink, batch: Batch, options: DeliverOptions): Promise<Delivery> {
+  const dead: { line: Buffer; reason: string }[] = [];
+  let rest = batch;
+  for (let attempt = 1; !options.signal.aborted; attempt++) {
+    const outcome = await attemptWrite(sink, rest, options.signal);
+    if (outcome === 'aborted') break;
+    if (outcome.result) {
+      const retry = outcome.result.retry ?? [];
+      for (const { index, reason } of outcome.result.dead ?? []) dead.push({ line: rest.line(index), reason });
+      if (retry.length === 0) {
+        if (attempt > 1) options.onRecovered?.();
+        return { delivered: batch.count - dead.length, dead, pending: undefined };
+      }
+      rest = selectLines(rest, retry);
+    }
+    options.onFault?.(outcome.fault ?? `${rest.count} records were refused for now`, attempt);
+    await wait(backoffMs(attempt, options.retry), options.signal);
+  }
+  return { delivered: batch.count - dead.length - rest.count, dead, pending: rest };
+}
+
+type Outcome = 'aborted' | { readonly result?: WriteResult; readonly fault?: string };
+
+async function attemptWrite(sink: Sink, batch: Batch, signal: AbortSignal): Promise<Outcome> {
+  const written = Promise.resolve()
+    .then(() => sink.write(batch))
+    .then(
+      (result): Outcome => ({ result: result ?? {} }),
+      (error: unknown): Outcome => ({ fault: messageOf(error) }),
+    );
+  return raceAbort(written, signal);
+}
+
+/** Resolves with the promise, or `'aborted'` when the signal comes first; leaves no listener behind. */
+export async function raceAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<T | 'aborted'> {
+  if (signal.aborted) return 'aborted';
+  let onAbort = (): void => undefined;
+  const aborted = new Promise<'aborted'>((resolve) => {
+    onAbort = () => resolve('aborted');
+    signal.addEventListener('abort', onAbort, { once: true });
+  });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}
+
+async function wait(ms: number, signal: AbortSignal): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const slept = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  await raceAbort(slept, signal);
+  clearTimeout(timer);
+}

@@ -1,0 +1,39 @@
+/** Every code that a TreelineError may carry. A code is never reused for another meaning. */
+export type ErrorCode =
+  /** The config can't be used: wrong values, unknown keys, broken JSON. Exit code 78. */
+  | 'CONFIG_INVALID'
+  /** The config is missing or can't be read. Exit code 66. */
+  | 'CONFIG_UNREADABLE'
+  /** A package that a stream needs is not installed. */
+  | 'TRANSPORT_MISSING'
+  /** A destination can't be opened: no permission, a directory in the way. */
+  | 'DESTINATION_UNUSABLE'
+  /** A store was written by a newer version, or is no store at all. */
+  | 'STORE_UNUSABLE'
+  /** A store's file is damaged. */
+  | 'STORE_CORRUPT'
+  /** A query text does not parse, or a cursor is not one of ours. */
+  | 'QUERY_INVALID'
+  /** Something was used after it had been closed. */
+  | 'CLOSED'
+  /** A write did not succeed within the time that it was given. */
+  | 'TIMEOUT'
+  /** A thread that ran a sink ended. */
+  | 'THREAD_DIED';
+
+/** A failure of the world, as opposed to misuse by the programmer, which throws TypeError or RangeError. */
+export class TreelineError extends Error {
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+Object.defineProperty(TreelineError.prototype, 'name', { value: 'TreelineError', configurable: true });
+
+/** The message of whatever was thrown. */
+export function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}

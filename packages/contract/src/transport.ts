@@ -1,0 +1,70 @@
+import type { Writable } from 'node:stream';
+import { parentPort } from 'node:worker_threads';
+import { BareStream } from './bare-stream.ts';
+import { messageOf } from './errors.ts';
+import type { OptionsSchema, SchemaIssue, SinkEvent, TransportDefinition } from './sink.ts';
+import { createStderrReporter } from './stderr-reporter.ts';
+
+/** What a transport package exports by default: a function for pino, and its definition for core. */
+export interface Transport<Options> {
+  /**
+   * Called by pino (`transport: { target, options }`): resolves to a Writable that splits lines, keeps back-pressure, has
+   * `flush(cb)`, and emits `close` within pino's 10 s. Rejects where the destination can't be opened.
+   */
+  (options?: unknown): Promise<Writable>;
+  readonly definition: TransportDefinition<Options>;
+}
+
+/** Declares a transport; the result is the package's default export. */
+export function defineTransport<Options>(definition: TransportDefinition<Options>): Transport<Options> {
+  const openBare = async (options: unknown = {}): Promise<Writable> => {
+    const parsed = await parseOptions(definition, withoutPinoKeys(options));
+    const report = reportBare(definition.name);
+    const sink = await definition.open(parsed, { streamName: definition.name, report });
+    return new BareStream(sink, definition.batch, report);
+  };
+  return Object.assign(openBare, { definition });
+}
+
+/**
+ * Checks options against a transport's schema.
+ *
+ * @throws TypeError that names each wrong option.
+ */
+export async function parseOptions<Options>(
+  definition: Pick<TransportDefinition<Options>, 'name' | 'options'>,
+  options: unknown,
+): Promise<Options> {
+  const schema: OptionsSchema<Options> | undefined = definition.options;
+  if (!schema) return options as Options;
+  const result = await schema['~standard'].validate(options);
+  if (!result.issues) return result.value;
+  throw new TypeError(`${definition.name}: ${result.issues.map(formatIssue).join('; ')}`);
+}
+
+function formatIssue(issue: SchemaIssue): string {
+  const path = issue.path?.map((part) => String(typeof part === 'object' ? part.key : part)).join('.');
+  return path ? `${path}: ${issue.message}` : issue.message;
+}
+
+/** pino mixes keys of its own into the options of a single target. */
+function withoutPinoKeys(options: unknown): unknown {
+  if (typeof options !== 'object' || options === null) return options;
+  const ours: Record<string, unknown> = { ...options };
+  for (const key of ['$context', 'pinoWillSendConfig', 'levels']) delete ours[key];
+  return ours;
+}
+
+/** Bare, a transport tells its condition on stderr, and to the main thread as a pino `treeline:status` event. */
+function reportBare(name: string): (event: SinkEvent) => void {
+  const toStderr = createStderrReporter();
+  return (event) => {
+    toStderr(`@treeline/${name}`, event);
+    try {
+      // thread-stream's message form; an unknown code would end the worker.
+      parentPort?.postMessage({ code: 'EVENT', name: 'treeline:status', args: [event] });
+    } catch (error) {
+      toStderr(`@treeline/${name}`, { type: 'warning', reason: messageOf(error) });
+    }
+  };
+}
