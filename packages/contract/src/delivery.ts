@@ -1,4 +1,4 @@
-import { selectLines, type Batch } from './batch.ts';
+import { selectLines, sliceBatch, type Batch } from './batch.ts';
 import { messageOf } from './errors.ts';
 import type { Sink, WriteResult } from './sink.ts';
 
@@ -37,6 +37,9 @@ export async function deliver(sink: Sink, batch: Batch, options: DeliverOptions)
   const dead: { line: Buffer; reason: string }[] = [];
   let rest = batch;
   for (let attempt = 1; !options.signal.aborted; attempt++) {
+    const unsettled = withoutSettled(sink, rest);
+    if (!unsettled) return { delivered: batch.count - dead.length, dead, pending: undefined };
+    rest = unsettled;
     const outcome = await attemptWrite(sink, rest, options.signal);
     if (outcome === 'aborted') break;
     if (outcome.result) {
@@ -52,6 +55,16 @@ export async function deliver(sink: Sink, batch: Batch, options: DeliverOptions)
     await wait(backoffMs(attempt, options.retry), options.signal);
   }
   return { delivered: batch.count - dead.length - rest.count, dead, pending: rest };
+}
+
+/** A sink that stores positions knows what arrived before a crash, its own or the process's: only the rest is offered. */
+function withoutSettled(sink: Sink, batch: Batch): Batch | undefined {
+  const settled = batch.position && sink.settledSeq?.(batch.position.logId);
+  if (settled === undefined || batch.seq(0) > settled) return batch;
+  if (batch.seq(batch.count - 1) <= settled) return undefined;
+  let from = 0;
+  while (batch.seq(from) <= settled) from++;
+  return sliceBatch(batch, from, batch.count);
 }
 
 type Outcome = 'aborted' | { readonly result?: WriteResult; readonly fault?: string };

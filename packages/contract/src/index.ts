@@ -13,6 +13,7 @@ export { openFdWriter, openPathWriter, type FdWriter } from './fd-writer.ts';
 export { formatLevel, LEVEL_NAMES, LEVELS, parseLevel, readLevel, type LevelName } from './level.ts';
 export { LineSplitter } from './line-splitter.ts';
 export { parseLine, readTimeMs, textRecord, type LogRecord } from './record.ts';
+export { SinkDriver, type DrivenLines, type SinkDriverOptions } from './sink-driver.ts';
 export {
   DEFAULT_BATCH_HINTS,
   type OptionsSchema,
