@@ -56,13 +56,42 @@ export function createBatch(bytes: Buffer, first?: BatchPosition): Batch {
   );
 }
 
+/** A batch as plain data that can be sent to another thread. */
+export interface BatchParts {
+  readonly bytes: Uint8Array;
+  readonly ends: Uint32Array;
+  readonly levels: Uint8Array;
+  readonly position: BatchPosition | undefined;
+  /** The number of each record. */
+  readonly seqs: Float64Array;
+}
+
+/** Copies a batch into parts whose buffers belong to nobody else. */
+export function batchToParts(batch: Batch): BatchParts {
+  return {
+    bytes: Uint8Array.from(batch.bytes),
+    ends: Uint32Array.from(batch.ends),
+    levels: Uint8Array.from(batch.levels),
+    position: batch.position,
+    seqs: Float64Array.from(batch.ends, (_, index) => batch.seq(index)),
+  };
+}
+
+export function batchFromParts(parts: BatchParts): Batch {
+  const bytes = Buffer.from(parts.bytes.buffer, parts.bytes.byteOffset, parts.bytes.byteLength);
+  return new LineBatch(bytes, parts.ends, parts.levels, parts.position, {
+    ...parsedLines(bytes, parts.ends, Number.NaN),
+    seq: (index) => parts.seqs[index] ?? Number.NaN,
+  });
+}
+
 /** Where a batch's records come from: its own bytes, or the batches that it was made of. */
 interface LineSource {
   record(index: number): LogRecord;
   seq(index: number): number;
 }
 
-function parsedLines(bytes: Buffer, ends: readonly number[], firstSeq: number): LineSource {
+function parsedLines(bytes: Buffer, ends: ArrayLike<number>, firstSeq: number): LineSource {
   const parsed: LogRecord[] = [];
   return {
     record: (index) => (parsed[index] ??= parseFrom(bytes, ends, index)),

@@ -1,9 +1,12 @@
 export {
+  batchFromParts,
+  batchToParts,
   createBatch,
   joinBatches,
   selectLines,
   sliceBatch,
   type Batch,
+  type BatchParts,
   type BatchPosition,
 } from './batch.ts';
 export { BatchQueue, type BatchHints } from './batch-queue.ts';
