@@ -23,7 +23,7 @@ export function readForeignLines(lines: Buffer, textLine: (text: string) => stri
   let count = 0;
   let textCount = 0;
   let runStart = 0;
-  for (let start = 0; start < lines.length; ) {
+  for (let start = 0; start < lines.length;) {
     const found = lines.indexOf(LINE_FEED, start);
     const end = found === -1 ? lines.length : found;
     if (isPinoLine(lines, start, end)) {

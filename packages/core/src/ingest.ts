@@ -28,9 +28,12 @@ export interface PipelineStats extends LoggerStats {
   readonly textLines: number;
 }
 
-/** Opens the pipeline of a config that has been loaded. */
+/**
+ * Opens the pipeline of a config that has been loaded. `process.exit()` drains it as it drains a logger; a signal doesn't: the program
+ * closes it then.
+ */
 export function openPipeline(config: PipelineConfig): Pipeline {
-  const client = new PipelineClient(config, { blockWhenFull: false });
+  const client = new PipelineClient(config, { feed: 'lines' });
   const textLine = textLines(config);
   let textCount = 0;
   return {

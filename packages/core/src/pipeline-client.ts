@@ -21,8 +21,11 @@ const REPLY_GRACE_MS = 500;
 const ROOM_POLL_MS = 5;
 
 export interface PipelineClientOptions {
-  /** False where the writer awaits `room()` instead; a log call can't, and blocks. */
-  readonly blockWhenFull?: boolean;
+  /**
+   * Whose lines come in (default `log-calls`). A log call that finds the window full blocks, and signals are drained for it; who
+   * feeds `lines` awaits `room()` instead, and decides by itself what a signal does.
+   */
+  readonly feed?: 'log-calls' | 'lines';
 }
 
 interface PendingRequest {
@@ -34,7 +37,7 @@ interface PendingRequest {
 export class PipelineClient implements PipelineOwner {
   readonly spec: PipelineSpec;
   readonly #config: PipelineConfig;
-  readonly #blockWhenFull: boolean;
+  readonly #feed: 'log-calls' | 'lines';
   readonly #control: ControlBlock;
   readonly #window = new Window();
   readonly #lane = new Lane((chunk) => this.#send(chunk));
@@ -55,7 +58,7 @@ export class PipelineClient implements PipelineOwner {
 
   constructor(config: PipelineConfig, options: PipelineClientOptions = {}) {
     this.#config = config;
-    this.#blockWhenFull = options.blockWhenFull ?? true;
+    this.#feed = options.feed ?? 'log-calls';
     this.#control = ControlBlock.create(config.streams.length);
     this.#rootLevel = parseLevel(config.level);
     this.spec = { logId: randomUUID(), config, control: this.#control.buffer };
@@ -150,7 +153,7 @@ export class PipelineClient implements PipelineOwner {
 
   /** Lets go of what is settled and posts what there is credit for; a full window waits for room. */
   #pump(): void {
-    if (this.#hasRoom() || !this.#blockWhenFull) return;
+    if (this.#hasRoom() || this.#feed === 'lines') return;
     const startMs = performance.now();
     this.#control.waitUntil(() => this.#hasRoom(), startMs + this.#config.shutdownTimeoutMs);
     this.#countWait(startMs);
@@ -180,6 +183,7 @@ export class PipelineClient implements PipelineOwner {
   }
 
   #drainAtEnd(cause: EndCause): void {
+    if (cause === 'signal' && this.#feed === 'lines') return;
     this.#lane.close();
     this.#drain();
     if (cause === 'signal') return;
