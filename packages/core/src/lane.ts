@@ -24,8 +24,13 @@ export class Lane {
 
   /** Takes one line, its line feed included. */
   write(line: string): void {
-    this.#text += line;
-    this.#count++;
+    this.writeLines(line, 1);
+  }
+
+  /** Takes complete lines, each with its line feed. */
+  writeLines(text: string, count: number): void {
+    this.#text += text;
+    this.#count += count;
     if (this.#text.length >= CHUNK_CHARS || this.immediate) this.close();
     else if (!this.#scheduled) {
       this.#scheduled = true;

@@ -1,5 +1,6 @@
 import { createStderrReporter, parseLevel } from '@treeline/contract';
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { MessagePort } from 'node:worker_threads';
 import type { PipelineConfig } from './config/config.ts';
 import { ControlBlock } from './control-block.ts';
@@ -16,6 +17,17 @@ const CREDIT_BYTES = 4 * 1024 * 1024;
 /** How much longer than the pipeline itself a request is waited for, should the worker be dead. */
 const REPLY_GRACE_MS = 500;
 
+/** How often a writer that waits looks for room: a full window holds far more than this time's work. */
+const ROOM_POLL_MS = 5;
+
+export interface PipelineClientOptions {
+  /**
+   * Whose lines come in (default `log-calls`). A log call that finds the window full blocks, and signals are drained for it; who
+   * feeds `lines` awaits `room()` instead, and decides by itself what a signal does.
+   */
+  readonly feed?: 'log-calls' | 'lines';
+}
+
 interface PendingRequest {
   resolve(result: FlushResult): void;
   readonly timer: NodeJS.Timeout;
@@ -25,6 +37,7 @@ interface PendingRequest {
 export class PipelineClient implements PipelineOwner {
   readonly spec: PipelineSpec;
   readonly #config: PipelineConfig;
+  readonly #feed: 'log-calls' | 'lines';
   readonly #control: ControlBlock;
   readonly #window = new Window();
   readonly #lane = new Lane((chunk) => this.#send(chunk));
@@ -43,8 +56,9 @@ export class PipelineClient implements PipelineOwner {
   #closed = false;
   #rootLevel: number;
 
-  constructor(config: PipelineConfig) {
+  constructor(config: PipelineConfig, options: PipelineClientOptions = {}) {
     this.#config = config;
+    this.#feed = options.feed ?? 'log-calls';
     this.#control = ControlBlock.create(config.streams.length);
     this.#rootLevel = parseLevel(config.level);
     this.spec = { logId: randomUUID(), config, control: this.#control.buffer };
@@ -54,6 +68,20 @@ export class PipelineClient implements PipelineOwner {
   write(line: string): void {
     if (this.#closed) this.#droppedAfterClose++;
     else this.#lane.write(line);
+  }
+
+  /** Takes complete lines of another program, each with its line feed. */
+  writeLines(text: string, count: number): void {
+    if (this.#closed) this.#droppedAfterClose += count;
+    else this.#lane.writeLines(text, count);
+  }
+
+  /** Resolves when the window has room, or the pipeline was closed. */
+  async room(): Promise<void> {
+    if (this.#hasRoom()) return;
+    const startMs = performance.now();
+    while (!this.#closed && !this.#hasRoom()) await sleep(ROOM_POLL_MS);
+    this.#countWait(startMs);
   }
 
   /** Resolves when what was logged before is delivered as far as each sink promises, or the time is over; never rejects. */
@@ -125,9 +153,13 @@ export class PipelineClient implements PipelineOwner {
 
   /** Lets go of what is settled and posts what there is credit for; a full window waits for room. */
   #pump(): void {
-    if (this.#hasRoom()) return;
+    if (this.#hasRoom() || this.#feed === 'lines') return;
     const startMs = performance.now();
     this.#control.waitUntil(() => this.#hasRoom(), startMs + this.#config.shutdownTimeoutMs);
+    this.#countWait(startMs);
+  }
+
+  #countWait(startMs: number): void {
     this.#waits.count++;
     this.#waits.totalMs += performance.now() - startMs;
   }
@@ -151,6 +183,7 @@ export class PipelineClient implements PipelineOwner {
   }
 
   #drainAtEnd(cause: EndCause): void {
+    if (cause === 'signal' && this.#feed === 'lines') return;
     this.#lane.close();
     this.#drain();
     if (cause === 'signal') return;
