@@ -40,7 +40,7 @@ const TIME_KEY = Buffer.from(',"time":');
 export function createBatch(bytes: Buffer, first?: BatchPosition): Batch {
   const ends: number[] = [];
   const levels: number[] = [];
-  for (let start = 0; start < bytes.length; ) {
+  for (let start = 0; start < bytes.length;) {
     const end = bytes.indexOf(LINE_FEED, start) + 1;
     if (end === 0) throw new RangeError('bytes must end with a line feed');
     ends.push(end);

@@ -44,7 +44,8 @@ export async function deliver(sink: Sink, batch: Batch, options: DeliverOptions)
     if (outcome === 'aborted') break;
     if (outcome.result) {
       const retry = outcome.result.retry ?? [];
-      for (const { index, reason } of outcome.result.dead ?? []) dead.push({ line: rest.line(index), reason });
+      for (const { index, reason } of outcome.result.dead ?? [])
+        dead.push({ line: rest.line(index), reason });
       if (retry.length === 0) {
         if (attempt > 1) options.onRecovered?.();
         return { delivered: batch.count - dead.length, dead, pending: undefined };

@@ -18,7 +18,8 @@ export interface FdWriter {
  */
 export function openFdWriter(fd: 1 | 2): FdWriter {
   const stat = fs.fstatSync(fd);
-  const reopened = stat.isFIFO() || stat.isCharacterDevice() ? openNonBlocking(`/proc/self/fd/${fd}`) : undefined;
+  const reopened =
+    stat.isFIFO() || stat.isCharacterDevice() ? openNonBlocking(`/proc/self/fd/${fd}`) : undefined;
   return createFdWriter(reopened ?? fd, reopened !== undefined);
 }
 
@@ -42,7 +43,7 @@ function createFdWriter(fd: number, owned: boolean): FdWriter {
   let open = true;
   return {
     async write(bytes) {
-      for (let offset = 0; offset < bytes.length; ) {
+      for (let offset = 0; offset < bytes.length;) {
         const written = writeSome(fd, bytes, offset);
         offset += written;
         if (written === 0) await new Promise((resolve) => setTimeout(resolve, FULL_WAIT_MS));

@@ -20,9 +20,7 @@ export class LineSplitter {
       return undefined;
     }
     const lines =
-      this.#rest.length > 0
-        ? Buffer.concat([...this.#rest, chunk.subarray(0, end)])
-        : chunk.subarray(0, end);
+      this.#rest.length > 0 ? Buffer.concat([...this.#rest, chunk.subarray(0, end)]) : chunk.subarray(0, end);
     this.#rest = [];
     this.#restBytes = 0;
     this.#keep(chunk.subarray(end));
@@ -49,6 +47,9 @@ export class LineSplitter {
 
 function withoutEmptyLines(lines: Buffer): Buffer | undefined {
   if (lines[0] !== LINE_FEED && !lines.includes('\n\n')) return lines;
-  const kept = lines.toString('latin1').replace(/\n{2,}/g, '\n').replace(/^\n/, '');
+  const kept = lines
+    .toString('latin1')
+    .replace(/\n{2,}/g, '\n')
+    .replace(/^\n/, '');
   return kept === '' ? undefined : Buffer.from(kept, 'latin1');
 }
