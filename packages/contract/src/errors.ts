@@ -35,7 +35,16 @@ export class TreelineError extends Error {
 
 Object.defineProperty(TreelineError.prototype, 'name', { value: 'TreelineError', configurable: true });
 
-/** The message of whatever was thrown. */
+/** The message of whatever was thrown; never throws itself. Node gives some errors no message, only a code or inner errors. */
 export function messageOf(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.message : String(thrown);
+  try {
+    if (!(thrown instanceof Error)) return String(thrown);
+    if (thrown.message) return thrown.message;
+    const inner: unknown = thrown instanceof AggregateError ? thrown.errors[0] : undefined;
+    return inner === undefined
+      ? String((thrown as NodeJS.ErrnoException).code ?? thrown.name)
+      : messageOf(inner);
+  } catch {
+    return 'something that can not be printed was thrown';
+  }
 }

@@ -2,6 +2,7 @@ import { formatLevel, parseLevel } from '@treeline/contract';
 import os from 'node:os';
 import { pino, type Logger, type LoggerOptions } from 'pino';
 import type { PipelineConfig } from './config/config.ts';
+import { guardLogMethod } from './guard.ts';
 import { PipelineClient } from './pipeline-client.ts';
 import type { FlushResult, StreamStatus } from './protocol.ts';
 import type { LoggerStats } from './stats.ts';
@@ -44,6 +45,7 @@ export function buildLogger(config: PipelineConfig, options: PinoOptions = {}): 
       level: formatGate(config, parseLevel(config.level)),
       base: { pid: process.pid, hostname: os.hostname(), ...serviceOf(config), ...config.fields, ...options.base },
       timestamp: config.timestamp,
+      hooks: { ...options.hooks, logMethod: guardLogMethod(options.hooks?.logMethod) },
     },
     client,
   );

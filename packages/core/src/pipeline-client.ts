@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { MessagePort } from 'node:worker_threads';
 import type { PipelineConfig } from './config/config.ts';
 import { ControlBlock } from './control-block.ts';
-import { drainAtExit } from './exit-hook.ts';
+import { drainAtEnd, type EndCause } from './exit-hook.ts';
 import { Lane } from './lane.ts';
 import { closePipeline, openPipeline, type PipelineOwner } from './pipeline-host.ts';
 import type { Chunk, FlushResult, FromPipeline, PipelineRequest, PipelineSpec, StreamStatus, ToPipeline } from './protocol.ts';
@@ -112,7 +112,7 @@ export class PipelineClient implements PipelineOwner {
   }
 
   #start(): void {
-    this.#releaseExit = drainAtExit(() => this.#drainAtExit());
+    this.#releaseExit = drainAtEnd((cause) => this.#drainAtEnd(cause));
     openPipeline(this);
   }
 
@@ -150,11 +150,13 @@ export class PipelineClient implements PipelineOwner {
     this.#port?.postMessage(message);
   }
 
-  #drainAtExit(): void {
-    this.#exiting = true;
-    this.#lane.immediate = true;
+  #drainAtEnd(cause: EndCause): void {
     this.#lane.close();
     this.#drain();
+    if (cause === 'signal') return;
+    // Exit handlers that run after this may log: each of their lines is drained by itself.
+    this.#exiting = true;
+    this.#lane.immediate = true;
   }
 
   /** Blocks until every stream has flushed, for no longer than `shutdown.timeout`. */

@@ -66,7 +66,7 @@ class ThreadSink implements Sink {
       if (settledSeq !== undefined && settledSeq >= batch.seq(0)) throw new Error('its thread was started again');
     }
     const parts = batchToParts(batch);
-    return this.#call({ type: 'write', batch: parts }, [parts.bytes.buffer as ArrayBuffer]);
+    return this.#call({ type: 'write', batch: parts }, [parts.bytes.buffer]);
   }
 
   async flush(): Promise<void> {
