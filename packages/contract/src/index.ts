@@ -7,7 +7,14 @@ export {
   type BatchPosition,
 } from './batch.ts';
 export { BatchQueue, type BatchHints } from './batch-queue.ts';
-export { backoffMs, deliver, raceAbort, type Delivery, type DeliverOptions, type RetryPolicy } from './delivery.ts';
+export {
+  backoffMs,
+  deliver,
+  raceAbort,
+  type Delivery,
+  type DeliverOptions,
+  type RetryPolicy,
+} from './delivery.ts';
 export { messageOf, TreelineError, type ErrorCode } from './errors.ts';
 export { openFdWriter, openPathWriter, type FdWriter } from './fd-writer.ts';
 export { formatLevel, LEVEL_NAMES, LEVELS, parseLevel, readLevel, type LevelName } from './level.ts';
@@ -25,5 +32,5 @@ export {
 } from './sink.ts';
 export type { LogRequest, LogSource, LogStats } from './source.ts';
 export { createStderrReporter } from './stderr-reporter.ts';
-export { defineTransport, parseOptions, type Transport } from './transport.ts';
+export { batchHints, defineTransport, parseOptions, type Transport } from './transport.ts';
 export { formatBytes, formatDuration, parseBytes, parseDuration, type Duration, type Size } from './units.ts';

@@ -1,6 +1,7 @@
 import type { Writable } from 'node:stream';
 import { parentPort } from 'node:worker_threads';
 import { BareStream } from './bare-stream.ts';
+import type { BatchHints } from './batch-queue.ts';
 import { messageOf } from './errors.ts';
 import type { OptionsSchema, SchemaIssue, SinkEvent, TransportDefinition } from './sink.ts';
 import { createStderrReporter } from './stderr-reporter.ts';
@@ -21,9 +22,17 @@ export function defineTransport<Options>(definition: TransportDefinition<Options
     const parsed = await parseOptions(definition, withoutPinoKeys(options));
     const report = reportBare(definition.name);
     const sink = await definition.open(parsed, { streamName: definition.name, report });
-    return new BareStream(sink, definition.batch, report);
+    return new BareStream(sink, batchHints(definition, parsed), report);
   };
   return Object.assign(openBare, { definition });
+}
+
+/** The batches that a transport wants with these options. */
+export function batchHints<Options>(
+  { batch }: Pick<TransportDefinition<Options>, 'batch'>,
+  options: Options,
+): Partial<BatchHints> {
+  return (typeof batch === 'function' ? batch(options) : batch) ?? {};
 }
 
 /**
