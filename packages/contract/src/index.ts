@@ -21,6 +21,7 @@ export {
 export { messageOf, TreelineError, type ErrorCode } from './errors.ts';
 export { openFdWriter, openPathWriter, type FdWriter } from './fd-writer.ts';
 export { DEFAULT_LEVEL, formatLevel, LEVEL_NAMES, LEVELS, parseLevel, readLevel, type LevelName } from './level.ts';
+export { readPrefix, type LinePrefix } from './line-prefix.ts';
 export { LineSplitter } from './line-splitter.ts';
 export { parseLine, readTimeMs, textRecord, type LogRecord } from './record.ts';
 export { SinkDriver, type DrivenLines, type SinkDriverOptions } from './sink-driver.ts';
