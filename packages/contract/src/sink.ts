@@ -10,9 +10,15 @@ export interface Sink {
    * again, whole.
    */
   write(batch: Batch): Promise<WriteResult | void>;
-  /** Makes what was written as durable as the sink promises. */
+  /**
+   * Makes what was written, all writes that have resolved, as durable as the sink promises. May be called while a write is under way,
+   * and when nothing was written.
+   */
   flush(): Promise<void>;
-  /** Gives the destination back; closing twice is no error. */
+  /**
+   * Gives the destination back; closing twice is no error. May be called while a write is under way that never ends, which may then
+   * reject or stay open. A write after close rejects.
+   */
   close(): Promise<void>;
   /**
    * For sinks that store a batch's position in the same transaction as its data: the last settled record of a log, so that after a
