@@ -1,1 +1,26 @@
-export {};
+export {
+  adoptLogs,
+  listLogs,
+  type AdoptedLog,
+  type Adoption,
+  type AdoptOptions,
+  type LogListing,
+} from './adoption.ts';
+export {
+  openCursors,
+  readCursors,
+  type Cursors,
+  type CursorsOutcome,
+  type StoredCursors,
+  type StreamCursor,
+} from './cursors.ts';
+export { FAILPOINTS, type Failpoint } from './failpoint.ts';
+export type { Durability } from './layout.ts';
+export {
+  openLogReader,
+  type Damage,
+  type LogReader,
+  type LogReaderOptions,
+  type LogRun,
+} from './log-reader.ts';
+export { createLog, type AppendOutcome, type LogOptions, type LogWriter } from './log-writer.ts';
