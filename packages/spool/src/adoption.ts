@@ -13,7 +13,7 @@ import {
   type Durability,
 } from './layout.ts';
 import { removeLog } from './log-directory.ts';
-import { Owner, probeOwner, removeOwnerFiles, type OwnerState } from './owner.ts';
+import { Owner, ownerPid, probeOwner, removeOwnerFiles, type OwnerState } from './owner.ts';
 import { listSegments, readNames, unlinkSegment, type SegmentFile } from './segment-files.ts';
 
 /** A log as it lies on disk. */
@@ -23,6 +23,8 @@ export interface LogListing {
   readonly directory: string;
   /** `dead`: may be adopted; `foreign`: its owner's host can't be asked from here. */
   readonly owner: OwnerState;
+  /** As its own container counts. */
+  readonly ownerPid: number | undefined;
   readonly bytes: number;
   readonly segments: number;
   /** Undefined where no segment's header can be read. */
@@ -45,6 +47,7 @@ export async function listLogs(stateDirectory: string): Promise<LogListing[]> {
         logId,
         directory,
         owner,
+        ownerPid: ownerPid(service, ownerId),
         bytes: sumOfBytes(segments),
         segments: segments.length,
         firstSeq: header?.firstSeq,
@@ -94,7 +97,10 @@ export async function adoptLogs(options: AdoptOptions): Promise<Adoption> {
       renameSync(directory, taken);
       failpoint('adopt-after');
       if (options.durability === 'power') syncDirectory(service);
-      logs.push(new AdoptedLog(taken, logId, owner, options.durability ?? 'process'));
+      const log = new AdoptedLog(taken, logId, owner, options.durability ?? 'process');
+      // A process that died before its first frame, or while it removed the log, leaves nothing to read.
+      if (log.bytes === 0) log.remove();
+      else logs.push(log);
     } catch (error) {
       owner.release();
       // ENOENT: another process was faster.

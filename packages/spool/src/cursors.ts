@@ -2,6 +2,7 @@ import { closeSync, fdatasyncSync, openSync, readFileSync, renameSync, writeSync
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { failpoint, failpointTears, kill } from './failpoint.ts';
+import { isObject, parseObject } from './json-object.ts';
 import { FILE_MODE, isErrno, syncDirectory, type Durability } from './layout.ts';
 
 // Two slots of equal size, written in turn: header 24 bytes (magic 4 | slotBytes 4 | generation 8 | length 4 | crc 4), then JSON.
@@ -235,13 +236,8 @@ function decodeSlot(bytes: Buffer, position: number, slotBytes: number): Slot | 
 }
 
 function parseStreams(text: string): Map<string, StreamCursor> | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-  if (!isObject(value)) return undefined;
+  const value = parseObject(text);
+  if (value === undefined) return undefined;
   const streams = new Map<string, StreamCursor>();
   for (const [key, cursor] of Object.entries(value)) {
     if (!isObject(cursor)) return undefined;
@@ -254,8 +250,4 @@ function parseStreams(text: string): Map<string, StreamCursor> | undefined {
 
 function isCounters(value: unknown): value is Record<string, number> {
   return isObject(value) && Object.values(value).every((counter) => typeof counter === 'number');
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

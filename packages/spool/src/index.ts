@@ -14,6 +14,22 @@ export {
   type StoredCursors,
   type StreamCursor,
 } from './cursors.ts';
+export {
+  claimDeadLetters,
+  letterId,
+  listDeadLetters,
+  readDeadLetters,
+  removeDeadLetters,
+  type DeadLetter,
+  type DeadLetterContent,
+  type DeadLetterFile,
+} from './dead-letter-files.ts';
+export {
+  openDeadLetters,
+  type DeadLetterOptions,
+  type DeadLetterOutcome,
+  type DeadLetters,
+} from './dead-letters.ts';
 export { FAILPOINTS, type Failpoint } from './failpoint.ts';
 export type { Durability } from './layout.ts';
 export {

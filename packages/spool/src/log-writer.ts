@@ -215,8 +215,7 @@ export class LogWriter {
   /** Lets the log go as it is: what is in it is left to whoever adopts it. */
   close(): void {
     this.#end();
-    if (this.#owns) this.#owner.release();
-    this.#owns = false;
+    this.#disown();
   }
 
   /** Closes the log and takes it off the disk: for one that is wholly delivered. */
@@ -230,8 +229,7 @@ export class LogWriter {
     } catch (error) {
       this.#lastError = asError(error);
     }
-    this.#owner.release();
-    this.#owns = false;
+    this.#disown();
   }
 
   #end(): void {
@@ -277,16 +275,28 @@ export class LogWriter {
     if (isPowerSafe) this.#active?.sync();
     this.#seal();
     this.#own();
+    try {
+      this.#active = this.#createSegment(firstSeq);
+    } catch (error) {
+      if (!isErrno(error, 'ENOENT')) throw error;
+      // Someone deleted the directory under the running process: what was in it is lost, what comes now need not be.
+      this.#disown();
+      this.#own();
+      this.#active = this.#createSegment(firstSeq);
+    }
+    if (isPowerSafe) syncDirectory(this.directory);
+    return this.#active;
+  }
+
+  #createSegment(firstSeq: number): SegmentWriter {
+    // Each try takes a number of its own: a file that could be neither filled nor removed may stand in the way of the last.
     const header = {
-      index: this.#nextIndex,
+      index: this.#nextIndex++,
       firstSeq,
       recordsBefore: this.#records,
       createdAtMs: Date.now(),
     };
-    this.#active = new SegmentWriter(this.directory, this.logId, header, this.#options.write);
-    this.#nextIndex++;
-    if (isPowerSafe) syncDirectory(this.directory);
-    return this.#active;
+    return new SegmentWriter(this.directory, this.logId, header, this.#options.write);
   }
 
   #seal(): void {
@@ -303,13 +313,25 @@ export class LogWriter {
     this.#owner.hold();
     try {
       mkdirSync(this.directory, { mode: DIRECTORY_MODE });
-      if (this.#options.durability === 'power') syncDirectory(dirname(this.directory));
+      if (this.#options.durability === 'power') this.#syncParents();
     } catch (error) {
       this.#owner.release();
       throw error;
     }
     this.#owns = true;
     failpoint('log-directory-created');
+  }
+
+  #disown(): void {
+    if (this.#owns) this.#owner.release();
+    this.#owns = false;
+  }
+
+  /** Any of them may be as new as the log. */
+  #syncParents(): void {
+    syncDirectory(dirname(this.directory));
+    syncDirectory(this.#options.stateDirectory);
+    syncDirectory(dirname(this.#options.stateDirectory));
   }
 
   #startSync(): Promise<boolean> {

@@ -1,17 +1,10 @@
-import {
-  closeSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  statfsSync,
-  unlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { closeSync, openSync, renameSync, statfsSync, unlinkSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Server } from 'node:net';
 import { join, relative } from 'node:path';
 import { failpoint } from './failpoint.ts';
+import { parseObject } from './json-object.ts';
 import { createOwnerId, FILE_MODE, isErrno, makePrivateDirectory, ownersDirectory } from './layout.ts';
-import { ownIdentity, processState, type ProcessIdentity } from './process-identity.ts';
+import { ownIdentity, processState, readText, type ProcessIdentity } from './process-identity.ts';
 
 // Who owns a log stands in its directory's name, and owners/<ownerId>.sock and .json tell whether that owner lives. The socket is
 // there before the directory is made or renamed, so a log never has an owner that can't be asked, and a rename is the whole
@@ -93,7 +86,12 @@ export async function probeOwner(serviceDirectory: string, ownerId: string): Pro
   return state === 'unknown' && isSharedFileSystem(serviceDirectory) ? 'foreign' : 'dead';
 }
 
-/** What a dead owner leaves behind. */
+/** The pid that an owner had, in its own container's counting; undefined once it has let go. */
+export function ownerPid(serviceDirectory: string, ownerId: string): number | undefined {
+  return readIdentity(identityPath(serviceDirectory, ownerId))?.pid;
+}
+
+/** Clears away what a dead owner left. */
 export function removeOwnerFiles(serviceDirectory: string, ownerId: string): void {
   const path = identityPath(serviceDirectory, ownerId);
   for (const leftover of [path, `${path}.new`, socketPath(serviceDirectory, ownerId)]) {
@@ -160,25 +158,19 @@ function identityPath(serviceDirectory: string, ownerId: string): string {
 }
 
 function readIdentity(path: string): ProcessIdentity | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(readFileSync(path, 'utf8'));
-  } catch {
-    return undefined;
-  }
-  if (typeof value !== 'object' || value === null || !('pid' in value) || typeof value.pid !== 'number')
-    return undefined;
+  const text = readText(path);
+  const value = text === undefined ? undefined : parseObject(text);
+  if (typeof value?.['pid'] !== 'number') return undefined;
   return {
-    pid: value.pid,
-    startTicks: textAt(value, 'startTicks'),
-    bootId: textAt(value, 'bootId'),
-    pidNamespace: textAt(value, 'pidNamespace'),
+    pid: value['pid'],
+    startTicks: textOf(value['startTicks']),
+    bootId: textOf(value['bootId']),
+    pidNamespace: textOf(value['pidNamespace']),
   };
 }
 
-function textAt(value: object, key: string): string | undefined {
-  const text: unknown = Reflect.get(value, key);
-  return typeof text === 'string' ? text : undefined;
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
 }
 
 function isSharedFileSystem(directory: string): boolean {

@@ -48,7 +48,8 @@ function readPidNamespace(): string | undefined {
   }
 }
 
-function readText(path: string): string | undefined {
+/** Undefined where it can't be read. */
+export function readText(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8');
   } catch {

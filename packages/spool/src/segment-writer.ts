@@ -30,7 +30,7 @@ export class SegmentWriter {
       this.#writeAll(bytes, bytes.length);
     } catch (error) {
       this.close();
-      unlinkSync(this.path);
+      removeQuietly(this.path);
       throw error;
     }
   }
@@ -100,5 +100,13 @@ export class SegmentWriter {
   #tear(bytes: Buffer, length: number): never {
     this.#write(this.#fd, bytes, 0, Math.floor(length / 2));
     kill();
+  }
+}
+
+function removeQuietly(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch {
+    // What can't be removed stays as a segment without frames, which readers pass over.
   }
 }
