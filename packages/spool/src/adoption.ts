@@ -1,3 +1,4 @@
+import { messageOf } from '@treeline/contract';
 import { renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { readCursors, type StoredCursors } from './cursors.ts';
@@ -90,8 +91,13 @@ export async function adoptLogs(options: AdoptOptions): Promise<Adoption> {
     if (state === 'foreign')
       skipped.push({ directory, reason: 'its owner is on a host that cannot be asked from here' });
     if (state !== 'dead') continue;
-    owner.hold();
     const taken = logDirectory(service, { logId, ownerId: owner.id });
+    try {
+      owner.hold();
+    } catch (error) {
+      skipped.push({ directory, reason: messageOf(error) });
+      continue;
+    }
     try {
       failpoint('adopt-before');
       renameSync(directory, taken);
@@ -104,8 +110,7 @@ export async function adoptLogs(options: AdoptOptions): Promise<Adoption> {
     } catch (error) {
       owner.release();
       // ENOENT: another process was faster.
-      if (!isErrno(error, 'ENOENT'))
-        skipped.push({ directory, reason: error instanceof Error ? error.message : String(error) });
+      if (!isErrno(error, 'ENOENT')) skipped.push({ directory, reason: messageOf(error) });
     }
   }
   await removeDeadOwners(service, states);
