@@ -108,7 +108,10 @@ export class BareStream extends Writable {
   }
 
   override _destroy(error: Error | null, callback: Callback): void {
-    if (!this.#closed) this.#startDeadline(0);
+    if (!this.#closed) {
+      this.#deadline.abort();
+      this.#startDeadline(0);
+    }
     void this.#close().then(() => callback(error));
   }
 
@@ -232,7 +235,7 @@ export class BareStream extends Writable {
     if (count > 0)
       this.#report({
         type: 'dropped',
-        reason: `not delivered within ${this.#closeDeadlineMs} ms of closing`,
+        reason: 'not delivered before the stream closed',
         count,
       });
   }
