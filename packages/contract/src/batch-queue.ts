@@ -7,10 +7,17 @@ export interface BatchHints {
   readonly maxDelayMs: number;
 }
 
+interface Part {
+  batch: Batch;
+  /** The first line that was not taken yet. */
+  from: number;
+  readonly atMs: number;
+}
+
 /** Lines that wait for their sink, gathered into batches of the size that it wants. */
 export class BatchQueue {
-  readonly #hints: BatchHints;
-  readonly #parts: { batch: Batch; atMs: number }[] = [];
+  #hints: BatchHints;
+  readonly #parts: Part[] = [];
   #bytes = 0;
   #count = 0;
 
@@ -26,12 +33,24 @@ export class BatchQueue {
     return this.#count;
   }
 
-  /** `nowMs` is of a monotonic clock. */
+  /** Other hints, for what waits as well. */
+  setHints(hints: BatchHints): void {
+    this.#hints = hints;
+  }
+
+  /**
+   * `nowMs` is of a monotonic clock. A batch without lines (a filter left all of them out) lends its position to the one before it;
+   * where nothing waits, there is nothing to lend to, and the caller may settle it at once.
+   */
   push(batch: Batch, nowMs: number): void {
-    if (batch.count === 0) return;
-    this.#parts.push({ batch, atMs: nowMs });
-    this.#bytes += batch.bytes.length;
-    this.#count += batch.count;
+    if (batch.count > 0) {
+      this.#parts.push({ batch, from: 0, atMs: nowMs });
+      this.#bytes += batch.bytes.length;
+      this.#count += batch.count;
+      return;
+    }
+    const last = this.#parts.at(-1);
+    if (last && logOf(last.batch) === logOf(batch)) last.batch = joinBatches([last.batch, batch]);
   }
 
   /** How long to wait until a batch should go: 0 where one is full or its oldest line has waited long enough. */
@@ -42,34 +61,81 @@ export class BatchQueue {
     return Math.max(0, oldest.atMs + this.#hints.maxDelayMs - nowMs);
   }
 
-  /** Takes the oldest lines, up to the hints; a single line over `maxBytes` goes alone. */
+  /**
+   * Lets go of the oldest batches whose every line is at or before `seq` of their log.
+   *
+   * @returns the position of the last one, or undefined where none was.
+   */
+  dropUpTo(seq: number): number | undefined {
+    let dropped = 0;
+    let lastSeq: number | undefined;
+    for (const { batch, from } of this.#parts) {
+      const settles = batch.position?.seq ?? Infinity;
+      if (settles > seq) break;
+      lastSeq = settles;
+      dropped++;
+      this.#count -= batch.count - from;
+      this.#bytes -= batch.bytes.length - (from === 0 ? 0 : (batch.ends[from - 1] ?? 0));
+    }
+    this.#parts.splice(0, dropped);
+    return lastSeq;
+  }
+
+  /** What waits, oldest first. */
+  *batches(): Iterable<Batch> {
+    for (const { batch, from } of this.#parts) yield from === 0 ? batch : sliceBatch(batch, from, batch.count);
+  }
+
+  /** Replaces each batch that waits by what `select` leaves of it. */
+  retain(select: (batch: Batch) => Batch): void {
+    const before = this.#parts.splice(0).map((part) => ({ ...part, batch: sliceBatch(part.batch, part.from, part.batch.count) }));
+    this.#bytes = 0;
+    this.#count = 0;
+    for (const { batch, atMs } of before) this.push(select(batch), atMs);
+  }
+
+  /** Takes the oldest lines, up to the hints and of one log; a single line over `maxBytes` goes alone. */
   take(): Batch | undefined {
     const taken: Batch[] = [];
     let bytesLeft = this.#hints.maxBytes;
     let recordsLeft = this.#hints.maxRecords;
-    for (let part = this.#parts[0]; part && recordsLeft > 0; part = this.#parts[0]) {
-      const { batch } = part;
-      const fits = countWithin(batch, bytesLeft, recordsLeft, taken.length === 0);
-      if (fits === 0) break;
-      if (fits === batch.count) {
-        taken.push(batch);
-        this.#parts.shift();
-      } else {
-        taken.push(sliceBatch(batch, 0, fits));
-        part.batch = sliceBatch(batch, fits, batch.count);
-      }
-      const bytes = taken.at(-1)?.bytes.length ?? 0;
-      bytesLeft -= bytes;
-      recordsLeft -= fits;
-      this.#bytes -= bytes;
-      this.#count -= fits;
+    let partsUsedUp = 0;
+    for (const part of this.#parts) {
+      const { batch, from } = part;
+      if (taken[0] && logOf(taken[0]) !== logOf(batch)) break;
+      const least = taken.length === 0 ? 1 : 0;
+      const to = from + Math.max(least, countWithin(batch, from, bytesLeft, recordsLeft));
+      if (to === from) break;
+      const piece = from === 0 && to === batch.count ? batch : sliceBatch(batch, from, to);
+      taken.push(piece);
+      bytesLeft -= piece.bytes.length;
+      recordsLeft -= piece.count;
+      part.from = to;
+      if (to < batch.count) break;
+      partsUsedUp++;
     }
-    return taken.length > 0 ? joinBatches(taken) : undefined;
+    this.#parts.splice(0, partsUsedUp);
+    if (taken.length === 0) return undefined;
+    const batch = joinBatches(taken);
+    this.#bytes -= batch.bytes.length;
+    this.#count -= batch.count;
+    return batch;
   }
 }
 
-function countWithin(batch: Batch, maxBytes: number, maxRecords: number, atLeastOne: boolean): number {
-  let count = Math.min(batch.count, maxRecords);
-  while (count > 0 && (batch.ends[count - 1] ?? 0) > maxBytes) count--;
-  return count === 0 && atLeastOne ? 1 : count;
+function logOf(batch: Batch): string | undefined {
+  return batch.position?.logId;
+}
+
+/** How many lines from `from` on fit, found by bisection over their ends. */
+function countWithin(batch: Batch, from: number, maxBytes: number, maxRecords: number): number {
+  const limit = (from === 0 ? 0 : (batch.ends[from - 1] ?? 0)) + maxBytes;
+  let low = from;
+  let high = Math.min(batch.count, from + maxRecords);
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if ((batch.ends[middle - 1] ?? 0) <= limit) low = middle;
+    else high = middle - 1;
+  }
+  return low - from;
 }

@@ -1,4 +1,5 @@
 import { DEFAULT_LEVEL, readLevel } from './level.ts';
+import { readPrefix, readPrefixLevel } from './line-prefix.ts';
 import { parseLine, type LogRecord } from './record.ts';
 
 /** Where a batch stands in the log that it comes from. */
@@ -33,109 +34,231 @@ export interface Batch {
 }
 
 const LINE_FEED = 10;
-const PREFIX = Buffer.from('{"level":');
-const TIME_KEY = Buffer.from(',"time":');
+const OPENING_BRACE = 0x7b;
 
-/** Scans lines into a batch. The bytes must end with a line feed and hold no empty line; `first` is the first record's place. */
+/**
+ * Scans lines into a batch. The bytes must end with a line feed and hold no empty line; `first` is the first record's place.
+ *
+ * @throws RangeError where the last line is not ended.
+ */
 export function createBatch(bytes: Buffer, first?: BatchPosition): Batch {
-  const ends: number[] = [];
-  const levels: number[] = [];
-  for (let start = 0; start < bytes.length; ) {
-    const end = bytes.indexOf(LINE_FEED, start) + 1;
-    if (end === 0) throw new RangeError('bytes must end with a line feed');
-    ends.push(end);
-    levels.push(Math.min(255, Math.max(0, lineLevel(bytes, start, end))));
+  if (bytes.length > 0 && bytes[bytes.length - 1] !== LINE_FEED)
+    throw new RangeError('bytes must end with a line feed');
+  const ends = findLineEnds(bytes);
+  const levels = new Uint8Array(ends.length);
+  for (let index = 0, start = 0; index < ends.length; index++) {
+    const end = ends[index] ?? 0;
+    levels[index] = Math.min(255, Math.max(0, lineLevel(bytes, start, end)));
     start = end;
   }
-  return new LineBatch(
-    bytes,
-    Uint32Array.from(ends),
-    Uint8Array.from(levels),
-    first && { logId: first.logId, seq: first.seq + ends.length - 1 },
-    parsedLines(bytes, ends, first?.seq ?? Number.NaN),
-  );
+  const position = first && { logId: first.logId, seq: first.seq + ends.length - 1 };
+  const source = new ScannedLines(bytes, ends, first?.seq ?? Number.NaN);
+  return new LineBatch(bytes, ends, levels, position, source, 0);
 }
 
-/** Where a batch's records come from: its own bytes, or the batches that it was made of. */
-interface LineSource {
-  record(index: number): LogRecord;
-  seq(index: number): number;
-}
-
-function parsedLines(bytes: Buffer, ends: readonly number[], firstSeq: number): LineSource {
-  const parsed: LogRecord[] = [];
-  return {
-    record: (index) => (parsed[index] ??= parseFrom(bytes, ends, index)),
-    seq: (index) => firstSeq + index,
-  };
-}
-
-/** The lines of a batch from one index up to another, without copying. */
+/**
+ * The lines of a batch from one index up to another, without copying. A head settles what comes before the tail's first record;
+ * the tail settles what the whole batch settles.
+ *
+ * @throws RangeError where the batch has no such lines.
+ */
 export function sliceBatch(batch: Batch, from: number, to: number): Batch {
-  const offset = from === 0 ? 0 : (batch.ends[from - 1] ?? 0);
-  const end = to === 0 ? 0 : (batch.ends[to - 1] ?? 0);
+  if (!(from >= 0 && from <= to && to <= batch.count))
+    throw new RangeError(`lines must be within 0 and ${batch.count}; got ${from} to ${to}`);
+  const offset = startOf(batch.ends, from);
+  const ends = batch.ends.slice(from, to);
+  if (offset > 0) for (let index = 0; index < ends.length; index++) ends[index] = (ends[index] ?? 0) - offset;
+  const position =
+    batch.position && to < batch.count
+      ? { logId: batch.position.logId, seq: batch.seq(to) - 1 }
+      : batch.position;
+  const { source, first } = sourceOf(batch);
   return new LineBatch(
-    batch.bytes.subarray(offset, end),
-    batch.ends.slice(from, to).map((lineEnd) => lineEnd - offset),
+    batch.bytes.subarray(offset, startOf(batch.ends, to)),
+    ends,
     batch.levels.subarray(from, to),
-    // Cut in the middle, the head settles all that comes before the tail's first record.
-    batch.position && to < batch.count ? { ...batch.position, seq: batch.seq(to) - 1 } : batch.position,
-    { record: (index) => batch.record(from + index), seq: (index) => batch.seq(from + index) },
+    position,
+    source,
+    first + from,
   );
 }
 
 /** Some lines of a batch, by ascending index; they settle what the whole batch settles. */
 export function selectLines(batch: Batch, indexes: readonly number[]): Batch {
-  const lines = indexes.map((index) => batch.bytes.subarray(startOf(batch.ends, index), batch.ends[index]));
-  const ends = new Uint32Array(lines.length);
-  let end = 0;
-  for (const [index, line] of lines.entries()) ends[index] = end += line.length;
-  return new LineBatch(
-    Buffer.concat(lines, end),
-    ends,
-    Uint8Array.from(indexes, (index) => batch.levels[index] ?? 0),
-    batch.position,
-    {
-      record: (index) => batch.record(indexes[index] ?? 0),
-      seq: (index) => batch.seq(indexes[index] ?? 0),
-    },
-  );
+  if (indexes.length === batch.count) return batch;
+  const ends = new Uint32Array(indexes.length);
+  const levels = new Uint8Array(indexes.length);
+  let bytesSelected = 0;
+  for (const [at, index] of indexes.entries()) {
+    bytesSelected += (batch.ends[index] ?? 0) - startOf(batch.ends, index);
+    ends[at] = bytesSelected;
+    levels[at] = batch.levels[index] ?? 0;
+  }
+  const { source, first } = sourceOf(batch);
+  const bytes = copyLines(batch, indexes, bytesSelected);
+  return new LineBatch(bytes, ends, levels, batch.position, new SelectedLines(source, first, indexes), 0);
 }
 
-/** Joins batches into one that stands at the position of the last. */
+/**
+ * Joins batches of one log, in the log's order, into one that stands at the position of the last.
+ *
+ * @throws RangeError where the batches are of different logs: one position can't settle both.
+ */
 export function joinBatches(parts: readonly Batch[]): Batch {
   const only = parts[0];
   if (only && parts.length === 1) return only;
-  const count = parts.reduce((sum, part) => sum + part.count, 0);
+  const position = parts.at(-1)?.position;
+  if (parts.some((part) => part.position?.logId !== position?.logId))
+    throw new RangeError('batches must be of one log to be joined');
+  const filled = parts.filter((part) => part.count > 0);
+  const [lone] = filled;
+  if (lone && filled.length === 1) {
+    const { source, first } = sourceOf(lone);
+    return new LineBatch(lone.bytes, lone.ends, lone.levels, position, source, first);
+  }
+  const count = filled.reduce((sum, part) => sum + part.count, 0);
   const ends = new Uint32Array(count);
   const levels = new Uint8Array(count);
-  const firstIndexes: number[] = [];
   let index = 0;
   let offset = 0;
-  for (const part of parts) {
-    firstIndexes.push(index);
+  for (const part of filled) {
     levels.set(part.levels, index);
     for (const end of part.ends) ends[index++] = offset + end;
     offset += part.bytes.length;
   }
   const bytes = Buffer.concat(
-    parts.map((part) => part.bytes),
+    filled.map((part) => part.bytes),
     offset,
   );
-  const locate = (at: number): { part: Batch; index: number } => {
-    const part = firstIndexes.findLastIndex((first) => first <= at);
-    return { part: parts[part] as Batch, index: at - (firstIndexes[part] ?? 0) };
+  return new LineBatch(bytes, ends, levels, position, new JoinedLines(filled), 0);
+}
+
+/** A batch as plain data that can be sent to another thread. */
+export interface BatchParts {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly ends: Uint32Array;
+  readonly levels: Uint8Array;
+  readonly position: BatchPosition | undefined;
+  /** The number of each record. */
+  readonly seqs: Float64Array;
+}
+
+/** Copies a batch into parts whose buffers belong to nobody else: a message would copy a view's whole buffer. */
+export function batchToParts(batch: Batch): BatchParts {
+  return {
+    bytes: new Uint8Array(batch.bytes),
+    ends: new Uint32Array(batch.ends),
+    levels: new Uint8Array(batch.levels),
+    position: batch.position,
+    seqs: Float64Array.from({ length: batch.count }, (_, index) => batch.seq(index)),
   };
-  return new LineBatch(bytes, ends, levels, parts.at(-1)?.position, {
-    record(at) {
-      const { part, index: inPart } = locate(at);
-      return part.record(inPart);
-    },
-    seq(at) {
-      const { part, index: inPart } = locate(at);
-      return part.seq(inPart);
-    },
-  });
+}
+
+/** The batch that the parts were made of. */
+export function batchFromParts(parts: BatchParts): Batch {
+  const bytes = Buffer.from(parts.bytes.buffer, parts.bytes.byteOffset, parts.bytes.byteLength);
+  const source = new NumberedLines(bytes, parts.ends, parts.seqs);
+  return new LineBatch(bytes, parts.ends, parts.levels, parts.position, source, 0);
+}
+
+/** Where a batch's records come from. Slices and selections share it, so that each line is parsed once. */
+interface LineSource {
+  record(index: number): LogRecord;
+  seq(index: number): number;
+}
+
+class ScannedLines implements LineSource {
+  readonly #bytes: Buffer;
+  readonly #ends: Uint32Array;
+  readonly #firstSeq: number;
+  readonly #parsed: LogRecord[] = [];
+
+  constructor(bytes: Buffer, ends: Uint32Array, firstSeq: number) {
+    this.#bytes = bytes;
+    this.#ends = ends;
+    this.#firstSeq = firstSeq;
+  }
+
+  record(index: number): LogRecord {
+    return (this.#parsed[index] ??= parseFrom(
+      this.#bytes,
+      startOf(this.#ends, index),
+      this.#ends[index] ?? 0,
+    ));
+  }
+
+  seq(index: number): number {
+    return this.#firstSeq + index;
+  }
+}
+
+class NumberedLines extends ScannedLines {
+  readonly #seqs: Float64Array;
+
+  constructor(bytes: Buffer, ends: Uint32Array, seqs: Float64Array) {
+    super(bytes, ends, Number.NaN);
+    this.#seqs = seqs;
+  }
+
+  override seq(index: number): number {
+    return this.#seqs[index] ?? Number.NaN;
+  }
+}
+
+class SelectedLines implements LineSource {
+  readonly #source: LineSource;
+  readonly #indexes: readonly number[];
+
+  constructor(source: LineSource, first: number, indexes: readonly number[]) {
+    // A selection of a selection goes to the bottom at once: a batch that is refused in part again and again must not nest.
+    const below = source instanceof SelectedLines ? source : undefined;
+    this.#source = below ? below.#source : source;
+    this.#indexes = indexes.map((index) => (below ? (below.#indexes[first + index] ?? 0) : first + index));
+  }
+
+  record(index: number): LogRecord {
+    return this.#source.record(this.#indexes[index] ?? 0);
+  }
+
+  seq(index: number): number {
+    return this.#source.seq(this.#indexes[index] ?? 0);
+  }
+}
+
+class JoinedLines implements LineSource {
+  readonly #parts: readonly Batch[];
+  readonly #starts: number[] = [];
+
+  constructor(parts: readonly Batch[]) {
+    this.#parts = parts;
+    let start = 0;
+    for (const part of parts) {
+      this.#starts.push(start);
+      start += part.count;
+    }
+  }
+
+  record(index: number): LogRecord {
+    const at = this.#partOf(index);
+    return this.#parts[at]?.record(index - (this.#starts[at] ?? 0)) ?? parseLine('');
+  }
+
+  seq(index: number): number {
+    const at = this.#partOf(index);
+    return this.#parts[at]?.seq(index - (this.#starts[at] ?? 0)) ?? Number.NaN;
+  }
+
+  /** The last part that starts at or before the line. */
+  #partOf(index: number): number {
+    let low = 0;
+    let high = this.#starts.length - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if ((this.#starts[middle] ?? 0) <= index) low = middle;
+      else high = middle - 1;
+    }
+    return low;
+  }
 }
 
 class LineBatch implements Batch {
@@ -143,7 +266,9 @@ class LineBatch implements Batch {
   readonly ends: Uint32Array;
   readonly levels: Uint8Array;
   readonly position: BatchPosition | undefined;
-  readonly #source: LineSource;
+  readonly source: LineSource;
+  /** The index of the first line in the source. */
+  readonly first: number;
 
   constructor(
     bytes: Buffer,
@@ -151,12 +276,14 @@ class LineBatch implements Batch {
     levels: Uint8Array,
     position: BatchPosition | undefined,
     source: LineSource,
+    first: number,
   ) {
     this.bytes = bytes;
     this.ends = ends;
     this.levels = levels;
     this.position = position;
-    this.#source = source;
+    this.source = source;
+    this.first = first;
   }
 
   get count(): number {
@@ -168,56 +295,67 @@ class LineBatch implements Batch {
   }
 
   record(index: number): LogRecord {
-    return this.#source.record(index);
+    return this.source.record(this.first + index);
   }
 
   seq(index: number): number {
-    return this.#source.seq(index);
+    return this.source.seq(this.first + index);
   }
 
   records(): readonly LogRecord[] {
-    return Array.from(this.ends, (_, index) => this.record(index));
+    return Array.from({ length: this.count }, (_, index) => this.record(index));
   }
+}
+
+function sourceOf(batch: Batch): { source: LineSource; first: number } {
+  return batch instanceof LineBatch ? batch : { source: batch, first: 0 };
 }
 
 function startOf(ends: ArrayLike<number>, index: number): number {
   return index === 0 ? 0 : (ends[index - 1] ?? 0);
 }
 
+/** Grows to the most lines that a batch had; filled and copied within one call. */
+let endsFound = new Uint32Array(1024);
+
+function findLineEnds(bytes: Buffer): Uint32Array {
+  let count = 0;
+  for (let end = bytes.indexOf(LINE_FEED) + 1; end > 0; end = bytes.indexOf(LINE_FEED, end) + 1) {
+    if (count === endsFound.length) {
+      const larger = new Uint32Array(count * 2);
+      larger.set(endsFound);
+      endsFound = larger;
+    }
+    endsFound[count++] = end;
+  }
+  return endsFound.slice(0, count);
+}
+
+/** Copies runs of neighbouring lines, not line by line. */
+function copyLines(batch: Batch, indexes: readonly number[], length: number): Buffer {
+  const bytes = Buffer.allocUnsafe(length);
+  let offset = 0;
+  for (let at = 0; at < indexes.length;) {
+    const first = indexes[at] ?? 0;
+    let last = first;
+    while (indexes[++at] === last + 1) last++;
+    offset += batch.bytes.copy(bytes, offset, startOf(batch.ends, first), batch.ends[last]);
+  }
+  return bytes;
+}
+
 function lineLevel(bytes: Buffer, start: number, end: number): number {
-  const prefix = startsWith(bytes, PREFIX, start) ? readDigits(bytes, start + PREFIX.length) : undefined;
-  if (prefix) return prefix.value;
+  const level = readPrefixLevel(bytes, start);
+  if (level >= 0) return level;
+  if (bytes[start] !== OPENING_BRACE) return DEFAULT_LEVEL;
   return readLevel(parseLine(bytes.toString('utf8', start, end - 1)).level) ?? DEFAULT_LEVEL;
 }
 
 /** A user may log keys named `level` or `time`: JSON.parse would take the last of two, here the line's own prefix wins. */
-function parseFrom(bytes: Buffer, ends: ArrayLike<number>, index: number): LogRecord {
-  const start = startOf(ends, index);
-  const record = parseLine(bytes.toString('utf8', start, (ends[index] ?? 1) - 1));
-  const level = startsWith(bytes, PREFIX, start) ? readDigits(bytes, start + PREFIX.length) : undefined;
-  record.level = level?.value ?? readLevel(record.level) ?? DEFAULT_LEVEL;
-  if (level && startsWith(bytes, TIME_KEY, level.end)) {
-    const time = readDigits(bytes, level.end + TIME_KEY.length);
-    if (time) record.time = time.value;
-  }
+function parseFrom(bytes: Buffer, start: number, end: number): LogRecord {
+  const record = parseLine(bytes.toString('utf8', start, end - 1));
+  const prefix = readPrefix(bytes, start);
+  record.level = prefix?.level ?? readLevel(record.level) ?? DEFAULT_LEVEL;
+  if (prefix?.time !== undefined) record.time = prefix.time;
   return record;
-}
-
-function startsWith(bytes: Buffer, text: Buffer, at: number): boolean {
-  for (let i = 0; i < text.length; i++) if (bytes[at + i] !== text[i]) return false;
-  return true;
-}
-
-/** Reads an unsigned integer that a comma or the object's end follows. */
-function readDigits(bytes: Buffer, start: number): { value: number; end: number } | undefined {
-  let value = 0;
-  let end = start;
-  for (let digit = digitAt(bytes, end); digit >= 0; digit = digitAt(bytes, ++end)) value = value * 10 + digit;
-  const next = bytes[end];
-  return end > start && (next === 0x2c || next === 0x7d) ? { value, end } : undefined;
-}
-
-function digitAt(bytes: Buffer, at: number): number {
-  const byte = bytes[at] ?? 0;
-  return byte >= 0x30 && byte <= 0x39 ? byte - 0x30 : -1;
 }

@@ -10,6 +10,8 @@ export type ErrorCode =
   | 'DESTINATION_UNUSABLE'
   /** A store was written by a newer version, or is no store at all. */
   | 'STORE_UNUSABLE'
+  /** A store that was to be read does not exist. Exit code 66. */
+  | 'STORE_MISSING'
   /** A store's file is damaged. */
   | 'STORE_CORRUPT'
   /** A query text does not parse, or a cursor is not one of ours. */
@@ -33,7 +35,14 @@ export class TreelineError extends Error {
 
 Object.defineProperty(TreelineError.prototype, 'name', { value: 'TreelineError', configurable: true });
 
-/** The message of whatever was thrown. */
+/** The message of whatever was thrown; never throws itself. Node gives some errors no message, only a code or inner errors. */
 export function messageOf(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.message : String(thrown);
+  try {
+    if (!(thrown instanceof Error)) return String(thrown);
+    if (thrown.message) return thrown.message;
+    const inner: unknown = thrown instanceof AggregateError ? thrown.errors[0] : undefined;
+    return inner === undefined ? ((thrown as NodeJS.ErrnoException).code ?? thrown.name) : messageOf(inner);
+  } catch {
+    return 'something that can not be printed was thrown';
+  }
 }

@@ -1,11 +1,17 @@
 import fs from 'node:fs';
+import { setImmediate, setTimeout } from 'node:timers/promises';
+import { TreelineError } from './errors.ts';
 
-/** How long to wait when a pipe or terminal is full before trying again. */
-const FULL_WAIT_MS = 5;
+/** A reader that keeps up empties a pipe within microseconds: so many times it is tried again at once, then after pauses that double. */
+const TRIES_AT_ONCE = 32;
+const MAX_PAUSE_MS = 32;
 
 /** Writes to a terminal, pipe, FIFO or file without ever blocking its thread. */
 export interface FdWriter {
-  /** Resolves when the kernel has taken all bytes; rejects where nobody can read them any more (EPIPE). */
+  /**
+   * Resolves when the kernel has taken all bytes; rejects where nobody can read them any more (EPIPE), and with CLOSED when it is closed
+   * before. One call at a time.
+   */
   write(bytes: Uint8Array): Promise<void>;
   /** Gives back what `openFdWriter` opened; standard output itself is never closed. */
   close(): void;
@@ -14,38 +20,53 @@ export interface FdWriter {
 /**
  * Opens standard output or standard error (1, 2) for writing that never blocks. A pipe or terminal is opened once more, so that
  * the flag is ours alone: setting it on the shared description would make other writers, child processes included, see EAGAIN.
- * Where that can't be done (a socket, no /proc) the descriptor is used as it is.
+ * Where that can't be done (a socket, no /proc) the descriptor is used as it is, and blocks unless somebody has set the flag: Node
+ * does so when `process.stdout` is first touched in the main thread.
  */
 export function openFdWriter(fd: 1 | 2): FdWriter {
   const stat = fs.fstatSync(fd);
-  const reopened = stat.isFIFO() || stat.isCharacterDevice() ? openNonBlocking(`/proc/self/fd/${fd}`) : undefined;
+  const reopened = stat.isFIFO() || stat.isCharacterDevice() ? reopenNonBlocking(fd) : undefined;
   return createFdWriter(reopened ?? fd, reopened !== undefined);
 }
 
-/** Opens a FIFO or device by path. A FIFO that nobody reads is refused with ENXIO, to be tried again later. */
+/**
+ * Opens a FIFO or device by path.
+ *
+ * @throws ENXIO where nobody reads the FIFO yet; to be tried again later.
+ */
 export function openPathWriter(path: string): FdWriter {
-  return createFdWriter(
-    fs.openSync(path, fs.constants.O_WRONLY | fs.constants.O_NONBLOCK | fs.constants.O_NOCTTY),
-    true,
-  );
+  return createFdWriter(openNonBlocking(path), true);
 }
 
-function openNonBlocking(path: string): number | undefined {
+function reopenNonBlocking(fd: number): number | undefined {
   try {
-    return fs.openSync(path, fs.constants.O_WRONLY | fs.constants.O_NONBLOCK | fs.constants.O_NOCTTY);
+    return openNonBlocking(`/proc/self/fd/${fd}`);
   } catch {
     return undefined;
   }
+}
+
+function openNonBlocking(path: string): number {
+  const { O_WRONLY, O_APPEND, O_NONBLOCK, O_NOCTTY } = fs.constants;
+  return fs.openSync(path, O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY);
 }
 
 function createFdWriter(fd: number, owned: boolean): FdWriter {
   let open = true;
   return {
     async write(bytes) {
-      for (let offset = 0; offset < bytes.length; ) {
+      let offset = 0;
+      for (let fruitless = 0; offset < bytes.length;) {
+        // The number may be somebody else's file once it is closed.
+        if (!open)
+          throw new TreelineError(
+            'CLOSED',
+            `descriptor ${fd} was closed before ${bytes.length - offset} bytes were written`,
+          );
         const written = writeSome(fd, bytes, offset);
         offset += written;
-        if (written === 0) await new Promise((resolve) => setTimeout(resolve, FULL_WAIT_MS));
+        fruitless = written > 0 ? 0 : fruitless + 1;
+        if (fruitless > 0) await pauseBefore(fruitless);
       }
     },
     close() {
@@ -53,6 +74,11 @@ function createFdWriter(fd: number, owned: boolean): FdWriter {
       open = false;
     },
   };
+}
+
+async function pauseBefore(attempt: number): Promise<void> {
+  if (attempt <= TRIES_AT_ONCE) await setImmediate();
+  else await setTimeout(Math.min(MAX_PAUSE_MS, 2 ** (attempt - TRIES_AT_ONCE - 1)));
 }
 
 function writeSome(fd: number, bytes: Uint8Array, offset: number): number {

@@ -10,9 +10,15 @@ export interface Sink {
    * again, whole.
    */
   write(batch: Batch): Promise<WriteResult | void>;
-  /** Makes what was written as durable as the sink promises. */
+  /**
+   * Makes what was written, all writes that have resolved, as durable as the sink promises. May be called while a write is under way,
+   * and when nothing was written.
+   */
   flush(): Promise<void>;
-  /** Gives the destination back; closing twice is no error. */
+  /**
+   * Gives the destination back; closing twice is no error. May be called while a write is under way that never ends, which may then
+   * reject or stay open. A write after close rejects.
+   */
   close(): Promise<void>;
   /**
    * For sinks that store a batch's position in the same transaction as its data: the last settled record of a log, so that after a
@@ -72,7 +78,7 @@ export interface TransportDefinition<Options> {
   /** Checks and completes the options; without it they reach `open` as they were given. */
   readonly options?: OptionsSchema<Options>;
   /** Core and the bare adapter gather batches by these; a stream's `bufferSize` and `flushInterval` change them. */
-  readonly batch?: Partial<BatchHints>;
+  readonly batch?: Partial<BatchHints> | ((options: Options) => Partial<BatchHints>);
   /** Opens the destination; native code is loaded here and not before. */
   open(options: Options, context: SinkContext): Sink | Promise<Sink>;
 }

@@ -1,7 +1,7 @@
 import type { Writable } from 'node:stream';
-import { parentPort } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
 import { BareStream } from './bare-stream.ts';
-import { messageOf } from './errors.ts';
+import type { BatchHints } from './batch-queue.ts';
 import type { OptionsSchema, SchemaIssue, SinkEvent, TransportDefinition } from './sink.ts';
 import { createStderrReporter } from './stderr-reporter.ts';
 
@@ -19,11 +19,30 @@ export interface Transport<Options> {
 export function defineTransport<Options>(definition: TransportDefinition<Options>): Transport<Options> {
   const openBare = async (options: unknown = {}): Promise<Writable> => {
     const parsed = await parseOptions(definition, withoutPinoKeys(options));
-    const report = reportBare(definition.name);
+    const inThreadStream = runsInThreadStream();
+    const reporter = createStderrReporter();
+    const report = (event: SinkEvent): void => {
+      reporter(`@treeline/${definition.name}`, event);
+      if (inThreadStream) postStatus(event);
+    };
     const sink = await definition.open(parsed, { streamName: definition.name, report });
-    return new BareStream(sink, definition.batch, report);
+    const stream = new BareStream(sink, {
+      batch: batchHints(definition, parsed),
+      report,
+      // thread-stream turns the error of a flush into its own error event, which pino takes as fatal.
+      reportsFlushErrors: !inThreadStream,
+    });
+    return stream.once('close', () => reporter.flush());
   };
   return Object.assign(openBare, { definition });
+}
+
+/** The batches that a transport wants with these options. */
+export function batchHints<Options>(
+  { batch }: Pick<TransportDefinition<Options>, 'batch'>,
+  options: Options,
+): Partial<BatchHints> {
+  return (typeof batch === 'function' ? batch(options) : batch) ?? {};
 }
 
 /**
@@ -55,16 +74,18 @@ function withoutPinoKeys(options: unknown): unknown {
   return ours;
 }
 
-/** Bare, a transport tells its condition on stderr, and to the main thread as a pino `treeline:status` event. */
-function reportBare(name: string): (event: SinkEvent) => void {
-  const toStderr = createStderrReporter();
-  return (event) => {
-    toStderr(`@treeline/${name}`, event);
-    try {
-      // thread-stream's message form; an unknown code would end the worker.
-      parentPort?.postMessage({ code: 'EVENT', name: 'treeline:status', args: [event] });
-    } catch (error) {
-      toStderr(`@treeline/${name}`, { type: 'warning', reason: messageOf(error) });
-    }
-  };
+/** Whether this thread is one that pino started for a transport. */
+function runsInThreadStream(): boolean {
+  const data = workerData as { workerData?: { $context?: { threadStreamVersion?: unknown } } } | null;
+  return data?.workerData?.$context?.threadStreamVersion !== undefined;
+}
+
+/** Emits `treeline:status` on the transport's stream in the main thread. thread-stream's form: an unknown code would end the thread. */
+function postStatus(event: SinkEvent): void {
+  const { type, reason, count } = event;
+  parentPort?.postMessage({
+    code: 'EVENT',
+    name: 'treeline:status',
+    args: [{ type, reason, count }],
+  });
 }

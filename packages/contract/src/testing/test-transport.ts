@@ -69,7 +69,8 @@ const CASES: Record<string, Check> = {
   },
   'batches arrive in order and none is missing'({ open, read }) {
     return withSink(open, async (sink) => {
-      for (let index = 0; index < 50; index++) await sink.write(createBatch(lines(records(index * 20, index * 20 + 20))));
+      for (let index = 0; index < 50; index++)
+        await sink.write(createBatch(lines(records(index * 20, index * 20 + 20))));
       await sink.flush();
       await expectRecords(read, records(0, 1000));
     });
@@ -162,7 +163,10 @@ async function withSink(open: () => Promise<Sink>, use: (sink: Sink) => Promise<
   }
 }
 
-async function expectRecords(read: () => Promise<readonly LogRecord[]>, expected: readonly LogRecord[]): Promise<void> {
+async function expectRecords(
+  read: () => Promise<readonly LogRecord[]>,
+  expected: readonly LogRecord[],
+): Promise<void> {
   assert.deepEqual(await read(), expected);
 }
 

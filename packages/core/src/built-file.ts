@@ -1,0 +1,4 @@
+/** The URL of a compiled module of this package. Node runs no TypeScript in workers, so from sources the build is used. */
+export function builtFile(path: string): URL {
+  return new URL(import.meta.url.endsWith('.ts') ? `../dist/${path}` : path, import.meta.url);
+}

@@ -1,0 +1,52 @@
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
+import { describe, expect, test } from 'vitest';
+import { ControlBlock } from './control-block.ts';
+import { readStreamStats } from './stats.ts';
+
+describe('ControlBlock', () => {
+  test('is the same block wherever its buffer is attached', () => {
+    const block = ControlBlock.create(2);
+    const other = ControlBlock.attach(block.buffer);
+    block.write('settledSeq', 2 ** 40);
+    block.stream(1).add({ accepted: 3 });
+    expect(other.read('settledSeq')).toBe(2 ** 40);
+    expect(other.stream(1).read('accepted')).toBe(3);
+    expect(other.stream(0).read('accepted')).toBe(0);
+    expect(() => other.stream(2)).toThrow(RangeError);
+  });
+
+  test('stops waiting at the deadline, and says so', () => {
+    const block = ControlBlock.create(0);
+    const startMs = performance.now();
+    expect(block.waitUntil(() => false, startMs + 30)).toBe(false);
+    expect(performance.now() - startMs).toBeGreaterThanOrEqual(29);
+    expect(block.waitUntil(() => true, 0)).toBe(true);
+  });
+
+  test('never shows a snapshot of two moments while another thread counts', async () => {
+    const block = ControlBlock.create(1);
+    // The writer of the real thing is the pipeline worker; here its protocol is spelled out over the raw memory.
+    const writer = new Worker(
+      `const { workerData, parentPort } = require('node:worker_threads');
+       const numbers = new BigInt64Array(workerData.buffer, workerData.offset, 16);
+       parentPort.postMessage('started');
+       for (let i = 0; i < 300000; i++) {
+         Atomics.add(numbers, 0, 1n);
+         Atomics.add(numbers, 2, 2n); Atomics.add(numbers, 4, 1n); Atomics.add(numbers, 6, 1n);
+         Atomics.add(numbers, 0, 1n);
+       }`,
+      { eval: true, workerData: { buffer: block.buffer, offset: block.buffer.byteLength - 16 * 8 } },
+    );
+    await once(writer, 'message');
+    const exited = once(writer, 'exit');
+    let torn = 0;
+    for (let index = 0; index < 20_000; index++) {
+      const { accepted, delivered, queued } = readStreamStats(block.stream(0), undefined);
+      if (accepted !== delivered + queued) torn++;
+    }
+    await exited;
+    expect(torn).toBe(0);
+    expect(block.stream(0).read('accepted')).toBe(600_000);
+  });
+});

@@ -1,0 +1,151 @@
+/** Why a record was dropped; the order is that of the counters in shared memory. */
+export const DROP_REASONS = [
+  'queue-full',
+  'log-full',
+  'disk-fault',
+  'closed',
+  'sample',
+  'rate-limit',
+  'dedupe',
+] as const;
+
+export type DropReason = (typeof DROP_REASONS)[number];
+
+/** The numbers of one stream, as they are kept in shared memory. */
+export const STREAM_COUNTERS = [
+  /** Odd while the worker changes the others, so that a snapshot is never of two moments. */
+  'version',
+  /** The last record that the stream has settled: delivered, dropped or left out by its filter. */
+  'settledSeq',
+  'accepted',
+  'adopted',
+  'delivered',
+  'deadLettered',
+  'queued',
+  'queuedBytes',
+  /** Index into STREAM_STATES. */
+  'state',
+  ...DROP_REASONS,
+] as const;
+
+export type StreamCounter = (typeof STREAM_COUNTERS)[number];
+
+/** `starting` until the destination is open, `down` while it can't be written to. */
+export const STREAM_STATES = ['starting', 'up', 'down', 'closed'] as const;
+
+export type StreamState = (typeof STREAM_STATES)[number];
+
+const LOG_COUNTERS = ['settledSeq', 'fannedSeq', 'fannedBytes', 'spilledSeq', 'idle', 'drained'] as const;
+
+type LogCounter = (typeof LOG_COUNTERS)[number];
+
+const SIGNAL_BYTES = 8;
+const LOG_BYTES = SIGNAL_BYTES + LOG_COUNTERS.length * 8;
+
+/**
+ * What the main thread and the pipeline worker know of one log, in memory that both see: the main thread reads it in the middle of a
+ * synchronous burst, waits on it in `exit`, and finds it intact when the worker has died. Each number has one writer.
+ */
+export class ControlBlock {
+  readonly buffer: SharedArrayBuffer;
+  readonly #signal: Int32Array;
+  readonly #log: BigInt64Array;
+  readonly #streams: BigInt64Array[];
+
+  private constructor(buffer: SharedArrayBuffer) {
+    const streamCount = (buffer.byteLength - LOG_BYTES) / (STREAM_COUNTERS.length * 8);
+    this.buffer = buffer;
+    this.#signal = new Int32Array(buffer, 0, 1);
+    this.#log = new BigInt64Array(buffer, SIGNAL_BYTES, LOG_COUNTERS.length);
+    this.#streams = Array.from(
+      { length: streamCount },
+      (_, index) =>
+        new BigInt64Array(buffer, LOG_BYTES + index * STREAM_COUNTERS.length * 8, STREAM_COUNTERS.length),
+    );
+  }
+
+  static create(streamCount: number): ControlBlock {
+    return new ControlBlock(new SharedArrayBuffer(LOG_BYTES + streamCount * STREAM_COUNTERS.length * 8));
+  }
+
+  static attach(buffer: SharedArrayBuffer): ControlBlock {
+    return new ControlBlock(buffer);
+  }
+
+  read(counter: LogCounter): number {
+    return Number(Atomics.load(this.#log, LOG_COUNTERS.indexOf(counter)));
+  }
+
+  write(counter: LogCounter, value: number): void {
+    Atomics.store(this.#log, LOG_COUNTERS.indexOf(counter), BigInt(value));
+  }
+
+  /** Wakes whoever waits for progress. */
+  notify(): void {
+    Atomics.add(this.#signal, 0, 1);
+    Atomics.notify(this.#signal, 0);
+  }
+
+  /** Blocks until `reached` is true or the deadline (of `performance.now()`) has passed; tells which. */
+  waitUntil(reached: () => boolean, deadlineMs: number): boolean {
+    for (;;) {
+      const seen = Atomics.load(this.#signal, 0);
+      if (reached()) return true;
+      const leftMs = deadlineMs - performance.now();
+      if (leftMs <= 0) return false;
+      Atomics.wait(this.#signal, 0, seen, leftMs);
+    }
+  }
+
+  stream(index: number): StreamCounters {
+    const numbers = this.#streams[index];
+    if (!numbers) throw new RangeError(`stream index must be below ${this.#streams.length}; got ${index}`);
+    return new StreamCounters(numbers);
+  }
+}
+
+/** One stream's numbers: changed by the worker alone, read by everybody. */
+export class StreamCounters {
+  readonly #numbers: BigInt64Array;
+
+  constructor(numbers: BigInt64Array) {
+    this.#numbers = numbers;
+  }
+
+  read(counter: StreamCounter): number {
+    return Number(Atomics.load(this.#numbers, STREAM_COUNTERS.indexOf(counter)));
+  }
+
+  /** Changes several numbers as one: readers see all of it or nothing. */
+  update(changes: Partial<Record<StreamCounter, number>>): void {
+    Atomics.add(this.#numbers, 0, 1n);
+    for (const [counter, value] of Object.entries(changes)) {
+      Atomics.store(this.#numbers, STREAM_COUNTERS.indexOf(counter as StreamCounter), BigInt(value));
+    }
+    Atomics.add(this.#numbers, 0, 1n);
+  }
+
+  /** Adds to several numbers as one. */
+  add(changes: Partial<Record<StreamCounter, number>>): void {
+    Atomics.add(this.#numbers, 0, 1n);
+    for (const [counter, value] of Object.entries(changes)) {
+      Atomics.add(this.#numbers, STREAM_COUNTERS.indexOf(counter as StreamCounter), BigInt(value));
+    }
+    Atomics.add(this.#numbers, 0, 1n);
+  }
+
+  /** All numbers as of one moment. */
+  snapshot(): Record<StreamCounter, number> {
+    for (;;) {
+      const before = Atomics.load(this.#numbers, 0);
+      const values = STREAM_COUNTERS.map((_, index) => Number(Atomics.load(this.#numbers, index)));
+      const after = Atomics.load(this.#numbers, 0);
+      if (before === after && before % 2n === 0n) {
+        return Object.fromEntries(STREAM_COUNTERS.map((name, index) => [name, values[index]])) as Record<
+          StreamCounter,
+          number
+        >;
+      }
+    }
+  }
+}

@@ -1,0 +1,60 @@
+import { textRecord } from '@treeline/contract';
+import type { PipelineConfig } from './config/config.ts';
+import { readForeignLines } from './foreign-lines.ts';
+import { PipelineClient } from './pipeline-client.ts';
+import type { FlushResult, StreamStatus } from './protocol.ts';
+import type { LoggerStats } from './stats.ts';
+
+const FLUSH_TIMEOUT_MS = 10_000;
+
+/** A pipeline that is fed with the lines of another program instead of log calls. */
+export interface Pipeline {
+  /**
+   * Takes complete lines, each ended by a line feed. What is not a JSON object is kept as a text record with the time of its arrival.
+   * Resolves when there is room for more: a writer that awaits it is as slow as the slowest stream, and memory stays bounded.
+   */
+  write(lines: Buffer): Promise<void>;
+  /** Resolves when what was written before is delivered, as far as each sink promises, or after `timeoutMs` (default 10 s). Never rejects. */
+  flush(options?: { timeoutMs?: number }): Promise<FlushResult>;
+  /** Flushes and gives every destination back. Closing twice is no error. */
+  close(options?: { timeoutMs?: number }): Promise<FlushResult>;
+  stats(): PipelineStats;
+  /** Calls back when a stream goes up, down, fills, drops or recovers. Returns a function that ends it. */
+  onStatus(listener: (status: StreamStatus) => void): () => void;
+}
+
+export interface PipelineStats extends LoggerStats {
+  /** Lines that were no JSON objects, of those accepted. */
+  readonly textLines: number;
+}
+
+/**
+ * Opens the pipeline of a config that has been loaded. `process.exit()` drains it as it drains a logger; a signal doesn't: the program
+ * closes it then.
+ */
+export function openPipeline(config: PipelineConfig): Pipeline {
+  const client = new PipelineClient(config, { feed: 'lines' });
+  const textLine = textLines(config);
+  let textCount = 0;
+  return {
+    async write(lines) {
+      const read = readForeignLines(lines, textLine);
+      textCount += read.textCount;
+      if (read.count > 0) client.writeLines(read.text, read.count);
+      await client.room();
+    },
+    flush: (options) => client.flush(options?.timeoutMs ?? FLUSH_TIMEOUT_MS),
+    close: (options) => client.close(options?.timeoutMs ?? FLUSH_TIMEOUT_MS),
+    stats: () => ({ ...client.stats(), textLines: textCount }),
+    onStatus: (listener) => client.onStatus(listener),
+  };
+}
+
+/** Makes the line of a text record: what the config puts into every line stands in it. */
+function textLines({ timestamp, serviceName, fields }: PipelineConfig): (text: string) => string {
+  const base = { ...(serviceName !== undefined && { service: serviceName }), ...fields };
+  return (text) => {
+    const { level, msg } = textRecord(text);
+    return JSON.stringify({ level, ...(timestamp && { time: Date.now() }), ...base, msg });
+  };
+}

@@ -1,0 +1,65 @@
+import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads';
+import { builtFile } from './built-file.ts';
+import type { OpenMessage, PipelineSpec } from './protocol.ts';
+
+/** Waits before a worker that died is started again. */
+const RESTART_MS = { min: 100, max: 30_000 };
+
+/** A logger's side of its pipeline, told about the worker's life. */
+export interface PipelineOwner {
+  readonly spec: PipelineSpec;
+  /** A pipeline has been opened in a worker, at first or again. */
+  attached(port: MessagePort): void;
+  /** The worker died; `attached` follows. */
+  detached(reason: string): void;
+}
+
+/** The process's pipeline worker: started for the first logger that needs it, ended with the last. */
+let worker: Worker | undefined;
+const owners = new Set<PipelineOwner>();
+let failures = 0;
+
+export function openPipeline(owner: PipelineOwner): void {
+  owners.add(owner);
+  worker ??= startWorker();
+  attach(owner, worker);
+}
+
+export async function closePipeline(owner: PipelineOwner): Promise<void> {
+  if (!owners.delete(owner) || owners.size > 0) return;
+  const ended = worker;
+  worker = undefined;
+  await ended?.terminate();
+}
+
+function startWorker(): Worker {
+  const started = new Worker(builtFile('worker/pipeline-worker.js'), { stdout: false, stderr: false });
+  // A logger must not keep an idle process alive; what is undelivered is waited for in `exit`.
+  started.unref();
+  let reason = 'the pipeline worker ended';
+  started.on('error', (error: Error) => {
+    reason = `the pipeline worker failed: ${error.message}`;
+  });
+  started.on('exit', () => {
+    if (worker === started) restart(reason);
+  });
+  return started;
+}
+
+function restart(reason: string): void {
+  worker = undefined;
+  for (const owner of owners) owner.detached(reason);
+  const delayMs = Math.min(RESTART_MS.max, RESTART_MS.min * 2 ** failures++);
+  setTimeout(() => {
+    if (worker || owners.size === 0) return;
+    worker = startWorker();
+    for (const owner of owners) attach(owner, worker);
+  }, delayMs).unref();
+}
+
+function attach(owner: PipelineOwner, to: Worker): void {
+  const { port1, port2 } = new MessageChannel();
+  const message: OpenMessage = { type: 'open', spec: owner.spec, port: port2 };
+  to.postMessage(message, [port2]);
+  owner.attached(port1);
+}

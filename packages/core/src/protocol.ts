@@ -1,0 +1,54 @@
+import type { SinkEvent } from '@treeline/contract';
+import type { MessagePort } from 'node:worker_threads';
+import type { PipelineConfig } from './config/config.ts';
+
+/** A run of complete lines as the main thread numbers it. */
+export interface Chunk {
+  readonly firstSeq: number;
+  readonly count: number;
+  readonly text: string;
+}
+
+/** What a pipeline in the worker is built from. */
+export interface PipelineSpec {
+  readonly logId: string;
+  readonly config: PipelineConfig;
+  readonly control: SharedArrayBuffer;
+}
+
+/** To the worker itself. */
+export interface OpenMessage {
+  readonly type: 'open';
+  readonly spec: PipelineSpec;
+  readonly port: MessagePort;
+}
+
+/** From a logger to its pipeline. */
+export type ToPipeline =
+  | ({ readonly type: 'chunk' } & Chunk)
+  /** Deliver what there is without gathering; `drained` takes the token when every stream has settled and flushed. */
+  | { readonly type: 'drain'; readonly token: number }
+  | { readonly type: 'root-level'; readonly level: number }
+  | { readonly type: 'request'; readonly id: number; readonly request: PipelineRequest };
+
+export type PipelineRequest =
+  | { readonly type: 'flush'; readonly timeoutMs: number }
+  | { readonly type: 'close'; readonly timeoutMs: number };
+
+/** From a pipeline to its logger. */
+export type FromPipeline =
+  | { readonly type: 'reply'; readonly id: number; readonly result: FlushResult }
+  | { readonly type: 'status'; readonly status: StreamStatus }
+  /** The worker has taken what was posted: there is credit for more. */
+  | { readonly type: 'credit' };
+
+/** A sink's event with the stream that it is about. */
+export interface StreamStatus extends SinkEvent {
+  readonly stream: string;
+}
+
+/** What each stream did within the time that flush or close were given. */
+export interface FlushResult {
+  readonly ok: boolean;
+  readonly streams: Readonly<Record<string, 'flushed' | 'timeout' | 'failed'>>;
+}

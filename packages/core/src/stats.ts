@@ -1,0 +1,48 @@
+import { DROP_REASONS, STREAM_STATES, type DropReason, type StreamCounters, type StreamState } from './control-block.ts';
+
+/**
+ * What has become of a stream's records, all numbers of one moment:
+ * `accepted + adopted = delivered + dropped + deadLettered + queued`.
+ */
+export interface StreamStats {
+  /** Records that passed the stream's level and filter. */
+  readonly accepted: number;
+  /** Records taken over from the log of a process that has ended. */
+  readonly adopted: number;
+  readonly delivered: number;
+  /** By reason; reasons that never occurred are left out. */
+  readonly dropped: Readonly<Partial<Record<DropReason, number>>>;
+  readonly deadLettered: number;
+  readonly queued: number;
+  readonly queuedBytes: number;
+  readonly state: StreamState;
+  readonly lastError?: string;
+}
+
+export interface LoggerStats {
+  /** Log calls that became a line. */
+  readonly accepted: number;
+  /** Lines that have not been offered to the streams yet. */
+  readonly underWay: number;
+  /** Log calls after `close()`. */
+  readonly droppedAfterClose: number;
+  readonly streams: Readonly<Record<string, StreamStats>>;
+  /** How often, and for how long, log calls waited because the window was full. */
+  readonly windowWaits: { readonly count: number; readonly totalMs: number };
+}
+
+export function readStreamStats(counters: StreamCounters, lastError: string | undefined): StreamStats {
+  const numbers = counters.snapshot();
+  const dropped = DROP_REASONS.filter((reason) => numbers[reason] > 0).map((reason) => [reason, numbers[reason]]);
+  return {
+    accepted: numbers.accepted,
+    adopted: numbers.adopted,
+    delivered: numbers.delivered,
+    dropped: Object.fromEntries(dropped) as Partial<Record<DropReason, number>>,
+    deadLettered: numbers.deadLettered,
+    queued: numbers.queued,
+    queuedBytes: numbers.queuedBytes,
+    state: STREAM_STATES[numbers.state] ?? 'starting',
+    ...(lastError !== undefined && { lastError }),
+  };
+}

@@ -1,0 +1,48 @@
+import { describe, expect, test } from 'vitest';
+import { Window } from './window.ts';
+
+const chunk = (firstSeq: number, count: number) => ({ firstSeq, count, text: 'x'.repeat(count) });
+
+describe('Window', () => {
+  test('hands out each chunk once, in order', () => {
+    const window = new Window();
+    window.push(chunk(1, 2));
+    window.push(chunk(3, 2));
+    expect(window.takeUnposted()?.firstSeq).toBe(1);
+    expect(window.takeUnposted()?.firstSeq).toBe(3);
+    expect(window.takeUnposted()).toBeUndefined();
+  });
+
+  test('lets go of a chunk only when its last record is settled', () => {
+    const window = new Window();
+    window.push(chunk(1, 10));
+    window.push(chunk(11, 5));
+    window.release(9);
+    expect(window.bytes).toBe(15);
+    window.release(10);
+    expect(window.bytes).toBe(5);
+    window.release(15);
+    expect(window.bytes).toBe(0);
+  });
+
+  test('hands out again what is not settled when the worker has died', () => {
+    const window = new Window();
+    window.push(chunk(1, 2));
+    window.push(chunk(3, 2));
+    window.takeUnposted();
+    window.takeUnposted();
+    window.release(2);
+    window.repost();
+    expect(window.takeUnposted()?.firstSeq).toBe(3);
+    expect(window.hasUnposted).toBe(false);
+  });
+
+  test('goes on with the chunk that follows when posted ones are let go', () => {
+    const window = new Window();
+    for (const firstSeq of [1, 2, 3]) window.push(chunk(firstSeq, 1));
+    window.takeUnposted();
+    window.takeUnposted();
+    window.release(1);
+    expect(window.takeUnposted()?.firstSeq).toBe(3);
+  });
+});

@@ -1,0 +1,51 @@
+import { batchFromParts, messageOf, type Sink, type WriteResult } from '@treeline/contract';
+import { parentPort, workerData } from 'node:worker_threads';
+import { loadTransport } from './load-transport.ts';
+import type { ThreadCall, ThreadMessage, ThreadRequest, ThreadSpec } from './thread-protocol.ts';
+
+/** A thread that runs one sink, for those whose calls block or whose code is not ours. */
+const spec = workerData as ThreadSpec;
+
+function post(message: ThreadMessage): void {
+  parentPort?.postMessage(message);
+}
+
+async function openSink(): Promise<Sink> {
+  const { definition } = await loadTransport(spec.moduleUrl);
+  return definition.open(spec.options, {
+    streamName: spec.streamName,
+    report: (event) => post({ type: 'event', event }),
+  });
+}
+
+function settledSeqs(sink: Sink): Record<string, number> {
+  const known = spec.logIds.flatMap((logId) => {
+    const seq = sink.settledSeq?.(logId);
+    return seq === undefined ? [] : [[logId, seq] as const];
+  });
+  return Object.fromEntries(known);
+}
+
+async function perform(sink: Sink, request: ThreadRequest): Promise<WriteResult | void> {
+  switch (request.type) {
+    case 'write':
+      return sink.write(batchFromParts(request.batch));
+    case 'flush':
+      return sink.flush();
+    case 'close':
+      return sink.close();
+  }
+}
+
+openSink().then(
+  (sink) => {
+    parentPort?.on('message', ({ id, request }: ThreadCall) => {
+      perform(sink, request).then(
+        (result) => post({ type: 'reply', id, result }),
+        (error: unknown) => post({ type: 'failed', id, error: messageOf(error) }),
+      );
+    });
+    post({ type: 'opened', settledSeqs: settledSeqs(sink) });
+  },
+  (error: unknown) => post({ type: 'open-failed', error: messageOf(error) }),
+);

@@ -1,0 +1,28 @@
+import type { BatchParts, SinkEvent, WriteResult } from '@treeline/contract';
+
+/** What a thread that runs one sink is started with. */
+export interface ThreadSpec {
+  readonly moduleUrl: string;
+  readonly options: unknown;
+  readonly streamName: string;
+  /** The logs whose records will come. */
+  readonly logIds: readonly string[];
+}
+
+export type ThreadRequest =
+  | { readonly type: 'write'; readonly batch: BatchParts }
+  | { readonly type: 'flush' | 'close' };
+
+/** A request with the number that its reply carries. */
+export interface ThreadCall {
+  readonly id: number;
+  readonly request: ThreadRequest;
+}
+
+export type ThreadMessage =
+  /** With what the sink has settled of each log that it has seen before. */
+  | { readonly type: 'opened'; readonly settledSeqs: Readonly<Record<string, number>> }
+  | { readonly type: 'open-failed'; readonly error: string }
+  | { readonly type: 'reply'; readonly id: number; readonly result: WriteResult | void }
+  | { readonly type: 'failed'; readonly id: number; readonly error: string }
+  | { readonly type: 'event'; readonly event: SinkEvent };
