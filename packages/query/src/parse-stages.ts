@@ -80,7 +80,7 @@ function parseStage(scanner: Scanner, fields: FieldReader): Stage {
 
 function readBy(scanner: Scanner, fields: FieldReader): Field[] {
   scanner.skipSpace();
-  return scanner.match(/by(?=\s)/iy) === undefined ? [] : readFields(scanner, fields);
+  return scanner.match(/by(?=\s|$)/iy) === undefined ? [] : readFields(scanner, fields);
 }
 
 function readFields(scanner: Scanner, fields: FieldReader): Field[] {
@@ -179,7 +179,7 @@ function readArgument(scanner: Scanner, fields: FieldReader): Field | undefined 
 
 function readAs(scanner: Scanner): string | undefined {
   scanner.skipSpace();
-  if (scanner.match(/as(?=\s)/iy) === undefined) return undefined;
+  if (scanner.match(/as(?=\s|$)/iy) === undefined) return undefined;
   scanner.skipSpace();
   const start = scanner.at;
   const name = scanner.peek() === '"' ? scanner.quoted() : scanner.match(/[\p{L}_][\p{L}\p{N}_]*/uy);

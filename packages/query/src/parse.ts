@@ -379,7 +379,7 @@ export class Parser {
     const isQuoted = scanner.peek() === '"';
     if (!isQuoted) {
       const word = this.#peekBare();
-      if (word.includes('*') && (field.kind === 'path' || isTextColumn(field))) {
+      if (word.includes('*') && !/^[=<>~!]/.test(word) && (field.kind === 'path' || isTextColumn(field))) {
         scanner.moveTo(start + word.length);
         return { kind: 'glob', ...base, parts: word.split('*') };
       }
@@ -526,7 +526,7 @@ export class Parser {
     this.#expectBoundary(start);
     return {
       pattern: this.#checkRegex(literal.slice(1, -1), flags, start),
-      flags: [...flags].toSorted().join(''),
+      flags: flags.split('').toSorted().join(''),
     };
   }
 

@@ -129,7 +129,7 @@ function compileTest(filter: FieldCondition, options: TimeOptions): (value: unkn
       const contains = asciiSearch(filter.text);
       return (value) => typeof value === 'string' && contains(value);
     }
-    case 'regex': {
+    default: {
       const regex = compileRegex(filter.pattern, filter.flags);
       return (value) => typeof value === 'string' && regex.test(value);
     }

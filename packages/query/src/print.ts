@@ -47,7 +47,7 @@ function formatCondition(filter: FieldCondition): string {
       return `:${filter.parts.join('*')}`;
     case 'contains':
       return `${filter.negated ? '!~' : '~'}${quote(filter.text)}`;
-    case 'regex':
+    default:
       return `${filter.negated ? '!=~' : '=~'}/${escapeSlashes(filter.pattern)}/${filter.flags}`;
   }
 }
@@ -87,7 +87,7 @@ function formatStage(stage: Stage): string {
       return `sort ${formatField(stage.field)}${stage.descending ? ' desc' : ''}`;
     case 'limit':
       return `limit ${stage.limit}`;
-    case 'context':
+    default:
       return `context ${stage.before},${stage.after}`;
   }
 }
