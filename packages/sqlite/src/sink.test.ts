@@ -1,6 +1,6 @@
 import fs from 'node:fs';
 import os from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { createBatch, selectLines, type Sink, type SinkEvent } from '@treeline/contract';
 import { lines, record } from '@treeline/contract/testing';
 import BetterSqlite3 from 'better-sqlite3';
@@ -220,4 +220,93 @@ test('a write after close is refused', async () => {
   const sink = await open();
   await sink.close();
   await expect(sink.write(createBatch(lines(records(0, 1))))).rejects.toMatchObject({ code: 'CLOSED' });
+});
+
+describe('a damaged store', () => {
+  const damage = (from: number): void => {
+    const bytes = fs.readFileSync(path);
+    bytes.fill(0xff, from);
+    fs.writeFileSync(path, bytes);
+  };
+  const asides = (): string[] =>
+    fs.readdirSync(folder).filter((name) => name.startsWith(`${basename(path)}.corrupt-`));
+
+  test('found when it is opened is set aside, and logging goes on in a new one', async () => {
+    const before = await open();
+    await before.write(createBatch(lines(records(0, 2000))));
+    await before.close();
+    damage(100);
+    const sink = await open();
+    await sink.write(createBatch(lines(records(0, 1))));
+    await sink.close();
+    expect(messages()).toEqual(['record 0']);
+    expect(asides()).toHaveLength(1);
+    expect(events[0]?.reason).toMatch(/is damaged .* and was moved to .*\.corrupt-.*\.recover$/);
+  });
+
+  test('found while writing is set aside, and what it had settled is not written again', async () => {
+    const before = await open();
+    await before.write(createBatch(lines(records(0, 2000)), { logId: 'log-a', seq: 1 }));
+    await before.close();
+    // Behind the pages of the schema: opening does not see it.
+    damage(4096 * 12);
+    const sink = await open();
+    await sink.write(createBatch(lines(records(2000, 4000)), { logId: 'log-a', seq: 2001 }));
+    expect(sink.settledSeq?.('log-a')).toBe(4000);
+    await sink.close();
+    expect(messages()).toHaveLength(2000);
+    expect(asides()).toHaveLength(1);
+    expect(events.map((event) => event.reason).join('\n')).toMatch(/writing goes on in a new one/);
+  });
+
+  test('is refused by openLogStore, which names it', () => {
+    openLogStore(path).close();
+    damage(100);
+    expect(() => openLogStore(path)).toThrow(/is damaged .*move it away.*\.recover/);
+    expect(asides()).toEqual([]);
+  });
+});
+
+test('a store that someone deletes is made anew at the next write, loudly', async () => {
+  const sink = await open();
+  await sink.write(createBatch(lines(records(0, 1)), { logId: 'log-a', seq: 1 }));
+  for (const suffix of ['', '-wal', '-shm']) fs.rmSync(path + suffix);
+  await sink.write(createBatch(lines(records(0, 2)), { logId: 'log-a', seq: 1 }));
+  await sink.close();
+  expect(messages()).toEqual(['record 1']);
+  expect(events.map((event) => event.reason)).toEqual([`${path} was moved or deleted; a new one was made`]);
+});
+
+test('readers that follow each other without a gap do not make the write-ahead log grow', async () => {
+  const sink = await open();
+  let longestWal = 0;
+  const readers = [openLogReader(path), openLogReader(path)];
+  // Each iterator is in the middle of a page when the other one ends.
+  const pages = readers.map((reader) => reader.iterate({ text: 'record' }));
+  const big = { text: 'x'.repeat(2000) };
+  for (let index = 0; index < 60; index++) {
+    await sink.write(createBatch(lines(Array.from({ length: 500 }, (_, each) => record(each, big)))));
+    for (const [which, rows] of pages.entries()) {
+      if (rows.next().done) pages[which] = readers[which]?.iterate({ text: 'record' }) ?? rows;
+    }
+    longestWal = Math.max(longestWal, fs.statSync(`${path}-wal`).size);
+  }
+  for (const reader of readers) reader.close();
+  await sink.close();
+  expect(longestWal).toBeLessThan(64 * 1024 * 1024);
+});
+
+test('a reader that holds a transaction open is told of when the write-ahead log has grown', async () => {
+  const sink = await open();
+  const holder = new BetterSqlite3(path, { readonly: true });
+  holder.exec('BEGIN; SELECT count(*) FROM logs');
+  const big = lines(Array.from({ length: 1000 }, (_, each) => record(each, { text: 'x'.repeat(8000) })));
+  for (let index = 0; index < 9; index++) await sink.write(createBatch(big));
+  expect(events.map((event) => event.reason)).toEqual([
+    expect.stringMatching(/-wal has grown to \d+ bytes: something holds a read transaction open/),
+  ]);
+  holder.close();
+  await sink.write(createBatch(big));
+  expect(fs.statSync(`${path}-wal`).size).toBeLessThan(16 * 1024 * 1024);
+  await sink.close();
 });

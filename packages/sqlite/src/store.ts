@@ -56,9 +56,6 @@ export function openLogStore(path = 'data/logs.db'): LogStore {
   const db = openDatabase(path, { busyTimeoutMs: BUSY_TIMEOUT_MS });
   const writer = new LogWriter(db);
   const reader = readerOf(db, path);
-  const setMeta = db.prepare<[string, string]>(
-    'INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value',
-  );
   return {
     ...reader,
     append(entries) {
@@ -80,7 +77,7 @@ export function openLogStore(path = 'data/logs.db'): LogStore {
       set(key, value) {
         if (FIXED_META.has(key))
           throw new TypeError(`meta key must not be one of the store's own; got ${JSON.stringify(key)}`);
-        guarded(path, () => setMeta.run(key, value));
+        guarded(path, () => writer.setMeta(key, value));
       },
     },
   };
