@@ -1,4 +1,5 @@
 import { TreelineError } from '@treeline/contract';
+import { backupStore, type BackupProgress } from './backup.ts';
 import { deriveColumns } from './columns.ts';
 import { openDatabase, openReadOnlyDatabase, storeError } from './database.ts';
 import type { Database } from './driver.ts';
@@ -6,6 +7,7 @@ import { recordOfEntry, type LogEntry } from './entry.ts';
 import { checkQuery, type LogQuery } from './log-query.ts';
 import { payloadOf } from './payload.ts';
 import { countPages, readPages } from './reading.ts';
+import { readStats, type Stats, type StatsQuery } from './stats.ts';
 import type { LogRow } from './row.ts';
 import { LogWriter } from './writer.ts';
 
@@ -21,6 +23,8 @@ export interface LogReader {
   queryLogs(query?: LogQuery): LogRows;
   /** The same rows one by one, without a limit of its own; holds no transaction open between them. */
   iterate(query?: LogQuery): IterableIterator<LogRow>;
+  /** Number of rows, by level and over time, the most frequent values and percentiles of a field. */
+  stats(query?: StatsQuery): Stats;
   /** @throws TreelineError `TIMEOUT` where `timeoutMs` did not suffice. */
   count(query?: Omit<LogQuery, 'limit' | 'order'>): number;
   readonly meta: { readonly get: (key: string) => string | undefined };
@@ -35,6 +39,12 @@ export interface LogStore extends LogReader {
    * @throws TypeError, RangeError where an entry is none; nothing is appended then.
    */
   append(entries: LogEntry | readonly LogEntry[]): number[];
+  /**
+   * Copies the store as it is now to a new file, while others go on writing; durable when it resolves.
+   *
+   * @throws TreelineError `DESTINATION_UNUSABLE` where the target is there already.
+   */
+  backup(target: string, onProgress?: (progress: BackupProgress) => void): Promise<void>;
   readonly meta: {
     readonly get: (key: string) => string | undefined;
     /** Facts of the program's own, and those of the archive; `schema_version` and `store_id` can't be changed. */
@@ -72,6 +82,7 @@ export function openLogStore(path = 'data/logs.db'): LogStore {
         }
       });
     },
+    backup: (target, onProgress) => backupStore(path, target, onProgress),
     meta: {
       get: reader.meta.get,
       set(key, value) {
@@ -133,6 +144,7 @@ function readerOf(db: Database, path: string): LogReader {
         return count;
       });
     },
+    stats: (query = {}) => guarded(path, () => readStats(db, checkQuery(query), query)),
     meta: { get: (key) => guarded(path, () => getMeta.get(key)) },
     close: () => void db.close(),
   };
