@@ -17,6 +17,9 @@ const COLUMNS: Readonly<Record<string, string>> = {
   span_id: 'span_id',
 };
 
+/** What `indexes` may name: `trace_id`, or a path into the record (`req.status`). */
+export const INDEX_FIELD = /^[A-Za-z_$][\w$-]*(?:\.[A-Za-z_$][\w$-]*)*$/;
+
 /** The column that a field stands for, or undefined where it is one of the record's own keys. */
 export function columnOf(field: string): string | undefined {
   return Object.hasOwn(COLUMNS, field) ? COLUMNS[field] : undefined;

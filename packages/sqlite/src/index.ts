@@ -2,6 +2,8 @@ import { defineTransport, type Transport } from '@treeline/contract';
 import { options, type SqliteOptions } from './options.ts';
 
 export type { BackupProgress } from './backup.ts';
+export { examineStore, type DoctorOptions, type Finding, type StoreReport } from './doctor.ts';
+export { createIndexes } from './indexes.ts';
 export type { LogEntry } from './entry.ts';
 export type { LogQuery } from './log-query.ts';
 export type { SqliteOptions } from './options.ts';

@@ -11,9 +11,9 @@ import { deriveColumns } from './columns.ts';
 import { connect, setAside, sleep, untilFree, type Connection } from './connection.ts';
 import { storeError } from './database.ts';
 import { isCorrupt, sqliteCode } from './driver.ts';
+import { Maintenance } from './maintenance.ts';
 import type { SqliteOptions } from './options.ts';
 import { payloadOf } from './payload.ts';
-import { boundWal, MAX_WAL_BYTES } from './wal.ts';
 import { positionKey, readPosition } from './writer.ts';
 
 /** A transaction's length where others want to write, or where the thread is the program's own. */
@@ -52,11 +52,11 @@ class SqliteSink implements Sink {
   readonly #context: SinkContext;
   /** What this sink has settled, by log: a store that takes the place of a damaged one must know it too. */
   readonly #settled = new Map<string, number>();
+  readonly #maintenance: Maintenance;
   #connection: Connection;
   #seenVersion: number;
   #contendedAtMs = -Infinity;
   #setAsideAtMs = -Infinity;
-  #isWalReported = false;
   #isClosed = false;
 
   constructor(connection: Connection, options: SqliteOptions, context: SinkContext) {
@@ -64,6 +64,12 @@ class SqliteSink implements Sink {
     this.#options = options;
     this.#context = context;
     this.#seenVersion = connection.dataVersion();
+    this.#maintenance = new Maintenance(
+      () => this.#connection,
+      options,
+      (event) => context.report(event),
+    );
+    this.#maintenance.createIndexes();
   }
 
   async write(batch: Batch): Promise<WriteResult | void> {
@@ -81,7 +87,7 @@ class SqliteSink implements Sink {
       if (next === 0) throw storeError(error, this.#options.path);
       return { retry: range(next, batch.count), dead: refusalsBefore(refused, next) };
     }
-    this.#boundWal();
+    this.#maintenance.afterWrite();
     return refused.size > 0 ? { dead: refusalsBefore(refused, batch.count) } : undefined;
   }
 
@@ -92,6 +98,7 @@ class SqliteSink implements Sink {
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#maintenance.stop();
     this.#connection.db.close();
   }
 
@@ -186,22 +193,13 @@ class SqliteSink implements Sink {
       }
       writer.commit();
     });
+    this.#maintenance.createIndexes();
     this.#context.report({ type: 'warning', reason: `${path} ${reason}` });
   }
 
   #reportFault(error: unknown): void {
     const type = sqliteCode(error) === 'SQLITE_FULL' ? 'full' : 'warning';
     this.#context.report({ type, reason: `${this.#options.path}: ${messageOf(error)}` });
-  }
-
-  #boundWal(): void {
-    const bytes = boundWal(this.#connection.db, this.#options.path);
-    const isGrown = bytes > MAX_WAL_BYTES;
-    if (isGrown && !this.#isWalReported) {
-      const reason = `${this.#options.path}-wal has grown to ${bytes} bytes: something holds a read transaction open; "treeline doctor" tells more`;
-      this.#context.report({ type: 'warning', reason });
-    }
-    this.#isWalReported = isGrown;
   }
 }
 

@@ -3,6 +3,7 @@ import { backupStore, type BackupProgress } from './backup.ts';
 import { deriveColumns } from './columns.ts';
 import { openDatabase, openReadOnlyDatabase, storeError } from './database.ts';
 import type { Database } from './driver.ts';
+import { deleteRows } from './deletion.ts';
 import { recordOfEntry, type LogEntry } from './entry.ts';
 import { checkQuery, type LogQuery } from './log-query.ts';
 import { payloadOf } from './payload.ts';
@@ -39,6 +40,11 @@ export interface LogStore extends LogReader {
    * @throws TypeError, RangeError where an entry is none; nothing is appended then.
    */
   append(entries: LogEntry | readonly LogEntry[]): number[];
+  /**
+   * Deletes rows that an archive holds, and takes them out of the counts; returns how many there were. Ids beyond the meta key
+   * `archive_delete_upto` are refused, and nothing is deleted then.
+   */
+  deleteArchived(ids: readonly number[]): number;
   /**
    * Copies the store as it is now to a new file, while others go on writing; durable when it resolves.
    *
@@ -82,6 +88,7 @@ export function openLogStore(path = 'data/logs.db'): LogStore {
         }
       });
     },
+    deleteArchived: (ids) => guarded(path, () => db.transaction(() => deleteRows(db, ids)).immediate()),
     backup: (target, onProgress) => backupStore(path, target, onProgress),
     meta: {
       get: reader.meta.get,

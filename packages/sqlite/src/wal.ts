@@ -3,7 +3,7 @@ import { BUSY_TIMEOUT_MS } from './connection.ts';
 import type { Database } from './driver.ts';
 
 /** From here on the write-ahead log is made to start anew; SQLite's own checkpoints can't where readers follow each other closely. */
-const RESTART_WAL_BYTES = 16 * 1024 * 1024;
+export const RESTART_WAL_BYTES = 16 * 1024 * 1024;
 
 /** Above this something holds a read transaction open, and the operator should know. */
 export const MAX_WAL_BYTES = 64 * 1024 * 1024;
@@ -15,10 +15,8 @@ export function walBytes(path: string): number {
   return fs.statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
 }
 
-/** Empties the write-ahead log where it has grown and no reader is in the way; returns its size then. */
-export function boundWal(db: Database, path: string): number {
-  const bytes = walBytes(path);
-  if (bytes < RESTART_WAL_BYTES) return bytes;
+/** Empties the write-ahead log where no reader is in the way; returns its size then. */
+export function emptyWal(db: Database, path: string): number {
   db.exec(`PRAGMA busy_timeout = ${READER_WAIT_MS}`);
   try {
     db.pragma('wal_checkpoint(TRUNCATE)');
