@@ -2,7 +2,11 @@ import { expect, test } from 'vitest';
 import { countTests } from './count-tests.mjs';
 
 const passing = { name: 'a', status: 'passed', assertionResults: [{ status: 'passed' }] };
-const failing = { name: 'b', status: 'failed', assertionResults: [{ status: 'failed' }, { status: 'passed' }] };
+const failing = {
+  name: 'b',
+  status: 'failed',
+  assertionResults: [{ status: 'failed' }, { status: 'passed' }],
+};
 const unloadable = { name: 'c', status: 'failed', assertionResults: [] };
 
 const report = (testResults, numbers) => ({
@@ -16,8 +20,20 @@ const report = (testResults, numbers) => ({
 
 test.each([
   ['a good run', report([passing], { numPassedTests: 1 }), 0, 0, '1 passed, 0 failed'],
-  ['a failed test', report([passing, failing], { numPassedTests: 2, numFailedTests: 1 }), 1, 1, '2 passed, 1 failed'],
-  ['a file that can’t be loaded', report([passing, unloadable], { numPassedTests: 1 }), 1, 1, '1 passed, 1 failed'],
+  [
+    'a failed test',
+    report([passing, failing], { numPassedTests: 2, numFailedTests: 1 }),
+    1,
+    1,
+    '2 passed, 1 failed',
+  ],
+  [
+    'a file that can’t be loaded',
+    report([passing, unloadable], { numPassedTests: 1 }),
+    1,
+    1,
+    '1 passed, 1 failed',
+  ],
   ['an error outside all tests', report([passing], { numPassedTests: 1 }), 1, 1, '1 passed, 1 failed'],
   [
     'skipped and planned tests',

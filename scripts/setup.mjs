@@ -14,7 +14,9 @@ const QUIET_TURBO = { DO_NOT_TRACK: '1', TURBO_TELEMETRY_DISABLED: '1', TURBO_NO
 export async function setUp() {
   requireNode();
   process.chdir(root);
-  tell(`set-up on Node ${process.versions.node}: 1 of 2, dependencies by ${packageManager}, from the lockfile`);
+  tell(
+    `set-up on Node ${process.versions.node}: 1 of 2, dependencies by ${packageManager}, from the lockfile`,
+  );
   await install();
   tell('set-up: 2 of 2, building what has changed');
   const code = await pnpm(['exec', 'turbo', 'run', 'build', '--ui=stream', '--output-logs=errors-only']);
@@ -33,7 +35,8 @@ async function install() {
     tell(`set-up: still installing after ${seconds} s${isCompilingSqlite() ? COMPILING : ''}`);
   }, STILL_INSTALLING_MS);
   const code = await pnpm(['install', '--frozen-lockfile']).finally(() => clearInterval(timer));
-  if (code !== 0) fail(`the dependencies could not be installed${isCompilingSqlite() ? NO_COMPILER : ''}`, code);
+  if (code !== 0)
+    fail(`the dependencies could not be installed${isCompilingSqlite() ? NO_COMPILER : ''}`, code);
 }
 
 const COMPILING =

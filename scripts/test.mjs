@@ -26,7 +26,9 @@ function readReport() {
   try {
     return JSON.parse(readFileSync(REPORT, 'utf8'));
   } catch (error) {
-    process.stderr.write(`treeline  vitest left no report, so no test is known to have passed: ${error.message}\n`);
+    process.stderr.write(
+      `treeline  vitest left no report, so no test is known to have passed: ${error.message}\n`,
+    );
     return { numPassedTests: 0, numFailedTests: 1, numPendingTests: 0, numTodoTests: 0, testResults: [] };
   }
 }

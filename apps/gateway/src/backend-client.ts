@@ -38,7 +38,9 @@ export class BackendError extends Error {
 
 Object.defineProperty(BackendError.prototype, 'name', { value: 'BackendError', configurable: true });
 
-const token = v.object({ choices: v.tupleWithRest([v.object({ delta: v.object({ content: v.string() }) })], v.unknown()) });
+const token = v.object({
+  choices: v.tupleWithRest([v.object({ delta: v.object({ content: v.string() }) })], v.unknown()),
+});
 
 /**
  * The tokens of an answer as they arrive.
@@ -56,14 +58,25 @@ export async function* streamAnswer(request: AnswerRequest): AsyncGenerator<stri
       // The time that our own reader takes is not the backend's.
       idle.restart();
     }
-    throw new BackendError('broken-stream', `model ${request.model} ended its answer without saying that it was complete`);
+    throw new BackendError(
+      'broken-stream',
+      `model ${request.model} ended its answer without saying that it was complete`,
+    );
   } catch (error) {
     request.signal.throwIfAborted();
     if (error instanceof BackendError) throw error;
     if (idle.signal.aborted) {
-      throw new BackendError('timeout', `model ${request.model} said nothing for ${request.idleTimeoutMs} ms`, { cause: error });
+      throw new BackendError(
+        'timeout',
+        `model ${request.model} said nothing for ${request.idleTimeoutMs} ms`,
+        { cause: error },
+      );
     }
-    throw new BackendError('broken-stream', `the answer of model ${request.model} broke off: ${messageOf(error)}`, { cause: error });
+    throw new BackendError(
+      'broken-stream',
+      `the answer of model ${request.model} broke off: ${messageOf(error)}`,
+      { cause: error },
+    );
   } finally {
     idle.stop();
   }
@@ -73,10 +86,11 @@ async function openAnswer(request: AnswerRequest, signal: AbortSignal): Promise<
   const response = await post(request, signal);
   if (!response.ok) {
     const message = `model ${request.model} answered ${response.status}`;
-    const cause = new Error(await readStart(response.body ?? []));
+    const cause = new Error(`it said ${await readStart(response.body ?? [])}`);
     throw new BackendError('status', message, { status: response.status, cause });
   }
-  if (!response.body) throw new BackendError('broken-stream', `model ${request.model} answered without a body`);
+  if (!response.body)
+    throw new BackendError('broken-stream', `model ${request.model} answered without a body`);
   return response.body;
 }
 
@@ -101,7 +115,9 @@ async function post(request: AnswerRequest, signal: AbortSignal): Promise<Respon
     });
   } catch (error) {
     if (signal.aborted) throw error;
-    throw new BackendError('unreachable', `the backend at ${request.backendUrl} can't be reached`, { cause: error });
+    throw new BackendError('unreachable', `the backend at ${request.backendUrl} can't be reached`, {
+      cause: error,
+    });
   }
 }
 
@@ -111,7 +127,10 @@ class IdleTimer {
   readonly #timer: NodeJS.Timeout;
 
   constructor(timeoutMs: number) {
-    this.#timer = setTimeout(() => this.#controller.abort(new Error(`nothing came for ${timeoutMs} ms`)), timeoutMs);
+    this.#timer = setTimeout(
+      () => this.#controller.abort(new Error(`nothing came for ${timeoutMs} ms`)),
+      timeoutMs,
+    );
   }
 
   get signal(): AbortSignal {

@@ -6,7 +6,11 @@ const count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(100_000)
 
 /** How a model fails, and how often: each `every`-th request. */
 const failure = v.variant('kind', [
-  v.strictObject({ kind: v.literal('status'), status: v.pipe(v.number(), v.minValue(400), v.maxValue(599)), every }),
+  v.strictObject({
+    kind: v.literal('status'),
+    status: v.pipe(v.number(), v.minValue(400), v.maxValue(599)),
+    every,
+  }),
   /** Takes the request and never answers. */
   v.strictObject({ kind: v.literal('silence'), every }),
   /** Cuts the connection in the middle of the answer. */

@@ -20,7 +20,8 @@ export function createBackend(models: BackendModels): Server {
   return createServer((request, response) => {
     void answer(request, response, models, requestsByModel).catch((error: unknown) => {
       // The client has gone, or what it sent can't be read: there is nobody to tell, or nothing more to say than this.
-      if (!response.headersSent) sendError(response, 400, error instanceof Error ? error.message : String(error));
+      if (!response.headersSent)
+        sendError(response, 400, error instanceof Error ? error.message : String(error));
       else response.destroy();
     });
   });
@@ -47,14 +48,20 @@ async function answer(
   await stream(response, model, failure?.afterTokens);
 }
 
-async function stream(response: ServerResponse, model: BackendModel, breakAfter: number | undefined): Promise<void> {
+async function stream(
+  response: ServerResponse,
+  model: BackendModel,
+  breakAfter: number | undefined,
+): Promise<void> {
   const gone = new AbortController();
   response.once('close', () => gone.abort());
   response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
   for (let index = 0; index < model.tokens; index += 1) {
     if (index === breakAfter) return void response.destroy();
     const content = `${WORDS[index % WORDS.length]} `;
-    const hasRoom = response.write(formatEvent({ data: JSON.stringify({ choices: [{ delta: { content } }] }) }));
+    const hasRoom = response.write(
+      formatEvent({ data: JSON.stringify({ choices: [{ delta: { content } }] }) }),
+    );
     if (!hasRoom) await once(response, 'drain', { signal: gone.signal });
     await delay(model.tokenDelayMs, undefined, { signal: gone.signal });
   }
@@ -71,7 +78,8 @@ async function readText(request: IncomingMessage): Promise<string> {
   let bytes = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     bytes += chunk.length;
-    if (bytes > MAX_REQUEST_BYTES) throw new RangeError(`a request must be at most ${MAX_REQUEST_BYTES} bytes`);
+    if (bytes > MAX_REQUEST_BYTES)
+      throw new RangeError(`a request must be at most ${MAX_REQUEST_BYTES} bytes`);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString('utf8');

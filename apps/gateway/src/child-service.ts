@@ -12,8 +12,8 @@ export interface ChildService {
   readonly pid: number | undefined;
   /** Where it listens. */
   readonly url: string;
-  /** Ends it, by force where it takes too long. Resolves when it has ended. */
-  stop(): Promise<void>;
+  /** Ends it, by force where it takes too long. Resolves, once it has ended, to whether it ended well by itself. */
+  stop(): Promise<boolean>;
 }
 
 /**
@@ -21,8 +21,14 @@ export interface ChildService {
  *
  * @throws Error when it ends or says nothing before it listens.
  */
-export async function startService(name: string, module: string, args: readonly string[] = []): Promise<ChildService> {
-  const child = fork(fileURLToPath(new URL(module, import.meta.url)), args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+export async function startService(
+  name: string,
+  module: string,
+  args: readonly string[] = [],
+): Promise<ChildService> {
+  const child = fork(fileURLToPath(new URL(module, import.meta.url)), args, {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  });
   const exited = once(child, 'exit');
   try {
     const { url } = await firstMessage(name, child, exited);
@@ -33,24 +39,32 @@ export async function startService(name: string, module: string, args: readonly 
   }
 }
 
-async function firstMessage(name: string, child: ChildProcess, exited: Promise<unknown[]>): Promise<Announcement> {
-  const ended = exited.then(([code, signal]) => {
-    throw new Error(`the ${name} ended before it listened (${code === null ? String(signal) : `exit code ${String(code)}`})`);
+async function firstMessage(
+  name: string,
+  child: ChildProcess,
+  exited: Promise<unknown[]>,
+): Promise<Announcement> {
+  const ended = exited.then(() => {
+    throw new Error(
+      `the ${name} ended before it listened (${child.signalCode ?? `exit code ${child.exitCode}`})`,
+    );
   });
-  const message = once(child, 'message', { signal: AbortSignal.timeout(START_TIMEOUT_MS) }).catch((error: unknown) => {
-    throw new Error(`the ${name} did not listen within ${START_TIMEOUT_MS / 1000} s`, { cause: error });
-  });
+  const message = once(child, 'message', { signal: AbortSignal.timeout(START_TIMEOUT_MS) }).catch(
+    (error: unknown) => {
+      throw new Error(`the ${name} did not listen within ${START_TIMEOUT_MS / 1000} s`, { cause: error });
+    },
+  );
   const [announcement] = (await Promise.race([message, ended])) as [Announcement];
   return announcement;
 }
 
-async function stop(name: string, child: ChildProcess, exited: Promise<unknown[]>): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  child.kill('SIGTERM');
+async function stop(name: string, child: ChildProcess, exited: Promise<unknown[]>): Promise<boolean> {
+  if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM');
   const timer = setTimeout(() => {
     process.stderr.write(`the ${name} did not end within ${STOP_TIMEOUT_MS / 1000} s and is killed\n`);
     child.kill('SIGKILL');
   }, STOP_TIMEOUT_MS);
   await exited;
   clearTimeout(timer);
+  return child.exitCode === 0;
 }

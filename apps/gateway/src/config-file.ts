@@ -13,7 +13,10 @@ export function configPath(name: string): string {
  *
  * @throws Error that names the file and every wrong key.
  */
-export function readConfig<const Schema extends v.GenericSchema>(path: string, schema: Schema): v.InferOutput<Schema> {
+export function readConfig<const Schema extends v.GenericSchema>(
+  path: string,
+  schema: Schema,
+): v.InferOutput<Schema> {
   let json: unknown;
   try {
     json = JSON.parse(readFileSync(path, 'utf8'));

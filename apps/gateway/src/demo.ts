@@ -40,6 +40,7 @@ async function demonstrate(signal: AbortSignal): Promise<number> {
   const startedAt = Date.now();
   const services: ChildService[] = [];
   let outcomes: ReadonlyMap<Outcome, number>;
+  let allEndedWell = true;
   try {
     const backend = await startService('backend', './backend-process.js');
     services.unshift(backend);
@@ -50,26 +51,27 @@ async function demonstrate(signal: AbortSignal): Promise<number> {
     outcomes = await sendTraffic({ url: gateway.url, rounds: ROUNDS, intervalMs: INTERVAL_MS, signal });
   } finally {
     // The gateway first: it still has answers of the backend under way.
-    for (const service of services) await service.stop();
+    for (const service of services) allEndedWell = (await service.stop()) && allEndedWell;
   }
   if (signal.aborted) return interrupted(signal);
-  return report(startedAt, outcomes);
+  return report(startedAt, outcomes) && allEndedWell ? 0 : 1;
 }
 
-function report(startedAt: number, outcomes: ReadonlyMap<Outcome, number>): number {
+/** Tells what has happened; false where the log is not there, or nothing was answered. */
+function report(startedAt: number, outcomes: ReadonlyMap<Outcome, number>): boolean {
   const total = [...outcomes.values()].reduce((sum, count) => sum + count, 0);
   const seconds = ((Date.now() - startedAt) / 1000).toFixed(1);
   const parts = [...outcomes].map(([outcome, count]) => `${count} ${outcome}`).join(', ');
   tell(`\n${total} requests in ${seconds} s: ${parts}`);
   if (!existsSync(STORE)) {
     process.stderr.write(`${STORE} is missing: the gateway's log did not reach its store\n`);
-    return 1;
+    return false;
   }
   tell(`\nread back from ${STORE}\n${summarise(STORE, startedAt)}`);
   tell(`\nfiles\n${describeFiles(FILES)}`);
   const width = Math.max(...NEXT.map(([command]) => command.length));
   tell(`\nnext\n${NEXT.map(([command, meaning]) => `  ${command.padEnd(width)}  ${meaning}`).join('\n')}`);
-  return outcomes.get('answered') ? 0 : 1;
+  return outcomes.has('answered');
 }
 
 function interrupted(signal: AbortSignal): number {

@@ -14,14 +14,19 @@ const { values } = parseArgs({
   },
 });
 
+const GRACE_MS = 3_000;
+
 const logger = createLogger(values.logging);
 const config = readConfig(values.routes, routesConfig);
-const app = createGateway({ logger, backendUrl: values.backend, config });
+const { app, close } = createGateway({ logger, backendUrl: values.backend, config });
 endWith(async () => {
-  await app.close();
+  await close(GRACE_MS);
   logger.info('gateway stopped');
   await logger.close();
 });
 await app.listen({ port: Number(values.port), host: '127.0.0.1' });
-logger.info({ url: urlOf(app.server), backend: values.backend, routes: Object.keys(config.routes) }, 'gateway started');
+logger.info(
+  { url: urlOf(app.server), backend: values.backend, routes: Object.keys(config.routes) },
+  'gateway started',
+);
 announce(app.server);

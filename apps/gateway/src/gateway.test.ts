@@ -13,7 +13,12 @@ const MODELS: BackendModels = {
   good: { firstTokenDelayMs: 0, tokenDelayMs: 0, tokens: 3 },
   endless: { firstTokenDelayMs: 0, tokenDelayMs: 5, tokens: 100_000 },
   late: { firstTokenDelayMs: 60_000, tokenDelayMs: 0, tokens: 3 },
-  failing: { firstTokenDelayMs: 0, tokenDelayMs: 0, tokens: 3, failure: { kind: 'status', status: 500, every: 1 } },
+  failing: {
+    firstTokenDelayMs: 0,
+    tokenDelayMs: 0,
+    tokens: 3,
+    failure: { kind: 'status', status: 500, every: 1 },
+  },
   silent: { firstTokenDelayMs: 0, tokenDelayMs: 0, tokens: 3, failure: { kind: 'silence', every: 1 } },
   fragile: {
     firstTokenDelayMs: 0,
@@ -44,7 +49,7 @@ interface TestGateway {
   readonly url: string;
   readonly lines: readonly Record<string, unknown>[];
   /** Resolves to the first line that fits, now or later. */
-  lineWith(fields: Record<string, unknown>): Promise<Record<string, unknown>>;
+  readonly lineWith: (fields: Record<string, unknown>) => Promise<Record<string, unknown>>;
 }
 
 async function listen(server: Server): Promise<string> {
@@ -67,17 +72,20 @@ async function startGateway(givenUrl?: string, idleTimeoutMs = 150): Promise<Tes
     lines.push(JSON.parse(line) as Record<string, unknown>);
     for (const wake of waiting) wake();
   };
-  const app = createGateway({
+  const gateway = createGateway({
     logger: pino({ level: 'debug' }, { write }),
     backendUrl,
     config: { idleTimeoutMs, routes: ROUTES },
   });
+  const { app } = gateway;
   await app.listen({ port: 0, host: '127.0.0.1' });
-  running.unshift(app);
+  running.unshift({ close: () => gateway.close(0) });
   const lineWith = (fields: Record<string, unknown>): Promise<Record<string, unknown>> =>
     new Promise((resolve) => {
       const look = (): void => {
-        const found = lines.find((line) => Object.entries(fields).every(([key, value]) => line[key] === value));
+        const found = lines.find((line) =>
+          Object.entries(fields).every(([key, value]) => line[key] === value),
+        );
         if (!found) return;
         waiting.delete(look);
         resolve(found);
@@ -129,7 +137,11 @@ describe('createGateway', () => {
     const response = await chat(url, 'good');
     await response.text();
     await lineWith({ type: 'request', status: 200 });
-    const ids = new Set(lines.filter((line) => line['name'] === 'chat' || line['type'] === 'request').map((line) => line['req_id']));
+    const ids = new Set(
+      lines
+        .filter((line) => line['name'] === 'chat' || line['type'] === 'request')
+        .map((line) => line['req_id']),
+    );
     expect([...ids]).toEqual([response.headers.get('x-request-id')]);
   });
 
@@ -139,7 +151,11 @@ describe('createGateway', () => {
     ['takes another id where the header is too long', 'x'.repeat(65), false],
   ])('%s', async (_title, id, isKept) => {
     const { app } = await startGateway();
-    const response = await app.inject({ url: '/healthz', headers: { 'x-request-id': id }, cookies: { a: 'b' } });
+    const response = await app.inject({
+      url: '/healthz',
+      headers: { 'x-request-id': id },
+      cookies: { a: 'b' },
+    });
     expect(response.headers['x-request-id'] === id).toBe(isKept);
   });
 
@@ -156,16 +172,19 @@ describe('createGateway', () => {
   test.each([
     ['failing', 502, 'model failing answered 500', 'model failing is overloaded'],
     ['silent', 504, 'model silent said nothing for 150 ms', 'nothing came for 150 ms'],
-  ])('logs an error with its causes when no model of route %s answers', async (route, status, cause, rootCause) => {
-    const { url, lineWith } = await startGateway();
-    const response = await chat(url, route);
-    expect(response.status).toBe(status);
-    const line = await lineWith({ level: 50 });
-    expect(line).toMatchObject({ msg: `no model of route ${route} answered (1 tried)`, status });
-    expect(line['err']).toMatchObject({ stack: expect.stringContaining(cause) as string });
-    expect(line['err']).toMatchObject({ stack: expect.stringContaining(rootCause) as string });
-    expect(await response.json()).toMatchObject({ requestId: line['req_id'] });
-  });
+  ])(
+    'logs an error with its causes when no model of route %s answers',
+    async (route, status, cause, rootCause) => {
+      const { url, lineWith } = await startGateway();
+      const response = await chat(url, route);
+      expect(response.status).toBe(status);
+      const line = await lineWith({ level: 50 });
+      expect(line).toMatchObject({ msg: `no model of route ${route} answered (1 tried)`, status });
+      expect(line['err']).toMatchObject({ stack: expect.stringContaining(cause) as string });
+      expect(line['err']).toMatchObject({ stack: expect.stringContaining(rootCause) as string });
+      expect(await response.json()).toMatchObject({ requestId: line['req_id'] });
+    },
+  );
 
   test('answers 502 and names the backend when it can’t be reached', async () => {
     const server = createServer();
@@ -175,7 +194,9 @@ describe('createGateway', () => {
     const { url, lineWith } = await startGateway(backendUrl);
     expect((await chat(url, 'good')).status).toBe(502);
     const line = await lineWith({ level: 50 });
-    expect(line['err']).toMatchObject({ stack: expect.stringContaining(`the backend at ${backendUrl} can't be reached`) as string });
+    expect(line['err']).toMatchObject({
+      stack: expect.stringContaining(`the backend at ${backendUrl} can't be reached`) as string,
+    });
     expect(line['err']).toMatchObject({ stack: expect.stringContaining('ECONNREFUSED') as string });
   });
 
@@ -214,10 +235,25 @@ describe('createGateway', () => {
   });
 
   test.each([
-    ['an unknown route', { model: 'x\u001b[31m', messages: [{ role: 'user', content: '' }] }, 404, /there is no route "x\\u001b\[31m"/u],
-    ['the name of a built-in property', { model: '__proto__', messages: [{ role: 'user', content: '' }] }, 404, /no route/u],
+    [
+      'an unknown route',
+      { model: 'x\u001b[31m', messages: [{ role: 'user', content: '' }] },
+      404,
+      /there is no route "x\\u001b\[31m"/u,
+    ],
+    [
+      'the name of a built-in property',
+      { model: '__proto__', messages: [{ role: 'user', content: '' }] },
+      404,
+      /no route/u,
+    ],
     ['no messages', { model: 'good', messages: [] }, 400, /messages/u],
-    ['a key that is not known', { model: 'good', messages: [{ role: 'user', content: '' }], top: 1 }, 400, /additional/u],
+    [
+      'a key that is not known',
+      { model: 'good', messages: [{ role: 'user', content: '' }], top: 1 },
+      400,
+      /additional/u,
+    ],
   ])('refuses %s with a warning and no stack', async (_title, body, status, reason) => {
     const { url, lineWith } = await startGateway();
     const response = await chat(url, '', { body: JSON.stringify(body) });

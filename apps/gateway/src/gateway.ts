@@ -1,9 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
-import { fastify, LogController, type FastifyBaseLogger, type FastifyInstance, type FastifyReply } from 'fastify';
+import {
+  fastify,
+  LogController,
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+} from 'fastify';
 import { startAnswer, type StartedAnswer } from './answer.ts';
 import { BackendError, type ChatMessage } from './backend-client.ts';
+import { OpenRequests } from './open-requests.ts';
 import { findRoute, type RoutesConfig } from './routes.ts';
 import { formatEvent } from './sse.ts';
 
@@ -49,8 +57,30 @@ const CHAT_SCHEMA = {
   },
 } as const;
 
-/** Routes chat requests to a model backend and streams the answers back as server-sent events. */
-export function createGateway({ logger, backendUrl, config }: GatewayOptions): FastifyInstance {
+/** An HTTP service that routes chat requests to a model backend and streams the answers back as server-sent events. */
+export interface Gateway {
+  readonly app: FastifyInstance;
+  /** Takes no more requests, gives those under way `graceMs` to end, and closes every connection. */
+  readonly close: (graceMs: number) => Promise<void>;
+}
+
+export function createGateway(options: GatewayOptions): Gateway {
+  const openRequests = new OpenRequests();
+  const app = createApp(options, openRequests);
+  const close = async (graceMs: number): Promise<void> => {
+    const closed = app.close();
+    await openRequests.idle(graceMs);
+    // A connection that was opened and never used is not idle in node's eyes, and would be waited for.
+    app.server.closeAllConnections();
+    await closed;
+  };
+  return { app, close };
+}
+
+function createApp(
+  { logger, backendUrl, config }: GatewayOptions,
+  openRequests: OpenRequests,
+): FastifyInstance {
   const app = fastify({
     loggerInstance: logger,
     // One line for each request is written below; the id stands under the key that Treeline knows.
@@ -62,11 +92,9 @@ export function createGateway({ logger, backendUrl, config }: GatewayOptions): F
   });
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id);
-  });
-  app.addHook('onResponse', async (request, reply) => {
-    const { method, url } = request;
-    const fields = { type: 'request', method, url, status: reply.statusCode, duration_ms: Math.round(reply.elapsedTime) };
-    request.log.info(fields, `${method} ${url} ${reply.statusCode}`);
+    openRequests.add(reply.raw);
+    // Not onResponse: fastify calls that for responses that were sent to their end only.
+    reply.raw.once('close', () => logRequest(request, reply));
   });
   app.setErrorHandler(async (error: Error & { statusCode?: number }, request, reply) => {
     const status = error.statusCode ?? 500;
@@ -82,11 +110,19 @@ export function createGateway({ logger, backendUrl, config }: GatewayOptions): F
     const log = request.log.child({ name: 'chat', type: 'chat', route });
     const models = findRoute(config, route);
     if (!models) {
-      throw httpError(404, `there is no route ${JSON.stringify(route)}; known are ${Object.keys(config.routes).join(', ')}`);
+      throw httpError(
+        404,
+        `there is no route ${JSON.stringify(route)}; known are ${Object.keys(config.routes).join(', ')}`,
+      );
     }
     log.debug({ models, messages: messages.length }, 'routed');
     const left = abortWhenClosed(reply);
-    const answer = await startAnswer(route, models, { backendUrl, messages, idleTimeoutMs: config.idleTimeoutMs, signal: left }, log);
+    const answer = await startAnswer(
+      route,
+      models,
+      { backendUrl, messages, idleTimeoutMs: config.idleTimeoutMs, signal: left },
+      log,
+    );
     reply.header('content-type', 'text/event-stream').header('cache-control', 'no-store');
     return reply.send(Readable.from(relay(answer, log)));
   });
@@ -95,6 +131,12 @@ export function createGateway({ logger, backendUrl, config }: GatewayOptions): F
 
 function httpError(statusCode: number, message: string): Error {
   return Object.assign(new Error(message), { statusCode });
+}
+
+function logRequest({ method, url, log }: FastifyRequest, reply: FastifyReply): void {
+  const status = reply.raw.writableFinished ? reply.statusCode : CLIENT_LEFT;
+  const fields = { type: 'request', method, url, status, duration_ms: Math.round(reply.elapsedTime) };
+  log.info(fields, `${method} ${url} ${status}`);
 }
 
 /** The id of a caller is kept where it is one; anything else in that header stays out of the log. */
@@ -112,7 +154,10 @@ function abortWhenClosed(reply: FastifyReply): AbortSignal {
 }
 
 /** The answer in the gateway's own events; its end, however it came, is one log line. */
-async function* relay(answer: StartedAnswer, log: FastifyBaseLogger): AsyncGenerator<string, void, undefined> {
+async function* relay(
+  answer: StartedAnswer,
+  log: FastifyBaseLogger,
+): AsyncGenerator<string, void, undefined> {
   const startedAt = performance.now();
   let tokens = 0;
   let end: 'complete' | 'client left' | BackendError = 'client left';

@@ -22,7 +22,10 @@ describe('readEvents', () => {
   test('gives back what formatEvent wrote, wherever the chunks are cut and however lines end', async () => {
     const line = fc.string({ unit: 'binary' }).map((text) => text.replaceAll(/[\r\n]/gu, ' '));
     const event = fc.record(
-      { event: line.filter((text) => text !== ''), data: fc.array(line, { minLength: 1 }).map((lines) => lines.join('\n')) },
+      {
+        event: line.filter((text) => text !== ''),
+        data: fc.array(line, { minLength: 1 }).map((lines) => lines.join('\n')),
+      },
       { requiredKeys: ['data'] },
     );
     await fc.assert(
@@ -39,7 +42,11 @@ describe('readEvents', () => {
   });
 
   test.each([
-    ['passes over comments, ids and unknown fields', ': hi\nid: 1\nretry: 5\nfoo\ndata: x\n\n', [{ data: 'x' }]],
+    [
+      'passes over comments, ids and unknown fields',
+      ': hi\nid: 1\nretry: 5\nfoo\ndata: x\n\n',
+      [{ data: 'x' }],
+    ],
     ['takes one space off a value', 'data:  x\n\n', [{ data: ' x' }]],
     ['gives out an empty data line', 'data\n\n', [{ data: '' }]],
     ['gives out no event without data', 'event: ping\n\n', []],

@@ -20,7 +20,9 @@ export function formatEvent({ event, data }: ServerSentEvent): string {
  *
  * @throws RangeError when an event grows beyond 1 Mi characters.
  */
-export async function* readEvents(body: AsyncIterable<Uint8Array>): AsyncGenerator<ServerSentEvent, void, undefined> {
+export async function* readEvents(
+  body: AsyncIterable<Uint8Array>,
+): AsyncGenerator<ServerSentEvent, void, undefined> {
   let event: string | undefined;
   let data: string[] = [];
   let chars = 0;
@@ -64,5 +66,6 @@ async function* readLines(body: AsyncIterable<Uint8Array>): AsyncGenerator<strin
 }
 
 function refuseOversize(chars: number): void {
-  if (chars > MAX_EVENT_CHARS) throw new RangeError(`an event must be at most ${MAX_EVENT_CHARS} characters; got more`);
+  if (chars > MAX_EVENT_CHARS)
+    throw new RangeError(`an event must be at most ${MAX_EVENT_CHARS} characters; got more`);
 }

@@ -3,14 +3,18 @@ import { formatBytes, formatLevel } from '@treeline/contract';
 import { openLogReader, type LogReader, type LogRow } from '@treeline/sqlite';
 
 const SLOWEST = 3;
-const ERRORS = 6;
+const ERRORS = 3;
 const MAX_CAUSES = 5;
 
 /** What a store holds from a moment on: records by level, the slowest requests, the errors. Text for a terminal. */
 export function summarise(storePath: string, since: number): string {
   const reader = openLogReader(storePath);
   try {
-    return [...describeLevels(reader, since), ...describeSlowest(reader, since), ...describeErrors(reader, since)].join('\n');
+    return [
+      ...describeLevels(reader, since),
+      ...describeSlowest(reader, since),
+      ...describeErrors(reader, since),
+    ].join('\n');
   } finally {
     reader.close();
   }
@@ -29,7 +33,9 @@ function describeLevels(reader: LogReader, since: number): string[] {
   const counts = new Map<number, number>();
   for (const { level } of reader.iterate({ since })) counts.set(level, (counts.get(level) ?? 0) + 1);
   const total = [...counts.values()].reduce((sum, count) => sum + count, 0);
-  const byLevel = [...counts].toSorted(([a], [b]) => a - b).map(([level, count]) => `${formatLevel(level)} ${count}`);
+  const byLevel = [...counts]
+    .toSorted(([a], [b]) => a - b)
+    .map(([level, count]) => `${formatLevel(level)} ${count}`);
   return [`  ${total} records: ${byLevel.join(', ')}`];
 }
 
@@ -39,7 +45,8 @@ function describeSlowest(reader: LogReader, since: number): string[] {
     .toSorted((a, b) => b.durationMs - a.durationMs)
     .slice(0, SLOWEST);
   const lines = requests.map(
-    ({ row, durationMs }) => `    ${`${durationMs} ms`.padStart(8)}  ${oneLine(row.msg)}  ${oneLine(row.payload['req_id'])}`,
+    ({ row, durationMs }) =>
+      `    ${`${durationMs} ms`.padStart(8)}  ${oneLine(row.msg)}  ${oneLine(row.payload['req_id'])}`,
   );
   return ['  slowest requests', ...lines];
 }
@@ -53,12 +60,16 @@ function describeErrors(reader: LogReader, since: number): string[] {
 
 function describeError(row: LogRow): string[] {
   const time = new Date(row.ts).toISOString().slice(11, 23);
-  return [`    ${time}  ${oneLine(row.msg)}`, ...causesOf(row.payload['err']).map((cause) => `${' '.repeat(18)}because ${cause}`)];
+  return [
+    `    ${time}  ${oneLine(row.msg)}`,
+    ...causesOf(row.payload['err']).map((cause) => `${' '.repeat(18)}because ${cause}`),
+  ];
 }
 
 /** pino writes the messages of a chain of causes as one, joined by a colon and a space. */
 function causesOf(error: unknown): string[] {
-  if (typeof error !== 'object' || error === null || !('stack' in error) || typeof error.stack !== 'string') return [];
+  if (typeof error !== 'object' || error === null || !('stack' in error) || typeof error.stack !== 'string')
+    return [];
   const causes = error.stack.split('\ncaused by: ').slice(1, 1 + MAX_CAUSES);
   return causes.map((cause) => oneLine(cause.split('\n', 1)[0]));
 }
@@ -66,7 +77,10 @@ function causesOf(error: unknown): string[] {
 /** What came in from outside must not move the cursor or colour the terminal. */
 function oneLine(value: unknown): string {
   const text = typeof value === 'string' ? value : JSON.stringify(value ?? '');
-  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f]/gu, (control) => `\\x${control.charCodeAt(0).toString(16).padStart(2, '0')}`);
+  return text.replaceAll(
+    /[\u0000-\u001f\u007f-\u009f]/gu,
+    (control) => `\\x${control.charCodeAt(0).toString(16).padStart(2, '0')}`,
+  );
 }
 
 function numberOf(value: unknown): number {

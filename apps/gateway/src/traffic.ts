@@ -38,7 +38,12 @@ export interface TrafficOptions {
 }
 
 /** Sends rounds of requests, some at the same time, and resolves to what became of them once all are over. */
-export async function sendTraffic({ url, rounds, intervalMs, signal }: TrafficOptions): Promise<ReadonlyMap<Outcome, number>> {
+export async function sendTraffic({
+  url,
+  rounds,
+  intervalMs,
+  signal,
+}: TrafficOptions): Promise<ReadonlyMap<Outcome, number>> {
   const visits: Promise<Outcome>[] = [];
   for (const visit of Array.from({ length: rounds }, () => ROUND).flat()) {
     if (signal.aborted) break;
@@ -56,7 +61,9 @@ async function sendVisit(url: string, visit: Visit, signal: AbortSignal): Promis
     const response = await fetch(`${url}/v1/chat`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
-      body: visit.body ?? JSON.stringify({ model: visit.route, messages: [{ role: 'user', content: 'what is a log?' }] }),
+      body:
+        visit.body ??
+        JSON.stringify({ model: visit.route, messages: [{ role: 'user', content: 'what is a log?' }] }),
       signal: AbortSignal.any([signal, leaving.signal]),
     });
     if (!response.ok || !response.body) {
