@@ -126,7 +126,8 @@ describe.concurrent('a transport in the thread that pino starts', () => {
         `treeline: @treeline/fixture: dropped: not delivered before the stream closed (${count} records)\n`,
       );
       expect(tookMs).toBeGreaterThan(7900);
-      expect(tookMs).toBeLessThan(9900);
+      // Start and logging included; that everything was counted shows that pino, which ends the thread after 10 s, did not.
+      expect(tookMs).toBeLessThan(15_000);
       expect({ code, seen }).toEqual({ code: 0, seen: undefined });
     },
     20_000,
