@@ -31,6 +31,10 @@ export interface Damage {
    * never returned, which cost no record.
    */
   readonly reason: 'corrupt' | 'missing' | 'torn';
+  /**
+   * Exact, with two exceptions: behind the last intact frame a damaged header takes its count with it, and where the first wanted record
+   * stands within a damaged frame, unwanted ones of that frame may be counted.
+   */
   readonly records: number;
   /** Passed over. */
   readonly bytes: number;
