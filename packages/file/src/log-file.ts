@@ -23,12 +23,15 @@ export type Place = { readonly at: 'path'; readonly bytes: number } | { readonly
 export class LogFile {
   readonly path: string;
   readonly inode: bigint;
+  /** Whether opening it has made it. */
+  readonly isNew: boolean;
   readonly #device: bigint;
   readonly #handle: FileHandle;
 
-  private constructor(filePath: string, handle: FileHandle, stat: { ino: bigint; dev: bigint }) {
+  private constructor(filePath: string, handle: FileHandle, isNew: boolean, stat: { ino: bigint; dev: bigint }) {
     this.path = filePath;
     this.#handle = handle;
+    this.isNew = isNew;
     this.inode = stat.ino;
     this.#device = stat.dev;
   }
@@ -36,9 +39,9 @@ export class LogFile {
   /** Opens a file, making it and its folders where they are missing; what is made gets the modes whatever the umask. */
   static async open(filePath: string, modes: Modes): Promise<LogFile> {
     await makeDirectory(path.dirname(filePath), modes.dirMode);
-    const handle = await openForAppending(filePath, modes.mode);
+    const { handle, isNew } = await openForAppending(filePath, modes.mode);
     try {
-      return new LogFile(filePath, handle, await handle.stat({ bigint: true }));
+      return new LogFile(filePath, handle, isNew, await handle.stat({ bigint: true }));
     } catch (error) {
       await handle.close();
       throw error;
@@ -111,14 +114,14 @@ export class LogFile {
   }
 }
 
-async function openForAppending(filePath: string, mode: number): Promise<FileHandle> {
+async function openForAppending(filePath: string, mode: number): Promise<{ handle: FileHandle; isNew: boolean }> {
   try {
-    const made = await fs.open(filePath, 'ax', mode);
-    await made.chmod(mode);
-    return made;
+    const handle = await fs.open(filePath, 'ax', mode);
+    await handle.chmod(mode);
+    return { handle, isNew: true };
   } catch (error) {
     if (codeOf(error) !== 'EEXIST') throw error;
-    return fs.open(filePath, 'a', mode);
+    return { handle: await fs.open(filePath, 'a', mode), isNew: false };
   }
 }
 
