@@ -35,6 +35,7 @@ export interface RotatingFileOptions extends Modes {
 export class RotatingFile {
   readonly #options: RotatingFileOptions;
   #file: LogFile | undefined;
+  #wasOpen = false;
   #bytes = 0;
   #periodStart = 0;
   #periodEnd = Infinity;
@@ -68,12 +69,11 @@ export class RotatingFile {
   /** Opens the file where it is not open. */
   async open(): Promise<LogFile> {
     if (this.#file) return this.#file;
-    const { registry, header, symlink, warn } = this.#options;
+    const { header, symlink, warn } = this.#options;
     const file = await this.#openRegistered();
     try {
       if (header && file.isNew) await file.append(header);
-      // Others may be in the middle of their lines.
-      if ((await file.endsInsideLine()) && (await registry.others()).length === 0) await file.append(Buffer.from('\n'));
+      if (!this.#wasOpen) await this.#endTornLine(file);
       const { bytes, modifiedMs } = await file.stat();
       this.#begin(bytes, file.isNew ? this.#options.clock() : modifiedMs);
     } catch (error) {
@@ -81,6 +81,7 @@ export class RotatingFile {
       throw error;
     }
     this.#file = file;
+    this.#wasOpen = true;
     if (symlink !== undefined) {
       await pointLinkAt(symlink, file.path).catch((error: unknown) => warn(`can't keep ${symlink} pointing at ${file.path}: ${messageOf(error)}`));
     }
@@ -109,9 +110,11 @@ export class RotatingFile {
       else isOurs = await this.#rename(file);
       this.#retryAt = -Infinity;
     } catch (error) {
-      this.#retryAt = clock() + ROTATION_RETRY_MS;
-      warn(`${file.path} grows past its limit, it can't be rotated (tried again in 10 s): ${messageOf(error)}`);
-      if ((await file.place()).at === 'path') return file;
+      if ((await file.place()).at === 'path') {
+        this.#retryAt = clock() + ROTATION_RETRY_MS;
+        warn(`${file.path} can't be rotated and grows past its limit (tried again in 10 s): ${messageOf(error)}`);
+        return file;
+      }
     }
     await this.release();
     this.#dated.index++;
@@ -125,6 +128,12 @@ export class RotatingFile {
     const file = this.#file;
     this.#file = undefined;
     await file?.close();
+  }
+
+  /** What a crash has cut must not run into the next line. Where others write, they may just be in the middle of theirs. */
+  async #endTornLine(file: LogFile): Promise<void> {
+    const isTorn = await file.endsInsideLine();
+    if (isTorn && (await this.#options.registry.others()).length === 0) await file.append(Buffer.from('\n'));
   }
 
   #rename(file: LogFile): Promise<boolean> {

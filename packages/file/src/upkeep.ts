@@ -1,6 +1,7 @@
 import { messageOf } from '@treeline/contract';
 import type { Calendar } from './calendar.ts';
 import { compressedSuffix, compressFile, type Compression } from './compression.ts';
+import { statIfThere } from './log-file.ts';
 import type { NameGrammar } from './name-grammar.ts';
 import {
   chooseExpired,
@@ -135,6 +136,8 @@ export class Upkeep {
     if (!(await this.#claim(claim))) return false;
     const renewal = setInterval(() => void folder.write(claim, '').catch(() => undefined), CLAIM_RENEWAL_MS);
     try {
+      // Between listing and claim another process may have done it.
+      if (!(await statIfThere(file.path))) return true;
       await compressFile(
         {
           source: file.path,
