@@ -29,6 +29,7 @@ export {
   readLevel,
   type LevelName,
 } from './level.ts';
+export { readPrefix, type LinePrefix } from './line-prefix.ts';
 export { LineSplitter } from './line-splitter.ts';
 export { parseLine, readTimeMs, textRecord, type LogRecord } from './record.ts';
 export { SinkDriver, type DrivenLines, type SinkDriverOptions } from './sink-driver.ts';
