@@ -1,8 +1,9 @@
 import fs from 'node:fs/promises';
+import os from 'node:os';
 import { messageOf, TreelineError, type Batch, type Sink, type SinkContext, type WriteResult } from '@treeline/contract';
 import { createCalendar } from './calendar.ts';
 import { PartialWrite, type LogFile } from './log-file.ts';
-import { createNameGrammar } from './name-grammar.ts';
+import { createNameGrammar, createProcessNameGrammar } from './name-grammar.ts';
 import type { ParsedFileOptions } from './options.ts';
 import { RotatingFile } from './rotating-file.ts';
 import { SideFolder } from './side-folder.ts';
@@ -43,14 +44,15 @@ export class FileSink implements Sink {
       schedule: rotation.schedule,
       timeZone: rotation.utc ? 'UTC' : rotation.timeZone,
     });
-    const names = createNameGrammar(logPath);
+    const ownPath = options.perProcess ? processPath(logPath) : logPath;
+    const names = options.perProcess ? createProcessNameGrammar(logPath, ownPath) : createNameGrammar(logPath);
     const warn = (reason: string): void => context.report({ type: 'warning', reason });
     this.#folder = new SideFolder(logPath, dirMode);
     this.#registry = new WriterRegistry(this.#folder);
     const shared = { names, calendar, clock, mode, warn, folder: this.#folder, registry: this.#registry };
     this.#rotating = new RotatingFile({
       ...shared,
-      path: logPath,
+      path: ownPath,
       dirMode,
       symlink,
       maxBytes: rotation.size ?? Infinity,
@@ -71,7 +73,7 @@ export class FileSink implements Sink {
   /** Opens the file, rotates one that an earlier run has left full or in another period, and begins to look after it. */
   async start(): Promise<void> {
     await this.#rotating.open();
-    const isAlone = this.#options.rotation?.onStart === true && (await this.#registry.others()).length === 0;
+    const isAlone = this.#options.rotation?.onStart === true && (await this.#registry.others()).every(({ inode }) => inode !== this.#rotating.current?.inode);
     if (this.#rotating.isDue(0) || (isAlone && this.#rotating.bytes > 0)) await this.#rotating.rotate();
     this.#upkeep.run();
     this.#every(TICK_MS, () => this.#tick());
@@ -232,6 +234,11 @@ function fitting(batch: Batch, from: number, room: number): number {
 
 function startOf(batch: Batch, index: number): number {
   return index === 0 ? 0 : (batch.ends[index - 1] ?? batch.bytes.length);
+}
+
+/** A thread's file: the time of its start tells it from an earlier process with the same id. */
+function processPath(logPath: string): string {
+  return `${logPath}.${os.hostname()}-${process.pid}-${Math.round(performance.timeOrigin)}`;
 }
 
 function lineOf(text: string | undefined): Uint8Array | undefined {

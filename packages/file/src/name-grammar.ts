@@ -53,13 +53,19 @@ export function createNameGrammar(logPath: string): NameGrammar {
       if (placesIndex) return name.replace(INDEX_TOKEN, String(Math.max(1, index)));
       return index > 0 ? `${name}.${index}` : name;
     },
-    parse(file) {
-      const groups = pattern.exec(file)?.groups;
-      if (!groups) return undefined;
-      const { date = '', index = '0', compressed } = groups;
-      return { file, date, index: Number(index), compressed: suffixOf(compressed) };
-    },
+    parse: (file) => parseWith(pattern, file),
   };
+}
+
+/**
+ * The grammar of a log that each process writes into a file of its own, `<path>.<host>-<pid>-<start>`, rotated as any other. It takes in
+ * the files of all processes: those of dead ones are done with, and have no date, which reads as ''.
+ */
+export function createProcessNameGrammar(logPath: string, ownPath: string): NameGrammar {
+  const own = createNameGrammar(ownPath);
+  const process = String.raw`[\w.-]+-\d+-\d+`;
+  const pattern = new RegExp(`^${escapeRegExp(path.basename(logPath))}\\.${process}(?:\\.${DATE}(?:\\.${INDEX})?)?${SUFFIX}$`);
+  return { ...own, parse: (file) => parseWith(pattern, file) };
 }
 
 /** What is wrong with the tokens of a path, or undefined. */
@@ -71,6 +77,13 @@ export function tokenMistake(logPath: string): string | undefined {
   if (count(base, DATE_TOKEN) > 1 || count(base, INDEX_TOKEN) > 1) return `must have each of ${DATE_TOKEN} and ${INDEX_TOKEN} once`;
   if (count(base, INDEX_TOKEN) > count(base, DATE_TOKEN)) return `must have ${DATE_TOKEN} where it has ${INDEX_TOKEN}`;
   return undefined;
+}
+
+function parseWith(pattern: RegExp, file: string): DatedName | undefined {
+  const groups = pattern.exec(file)?.groups;
+  if (!groups) return undefined;
+  const { date = '', index = '0', compressed } = groups;
+  return { file, date, index: Number(index), compressed: suffixOf(compressed) };
 }
 
 /** Older names first. */

@@ -5,6 +5,7 @@ import { FileSink, type Clock } from './file-sink.ts';
 import { codeOf, makeDirectory, statIfThere } from './log-file.ts';
 import type { ParsedFileOptions } from './options.ts';
 import { SpecialFileSink } from './special-file-sink.ts';
+import { SplitSink } from './split-sink.ts';
 
 /**
  * Opens a log file for writing.
@@ -17,6 +18,11 @@ export async function openFileSink(
   clock: Clock = Date.now,
 ): Promise<Sink> {
   const asked = path.resolve(options.path);
+  const open = async (logPath: string): Promise<FileSink> => {
+    const sink = new FileSink(logPath, options, context, clock);
+    await sink.start();
+    return sink;
+  };
   try {
     const stat = await statIfThere(asked);
     if (stat?.isDirectory()) throw new Error('it is a directory');
@@ -24,9 +30,10 @@ export async function openFileSink(
       await fs.access(asked, fs.constants.W_OK);
       return new SpecialFileSink(asked);
     }
-    const sink = new FileSink(await realPath(asked, options.dirMode), options, context, clock);
-    await sink.start();
-    return sink;
+    const logPath = await realPath(asked, options.dirMode);
+    const { splitBy, maxOpenFiles } = options;
+    if (splitBy !== undefined) return new SplitSink(logPath, splitBy, maxOpenFiles, open);
+    return await open(logPath);
   } catch (error) {
     const message = `can't write ${asked}: ${messageOf(error)}; ${remedy(error)}`;
     throw new TreelineError('DESTINATION_UNUSABLE', message, { cause: error });
@@ -37,7 +44,7 @@ export async function openFileSink(
 export async function realPath(logPath: string, dirMode: number): Promise<string> {
   await makeDirectory(path.dirname(logPath), dirMode);
   const stat = await fs.lstat(logPath).catch(() => undefined);
-  if (stat?.isSymbolicLink()) return fs.realpath(logPath);
+  if (stat?.isSymbolicLink()) return realPath(path.resolve(path.dirname(logPath), await fs.readlink(logPath)), dirMode);
   return path.join(await fs.realpath(path.dirname(logPath)), path.basename(logPath));
 }
 

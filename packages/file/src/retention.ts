@@ -33,7 +33,9 @@ export async function listRotated(names: NameGrammar): Promise<RotatedFile[]> {
     const { size, ino, mtimeMs } = stat;
     found.push({ ...name, path: filePath, bytes: Number(size), inode: ino, modifiedMs: Number(mtimeMs) });
   }
-  return found.sort(compareAge);
+  // Where names have no date, only the files themselves tell their order.
+  const allDated = found.every(({ date }) => date !== '');
+  return found.sort(allDated ? compareAge : (a, b) => a.modifiedMs - b.modifiedMs);
 }
 
 /** What a folder holds beside the rotated files, and what time it is. */
