@@ -29,16 +29,31 @@ export const CAN_ZSTD = zstd.createZstdCompress !== undefined;
 
 const METHODS: Record<
   CompressionMethod,
-  { suffix: CompressedSuffix; level: number; min: number; max: number; compress: (level: number) => Transform | undefined }
+  {
+    suffix: CompressedSuffix;
+    level: number;
+    min: number;
+    max: number;
+    compress: (level: number) => Transform | undefined;
+  }
 > = {
-  gzip: { suffix: 'gz', level: 6, min: 1, max: 9, compress: (level) => zlib.createGzip({ level, chunkSize: CHUNK_BYTES }) },
+  gzip: {
+    suffix: 'gz',
+    level: 6,
+    min: 1,
+    max: 9,
+    compress: (level) => zlib.createGzip({ level, chunkSize: CHUNK_BYTES }),
+  },
   brotli: {
     suffix: 'br',
     level: 4,
     min: 0,
     max: 11,
     compress: (level) =>
-      zlib.createBrotliCompress({ chunkSize: CHUNK_BYTES, params: { [zlib.constants.BROTLI_PARAM_QUALITY]: level } }),
+      zlib.createBrotliCompress({
+        chunkSize: CHUNK_BYTES,
+        params: { [zlib.constants.BROTLI_PARAM_QUALITY]: level },
+      }),
   },
   zstd: {
     suffix: 'zst',
@@ -51,7 +66,11 @@ const METHODS: Record<
 };
 
 /** The levels of a method, and the one that is used where none is asked for. */
-export function compressionLevels(method: CompressionMethod): { readonly min: number; readonly max: number; readonly level: number } {
+export function compressionLevels(method: CompressionMethod): {
+  readonly min: number;
+  readonly max: number;
+  readonly level: number;
+} {
   return METHODS[method];
 }
 
@@ -104,8 +123,10 @@ export async function compressFile(job: CompressJob, { method, level }: Compress
     );
     const copy = await readBack(temporary, METHODS[method].suffix, signal);
     if (copy !== original.hex()) throw new Error(`the ${method} copy of ${source} differs from it`);
-    if ((await fs.stat(source)).size !== original.bytes) throw new Error(`${source} is still written to`);
+    const { size, atime, mtime } = await fs.stat(source);
+    if (size !== original.bytes) throw new Error(`${source} is still written to`);
     await fs.chmod(temporary, mode);
+    await fs.utimes(temporary, atime, mtime);
     await fs.rename(temporary, target);
     await syncFolder(path.dirname(target));
   } catch (error) {

@@ -17,11 +17,16 @@ export interface RotationRequest {
  *
  * @throws TreelineError `DESTINATION_UNUSABLE` where there is no such file, or nothing in it; `TIMEOUT` where no process has answered.
  */
-export async function requestRotation(logPath: string, { timeoutMs = 5_000 }: RotationRequest = {}): Promise<void> {
+export async function requestRotation(
+  logPath: string,
+  { timeoutMs = 5_000 }: RotationRequest = {},
+): Promise<void> {
   const file = await fs.realpath(logPath).catch(() => path.resolve(logPath));
   const before = await statIfThere(file);
-  if (!before?.isFile()) throw new TreelineError('DESTINATION_UNUSABLE', `${file} is no file: name the log file itself`);
-  if (before.size === 0n) throw new TreelineError('DESTINATION_UNUSABLE', `${file} is empty: there is nothing to rotate`);
+  if (!before?.isFile())
+    throw new TreelineError('DESTINATION_UNUSABLE', `${file} is no file: name the log file itself`);
+  if (before.size === 0n)
+    throw new TreelineError('DESTINATION_UNUSABLE', `${file} is empty: there is nothing to rotate`);
   const folder = new SideFolder(file, 0o750);
   const request = folder.file('rotate');
   await folder.write(request, String(before.ino));
@@ -30,5 +35,8 @@ export async function requestRotation(logPath: string, { timeoutMs = 5_000 }: Ro
     await sleep(POLL_MS);
   }
   await folder.remove(request);
-  throw new TreelineError('TIMEOUT', `nobody rotated ${file} within ${timeoutMs} ms: does a process write it?`);
+  throw new TreelineError(
+    'TIMEOUT',
+    `nobody rotated ${file} within ${timeoutMs} ms: does a process write it?`,
+  );
 }

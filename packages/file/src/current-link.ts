@@ -12,7 +12,8 @@ export async function pointLinkAt(link: string, target: string): Promise<void> {
   try {
     if ((await fs.readlink(link)) === text) return;
   } catch (error) {
-    if (codeOf(error) === 'EINVAL') throw new Error('there is a file that is no symbolic link', { cause: error });
+    if (codeOf(error) === 'EINVAL')
+      throw new Error('there is a file that is no symbolic link', { cause: error });
     if (codeOf(error) !== 'ENOENT') throw error;
   }
   const temporary = `${link}.${process.pid}.${performance.now()}`;

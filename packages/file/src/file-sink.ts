@@ -1,6 +1,13 @@
 import fs from 'node:fs/promises';
 import os from 'node:os';
-import { messageOf, TreelineError, type Batch, type Sink, type SinkContext, type WriteResult } from '@treeline/contract';
+import {
+  messageOf,
+  TreelineError,
+  type Batch,
+  type Sink,
+  type SinkContext,
+  type WriteResult,
+} from '@treeline/contract';
 import { createCalendar } from './calendar.ts';
 import { PartialWrite, type LogFile } from './log-file.ts';
 import { createNameGrammar, createProcessNameGrammar } from './name-grammar.ts';
@@ -45,7 +52,9 @@ export class FileSink implements Sink {
       timeZone: rotation.utc ? 'UTC' : rotation.timeZone,
     });
     const ownPath = options.perProcess ? processPath(logPath) : logPath;
-    const names = options.perProcess ? createProcessNameGrammar(logPath, ownPath) : createNameGrammar(logPath);
+    const names = options.perProcess
+      ? createProcessNameGrammar(logPath, ownPath)
+      : createNameGrammar(logPath);
     const warn = (reason: string): void => context.report({ type: 'warning', reason });
     this.#folder = new SideFolder(logPath, dirMode);
     this.#registry = new WriterRegistry(this.#folder);
@@ -73,7 +82,9 @@ export class FileSink implements Sink {
   /** Opens the file, rotates one that an earlier run has left full or in another period, and begins to look after it. */
   async start(): Promise<void> {
     await this.#rotating.open();
-    const isAlone = this.#options.rotation?.onStart === true && (await this.#registry.others()).every(({ inode }) => inode !== this.#rotating.current?.inode);
+    const isAlone =
+      this.#options.rotation?.onStart === true &&
+      (await this.#registry.others()).every(({ inode }) => inode !== this.#rotating.current?.inode);
     if (this.#rotating.isDue(0) || (isAlone && this.#rotating.bytes > 0)) await this.#rotating.rotate();
     this.#upkeep.run();
     this.#every(TICK_MS, () => this.#tick());
@@ -81,7 +92,8 @@ export class FileSink implements Sink {
   }
 
   async write(batch: Batch): Promise<WriteResult | void> {
-    if (this.#closing) throw new TreelineError('CLOSED', `${this.#path} was closed: open a new stream to write to it`);
+    if (this.#closing)
+      throw new TreelineError('CLOSED', `${this.#path} was closed: open a new stream to write to it`);
     return this.#inTurn(() => this.#writeAll(batch));
   }
 
@@ -119,7 +131,9 @@ export class FileSink implements Sink {
         type: 'warning',
         reason: `writing ${this.#path} stopped in the middle of a batch: ${messageOf(error)}`,
       });
-      return { retry: Array.from({ length: batch.count - progress.arrived }, (_, index) => progress.arrived + index) };
+      return {
+        retry: Array.from({ length: batch.count - progress.arrived }, (_, index) => progress.arrived + index),
+      };
     }
   }
 

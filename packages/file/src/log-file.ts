@@ -28,7 +28,12 @@ export class LogFile {
   readonly #device: bigint;
   readonly #handle: FileHandle;
 
-  private constructor(filePath: string, handle: FileHandle, isNew: boolean, stat: { ino: bigint; dev: bigint }) {
+  private constructor(
+    filePath: string,
+    handle: FileHandle,
+    isNew: boolean,
+    stat: { ino: bigint; dev: bigint },
+  ) {
     this.path = filePath;
     this.#handle = handle;
     this.isNew = isNew;
@@ -113,7 +118,10 @@ export class LogFile {
   }
 }
 
-async function openForAppending(filePath: string, mode: number): Promise<{ handle: FileHandle; isNew: boolean }> {
+async function openForAppending(
+  filePath: string,
+  mode: number,
+): Promise<{ handle: FileHandle; isNew: boolean }> {
   try {
     const handle = await fs.open(filePath, 'ax', mode);
     await handle.chmod(mode);

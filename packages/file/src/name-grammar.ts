@@ -64,8 +64,21 @@ export function createNameGrammar(logPath: string): NameGrammar {
 export function createProcessNameGrammar(logPath: string, ownPath: string): NameGrammar {
   const own = createNameGrammar(ownPath);
   const process = String.raw`[\w.-]+-\d+-\d+`;
-  const pattern = new RegExp(`^${escapeRegExp(path.basename(logPath))}\\.${process}(?:\\.${DATE}(?:\\.${INDEX})?)?${SUFFIX}$`);
+  const pattern = new RegExp(
+    `^${escapeRegExp(path.basename(logPath))}\\.${process}(?:\\.${DATE}(?:\\.${INDEX})?)?${SUFFIX}$`,
+  );
   return { ...own, parse: (file) => parseWith(pattern, file) };
+}
+
+const ANY_NAME = new RegExp(`^(?<before>.+?)\\.?${DATE}(?<after>.*?)(?:\\.${INDEX})?${SUFFIX}$`);
+const ANY_COMPRESSED = new RegExp(`^(?<before>.+?)\\.(?<compressed>gz|zst|br)$`);
+
+/** Takes the name of any log's dated or compressed file apart, for readers that don't know the log's path; `log` is the name without these parts. */
+export function parseAnyName(file: string): (DatedName & { readonly log: string }) | undefined {
+  const groups = (ANY_NAME.exec(file) ?? ANY_COMPRESSED.exec(file))?.groups;
+  if (!groups) return undefined;
+  const { before = '', after = '', date = '', index = '0', compressed } = groups;
+  return { file, date, index: Number(index), compressed: suffixOf(compressed), log: before + after };
 }
 
 /** What is wrong with the tokens of a path, or undefined. */
@@ -74,8 +87,10 @@ export function tokenMistake(logPath: string): string | undefined {
   const count = (text: string, token: string): number => text.split(token).length - 1;
   if (path.dirname(logPath).includes(DATE_TOKEN) || path.dirname(logPath).includes(INDEX_TOKEN))
     return `must have ${DATE_TOKEN} and ${INDEX_TOKEN} in the file's name, not in its folders`;
-  if (count(base, DATE_TOKEN) > 1 || count(base, INDEX_TOKEN) > 1) return `must have each of ${DATE_TOKEN} and ${INDEX_TOKEN} once`;
-  if (count(base, INDEX_TOKEN) > count(base, DATE_TOKEN)) return `must have ${DATE_TOKEN} where it has ${INDEX_TOKEN}`;
+  if (count(base, DATE_TOKEN) > 1 || count(base, INDEX_TOKEN) > 1)
+    return `must have each of ${DATE_TOKEN} and ${INDEX_TOKEN} once`;
+  if (count(base, INDEX_TOKEN) > count(base, DATE_TOKEN))
+    return `must have ${DATE_TOKEN} where it has ${INDEX_TOKEN}`;
   return undefined;
 }
 

@@ -44,7 +44,8 @@ export async function openFileSink(
 export async function realPath(logPath: string, dirMode: number): Promise<string> {
   await makeDirectory(path.dirname(logPath), dirMode);
   const stat = await fs.lstat(logPath).catch(() => undefined);
-  if (stat?.isSymbolicLink()) return realPath(path.resolve(path.dirname(logPath), await fs.readlink(logPath)), dirMode);
+  if (stat?.isSymbolicLink())
+    return realPath(path.resolve(path.dirname(logPath), await fs.readlink(logPath)), dirMode);
   return path.join(await fs.realpath(path.dirname(logPath)), path.basename(logPath));
 }
 

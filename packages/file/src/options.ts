@@ -7,7 +7,10 @@ import { tokenMistake } from './name-grammar.ts';
 /** A text or number for one of contract's unit parsers; what the parser says of a wrong one becomes the issue. */
 function unit(parse: (value: number | string) => number, description: string) {
   return v.pipe(
-    v.union([v.number(), v.string()], (issue) => `must be a number or a text with a unit; got ${issue.received}`),
+    v.union(
+      [v.number(), v.string()],
+      (issue) => `must be a number or a text with a unit; got ${issue.received}`,
+    ),
     v.description(description),
     v.rawTransform(({ dataset, addIssue, NEVER }) => {
       try {
@@ -51,7 +54,10 @@ function text(description: string) {
 }
 
 function flag(description: string) {
-  return v.pipe(v.boolean((issue) => `must be true or false; got ${issue.received}`), v.description(description));
+  return v.pipe(
+    v.boolean((issue) => `must be true or false; got ${issue.received}`),
+    v.description(description),
+  );
 }
 
 function wholeNumber(min: number, description: string) {
@@ -65,14 +71,19 @@ function wholeNumber(min: number, description: string) {
 }
 
 function choice<const Words extends readonly [string, ...string[]]>(words: Words, description: string) {
-  return v.pipe(v.picklist(words, (issue) => `must be one of ${words.join(', ')}; got ${issue.received}`), v.description(description));
+  return v.pipe(
+    v.picklist(words, (issue) => `must be one of ${words.join(', ')}; got ${issue.received}`),
+    v.description(description),
+  );
 }
 
 const rotation = v.pipe(
   v.strictObject({
     size: v.optional(
       v.pipe(
-        size('The largest size of a file ("10M", 1024-based, or bytes). A record that does not fit begins the next file.'),
+        size(
+          'The largest size of a file ("10M", 1024-based, or bytes). A record that does not fit begins the next file.',
+        ),
         v.minValue(1, (issue) => `must be at least 1 byte; got ${issue.received}`),
       ),
     ),
@@ -90,7 +101,9 @@ const rotation = v.pipe(
           try {
             parseSchedule(dataset.value);
           } catch (error) {
-            addIssue({ message: `must be a cron expression: ${messageOf(error)}; got ${JSON.stringify(dataset.value)}` });
+            addIssue({
+              message: `must be a cron expression: ${messageOf(error)}; got ${JSON.stringify(dataset.value)}`,
+            });
           }
         }),
       ),
@@ -98,13 +111,21 @@ const rotation = v.pipe(
     onStart: v.optional(flag('Whether a file that is not empty is rotated at each start.')),
     timeZone: v.optional(
       v.pipe(
-        text('The IANA time zone of interval, schedule and dates ("Europe/Berlin"); else that of the process.'),
-        v.check(isTimeZone, (issue) => `must be an IANA time zone like "Europe/Berlin"; got ${issue.received}`),
+        text(
+          'The IANA time zone of interval, schedule and dates ("Europe/Berlin"); else that of the process.',
+        ),
+        v.check(
+          isTimeZone,
+          (issue) => `must be an IANA time zone like "Europe/Berlin"; got ${issue.received}`,
+        ),
       ),
     ),
     utc: v.optional(flag('Short for "timeZone": "UTC".')),
   }),
-  v.check(({ timeZone, utc }) => timeZone === undefined || utc !== true, 'must have timeZone or utc, not both'),
+  v.check(
+    ({ timeZone, utc }) => timeZone === undefined || utc !== true,
+    'must have timeZone or utc, not both',
+  ),
   v.description('When the next file begins: at a size, a time, or whatever comes first.'),
 );
 
@@ -120,11 +141,17 @@ function isTimeZone(name: string): boolean {
 const retention = v.pipe(
   v.strictObject({
     maxFiles: v.optional(wholeNumber(0, 'How many rotated files are kept.')),
-    maxAge: v.optional(duration('How long a rotated file is kept, from the end of the day or hour in its name.')),
-    maxTotalSize: v.optional(size('What the rotated files and the current one may take together; the oldest go first.')),
+    maxAge: v.optional(
+      duration('How long a rotated file is kept, from the end of the day or hour in its name.'),
+    ),
+    maxTotalSize: v.optional(
+      size('What the rotated files and the current one may take together; the oldest go first.'),
+    ),
     minFreeDisk: v.optional(size('What stays free on the disk; the oldest rotated files go first.')),
   }),
-  v.description('What is kept of the rotated files; all limits hold at once. The current file is never deleted.'),
+  v.description(
+    'What is kept of the rotated files; all limits hold at once. The current file is never deleted.',
+  ),
 );
 
 const METHODS = ['none', 'gzip', 'zstd', 'brotli'] as const;
@@ -137,7 +164,9 @@ const compress = v.pipe(
     ],
     `must be one of ${METHODS.join(', ')}, or { method, level }`,
   ),
-  v.description('How rotated files are compressed: "gzip", "zstd" (Node 22.15), "brotli", or { "method": "brotli", "level": 1 }.'),
+  v.description(
+    'How rotated files are compressed: "gzip", "zstd" (Node 22.15), "brotli", or { "method": "brotli", "level": 1 }.',
+  ),
   v.rawTransform(({ dataset, addIssue, NEVER }) => {
     const { value } = dataset;
     const method = typeof value === 'string' ? value : value.method;
@@ -162,7 +191,9 @@ function compressionMistake(method: CompressionMethod, level: number | undefined
 export const options = v.pipe(
   v.strictObject({
     path: v.pipe(
-      text('The file to write; %DATE% and %INDEX% in its name put them there. A FIFO or device is written without rotation.'),
+      text(
+        'The file to write; %DATE% and %INDEX% in its name put them there. A FIFO or device is written without rotation.',
+      ),
       v.rawCheck(({ dataset, addIssue }) => {
         const mistake = dataset.typed ? tokenMistake(dataset.value) : undefined;
         if (mistake !== undefined) addIssue({ message: mistake });
@@ -172,7 +203,10 @@ export const options = v.pipe(
     retention: v.optional(retention),
     compress: v.optional(compress),
     mode: v.optional(permissions('Permissions of the files, whatever the umask.'), 0o640),
-    dirMode: v.optional(permissions('Permissions of folders that have to be made, whatever the umask.'), 0o750),
+    dirMode: v.optional(
+      permissions('Permissions of folders that have to be made, whatever the umask.'),
+      0o750,
+    ),
     symlink: v.optional(text('A symbolic link that is kept pointing at the current file.')),
     bufferSize: v.optional(size('Bytes that are gathered to be written together.')),
     flushInterval: v.optional(duration('The longest time that a record waits for others.')),
@@ -187,7 +221,10 @@ export const options = v.pipe(
     footer: v.optional(text('A line that ends each rotated file.')),
     splitBy: v.optional(text('A field of the record: each of its values gets a file of its own.')),
     maxOpenFiles: v.optional(wholeNumber(1, 'With splitBy, how many files are open at once.'), 64),
-    perProcess: v.optional(flag('Whether each process writes a file of its own, <path>.<host>-<pid>-<start>.'), false),
+    perProcess: v.optional(
+      flag('Whether each process writes a file of its own, <path>.<host>-<pid>-<start>.'),
+      false,
+    ),
     format: v.optional(choice(['json'], 'How a record is written: as it was logged.'), 'json'),
   }),
   v.forward(

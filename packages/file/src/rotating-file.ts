@@ -83,7 +83,9 @@ export class RotatingFile {
     this.#file = file;
     this.#wasOpen = true;
     if (symlink !== undefined) {
-      await pointLinkAt(symlink, file.path).catch((error: unknown) => warn(`can't keep ${symlink} pointing at ${file.path}: ${messageOf(error)}`));
+      await pointLinkAt(symlink, file.path).catch((error: unknown) =>
+        warn(`can't keep ${symlink} pointing at ${file.path}: ${messageOf(error)}`),
+      );
     }
     return file;
   }
@@ -112,7 +114,9 @@ export class RotatingFile {
     } catch (error) {
       if ((await file.place()).at === 'path') {
         this.#retryAt = clock() + ROTATION_RETRY_MS;
-        warn(`${file.path} can't be rotated and grows past its limit (tried again in 10 s): ${messageOf(error)}`);
+        warn(
+          `${file.path} can't be rotated and grows past its limit (tried again in 10 s): ${messageOf(error)}`,
+        );
         return file;
       }
     }
@@ -138,7 +142,14 @@ export class RotatingFile {
 
   #rename(file: LogFile): Promise<boolean> {
     const { names, folder, mode, isIndexed } = this.#options;
-    return rotate(file, { names, folder, mode, isIndexed, date: this.#date(), beforeMove: () => this.#finish(file) });
+    return rotate(file, {
+      names,
+      folder,
+      mode,
+      isIndexed,
+      date: this.#date(),
+      beforeMove: () => this.#finish(file),
+    });
   }
 
   async #finish(file: LogFile): Promise<void> {
@@ -177,7 +188,10 @@ export class RotatingFile {
       await registry.hold(file.inode);
     } catch (error) {
       const rotates = maxBytes < Infinity || calendar.next(clock()) < Infinity;
-      if (rotates) warn(`can't tell other processes in ${folder.path} that this one writes ${file.path}: ${messageOf(error)}`);
+      if (rotates)
+        warn(
+          `can't tell other processes in ${folder.path} that this one writes ${file.path}: ${messageOf(error)}`,
+        );
     }
   }
 
@@ -193,7 +207,8 @@ export class RotatingFile {
       .sort(compareAge)
       .at(-1);
     let index = Math.max(least, last?.index ?? 0);
-    if (last && last.index === index && (last.compressed || (await this.#isFull(last.file, maxBytes)))) index++;
+    if (last && last.index === index && (last.compressed || (await this.#isFull(last.file, maxBytes))))
+      index++;
     this.#dated = { date, index };
     return path.join(names.directory, names.format(date, index));
   }

@@ -61,7 +61,12 @@ async function claimFile(file: LogFile, folder: SideFolder): Promise<string | un
  * Makes this process the only one to use a name, so that no rotated file is ever written over: not even by a process that was stopped
  * in the middle of a rotation, lost its claim on the file, and goes on a day later.
  */
-async function claimName({ names, folder, date, isIndexed }: RotationOptions): Promise<{ index: number; claim: string }> {
+async function claimName({
+  names,
+  folder,
+  date,
+  isIndexed,
+}: RotationOptions): Promise<{ index: number; claim: string }> {
   for (let index = await nextIndex(names, date, isIndexed); ; index++) {
     const claim = folder.file('rotating', names.format(date, index));
     if (await folder.claim(claim)) return { index, claim };

@@ -25,7 +25,8 @@ export class SplitSink implements Sink {
   }
 
   async write(batch: Batch): Promise<WriteResult | void> {
-    if (this.#isClosed) throw new TreelineError('CLOSED', `${this.#path} was closed: open a new stream to write to it`);
+    if (this.#isClosed)
+      throw new TreelineError('CLOSED', `${this.#path} was closed: open a new stream to write to it`);
     const retry: number[] = [];
     let fault: unknown;
     for (const [name, indexes] of this.#groups(batch)) {
