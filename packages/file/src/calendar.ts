@@ -15,7 +15,7 @@ export interface Calendar {
   next(ms: number): number;
   /** The date in a file's name for a period's start: `2026-11-22`, by hours `2026-11-22T14`, by minutes `2026-11-22T14-05`. */
   label(startMs: number): string;
-  /** When the day, hour or minute of a file's date has passed; NaN for a date that does not exist. */
+  /** When the day, hour or minute of a file's date has passed; NaN where it is none. */
   endOf(label: string): number;
 }
 
@@ -58,7 +58,10 @@ export function createCalendar({ intervalMs, schedule, timeZone }: CalendarOptio
     startOf: (ms) => Math.max(...periods.map((period) => period(ms).start)),
     next: (ms) => Math.min(...periods.map((period) => period(ms).end)),
     label: (startMs) => formatLabel(startMs + zone.offset(startMs), unitMs),
-    endOf: (label) => zone.instantOf(endOfLabel(label)),
+    endOf(label) {
+      const local = endOfLabel(label);
+      return Number.isNaN(local) ? local : zone.instantOf(local);
+    },
   };
 }
 
@@ -149,7 +152,7 @@ function formatLabel(localMs: number, lengthMs: number): string {
   return iso.slice(0, 16).replace(':', '-');
 }
 
-/** The wall clock at the end of a label's day, hour or minute; NaN where there is no such day. */
+/** The wall clock at the end of a label's day, hour or minute; NaN where it is no label. */
 function endOfLabel(label: string): number {
   const [, date = '', hour, minute] = /^(\d{4}-\d\d-\d\d)(?:T(\d\d)(?:-(\d\d))?)?$/.exec(label) ?? [];
   const start = Date.parse(`${date}T${hour ?? '00'}:${minute ?? '00'}:00Z`);

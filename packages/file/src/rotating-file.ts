@@ -75,7 +75,7 @@ export class RotatingFile {
       if (header && file.isNew) await file.append(header);
       if (!this.#wasOpen) await this.#endTornLine(file);
       const { bytes, modifiedMs } = await file.stat();
-      this.#begin(bytes, file.isNew ? this.#options.clock() : modifiedMs);
+      this.#begin(bytes, file.isNew || bytes === 0 ? this.#options.clock() : modifiedMs);
     } catch (error) {
       await file.close();
       throw error;
