@@ -65,7 +65,7 @@ export function parseConfig(text: string, file: string, problems: ProblemList): 
 
 /** Takes a config from the program, within the same limits; undefined, with a problem added, where it passes them. */
 export function readObject(value: object, origin: Origin, problems: ProblemList): ConfigNode | undefined {
-  const fault = findFault(value, []);
+  const fault = findFault(value, [], []);
   if (!fault) return nodeFrom(value, origin);
   problems.add(origin, fault.path, fault);
   return undefined;
@@ -74,8 +74,11 @@ export function readObject(value: object, origin: Origin, problems: ProblemList)
 function findFault(
   value: unknown,
   path: Path,
+  above: readonly object[],
 ): { code: 'CFG003' | 'CFG006'; message: string; path: Path } | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
+  if (above.includes(value))
+    return { code: 'CFG003', message: 'the config contains itself', path: path.slice(0, 3) };
   if (path.length >= MAX_DEPTH) {
     return {
       code: 'CFG003',
@@ -88,7 +91,7 @@ function findFault(
     if (!Array.isArray(value) && FORBIDDEN_KEYS.has(key)) {
       return { code: 'CFG006', message: `the key ${JSON.stringify(key)} is not allowed`, path: itemPath };
     }
-    const fault = findFault(item, itemPath);
+    const fault = findFault(item, itemPath, [...above, value]);
     if (fault) return fault;
   }
   return undefined;

@@ -106,7 +106,7 @@ function checkOptions(
   moduleUrl: string | undefined,
   place: StreamPlace,
   node: ConfigNode,
-  { problems }: TransportContext,
+  { problems, directories }: TransportContext,
 ): StreamTransport | undefined {
   const options = validate(schema, node, problems, {
     at: ['streams', place.index],
@@ -114,7 +114,15 @@ function checkOptions(
     otherKeys: Object.keys(streamSchema.entries),
     knownKeys: KNOWN_OPTIONS[place.type] ?? [],
   });
-  return options === undefined ? undefined : { moduleUrl, options };
+  return options === undefined ? undefined : { moduleUrl, options: withDefaultPath(options, directories) };
+}
+
+/** A path that the schema put in by default is relative too. */
+function withDefaultPath(options: unknown, directories: Directories): unknown {
+  if (typeof options !== 'object' || options === null || !('path' in options)) return options;
+  return typeof options.path === 'string' && options.path !== ''
+    ? { ...options, path: resolvePath(options.path, directories) }
+    : options;
 }
 
 /** Any existing pino transport, which the program has to list: a config never chooses what code runs. */

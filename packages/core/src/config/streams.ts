@@ -2,6 +2,7 @@ import { parseBytes, parseLevel, type BatchHints } from '@treeline/contract';
 import type { StreamConfig } from './config.ts';
 import { probeFile, realFile } from './destination.ts';
 import { defaultName } from './environment.ts';
+import { checkFilters } from './filters.ts';
 import { nodeAt, originAt, textAt, type ConfigNode, type Member, type Origin } from './node.ts';
 import { streamSchema, type StreamKeys } from './schema.ts';
 import {
@@ -43,6 +44,7 @@ function readStream(node: ConfigNode, index: number, context: StreamsContext): C
   const type = textAt(node, ['type']) || undefined;
   const subject = `streams[${index}]${type === undefined ? '' : ` (type ${JSON.stringify(type)})`}`;
   const keys = validate(streamSchema, core, context.problems, { at: ['streams', index], subject });
+  checkFilters(node, index, context.problems);
   const name = textAt(node, ['name']) || defaultName(type ?? 'stream', index);
   const enabledNode = nodeAt(node, ['enabled']);
   const enabled = !(enabledNode?.kind === 'scalar' && enabledNode.value === false);

@@ -10,6 +10,7 @@ import {
   type ConfigNode,
   type Path,
 } from './node.ts';
+import { notBuilt } from './pending.ts';
 import type { Finding, ProblemList } from './problem-list.ts';
 import { isSecretKey, MASK, maskText } from './secret.ts';
 import { closest } from '@treeline/query';
@@ -111,7 +112,7 @@ function reportUnknownKey(
     problems.add(origin, fullPath, {
       code: 'CFG701',
       severity: 'warning',
-      message: `${formatPath(fullPath)} is known, but not built yet: it has no effect`,
+      message: notBuilt(formatPath(fullPath)),
     });
     return false;
   }
@@ -202,10 +203,9 @@ function describeWrong(issue: Issue, fullPath: Path, node: ConfigNode): Finding 
       suggestion: similar ? `did you mean "${similar}"?` : undefined,
     };
   }
-  const unitRule = /^(?:size|duration|level) (must be .*); got .*$/s.exec(issue.message)?.[1];
-  if (unitRule) return { code: 'CFG102', message: `${path} ${unitRule}; got ${got}` };
-  if (issue.message.startsWith('must '))
-    return { code: 'CFG102', message: `${path} ${issue.message}; got ${got}` };
+  // Schemas say "<unit> must be <rule>; got <value>" or a part of it; the path and the masked value are ours.
+  const rule = /^(?:\w+ )?(must (?:(?!; got ).)*)/s.exec(issue.message)?.[1];
+  if (rule !== undefined) return { code: 'CFG102', message: `${path} ${rule}; got ${got}` };
   const wanted = describeExpected(issue.expected ?? undefined);
   if (wanted === undefined) return { code: 'CFG102', message: `${path}: ${maskText(issue.message)}` };
   return {
