@@ -85,7 +85,10 @@ describe('loadConfig', () => {
         type: 'file',
         level: 50,
         moduleUrl: expect.stringMatching(/^file:.*index\.js$/),
-        options: { path: path.join(cwd, 'logs/error.log'), rotation: { size: 10 * 1024 ** 2, interval: 86_400_000 } },
+        options: {
+          path: path.join(cwd, 'logs/error.log'),
+          rotation: { size: 10 * 1024 ** 2, interval: 86_400_000 },
+        },
         queue: { maxBytes: 1024 ** 3, whenFull: 'spill' },
       },
     ]);
@@ -93,17 +96,35 @@ describe('loadConfig', () => {
   });
 
   test.each<[string, string]>([
-    ['production, with a comment in the line', FOUNDING.replace('"level": "info",', '"level": "warn",  // production')],
-    ['development', FOUNDING.replace('"type": "console", "level": "info"', '"type": "console", "level": "debug", "stderr": false')],
+    [
+      'production, with a comment in the line',
+      FOUNDING.replace('"level": "info",', '"level": "warn",  // production'),
+    ],
+    [
+      'development',
+      FOUNDING.replace(
+        '"type": "console", "level": "info"',
+        '"type": "console", "level": "debug", "stderr": false',
+      ),
+    ],
     ['test', FOUNDING.replace('"enabled": true,\n  "level"', '"enabled": false,\n  "level"')],
-    ['buffers', FOUNDING.replace('"rotation"', '"bufferSize": 4096, "flushInterval": 1000,\n      "rotation"')],
+    [
+      'buffers',
+      FOUNDING.replace('"rotation"', '"bufferSize": 4096, "flushInterval": 1000,\n      "rotation"'),
+    ],
     [
       'a collector',
-      FOUNDING.replace('"streams": [', '"streams": [\n    { "name": "n", "type": "network", "url": "http://log-collector:8080/logs", "method": "POST" },'),
+      FOUNDING.replace(
+        '"streams": [',
+        '"streams": [\n    { "name": "n", "type": "network", "url": "http://log-collector:8080/logs", "method": "POST" },',
+      ),
     ],
     [
       'automatic clean-up',
-      FOUNDING.replace('"maxContextAge": 1800000', '"maxContextAge": 1800000, "autoCleanup": true, "cleanupInterval": 60000'),
+      FOUNDING.replace(
+        '"maxContextAge": 1800000',
+        '"maxContextAge": 1800000, "autoCleanup": true, "cleanupInterval": 60000',
+      ),
     ],
     ['a byte order mark and trailing commas', `\ufeff${FOUNDING.replace('"1d" } }', '"1d", }, },')}`],
     ['Windows line ends', FOUNDING.replaceAll('\n', '\r\n')],
@@ -114,7 +135,10 @@ describe('loadConfig', () => {
   });
 
   test('names in warnings what it knows and nothing acts on, and not what is switched off', () => {
-    write('c.json', FOUNDING.replace('"streamTracking": { "enabled": true', '"streamTracking": { "enabled": false'));
+    write(
+      'c.json',
+      FOUNDING.replace('"streamTracking": { "enabled": true', '"streamTracking": { "enabled": false'),
+    );
     const { warnings } = load('c.json');
     expect(warnings.map(({ code, severity, path: key, line }) => ({ code, severity, key, line }))).toEqual([
       { code: 'CFG701', severity: 'warning', key: 'enhancedFeatures.requestTracking', line: 12 },
@@ -125,7 +149,9 @@ describe('loadConfig', () => {
   test('leaves a network stream out with a warning, as long as there is no such package', () => {
     const { config, warnings } = load({ streams: [{ name: 'n', type: 'network', url: 'http://x' }] });
     expect(config.streams).toEqual([]);
-    expect(warnings[0]?.message).toBe('streams[0] (type "network") is left out: the type "network" is known, but not built yet');
+    expect(warnings[0]?.message).toBe(
+      'streams[0] (type "network") is left out: the type "network" is known, but not built yet',
+    );
   });
 
   test('writes to the console where there is no config, and nothing where the list of streams is empty', () => {
@@ -141,7 +167,11 @@ describe('loadConfig', () => {
     ['64K on a store', { type: 'sqlite', path: 'a.db', bufferSize: '64K' }, { maxBytes: 65_536 }],
     ['a delay', { type: 'console', flushInterval: '5s' }, { maxDelayMs: 5_000 }],
     ['no buffer', { type: 'file', path: 'a.log', bufferSize: 0 }, { maxBytes: 1 }],
-    ['the full form over the founding one', { type: 'console', bufferSize: 1, batch: { maxBytes: '1K' } }, { maxBytes: 1024 }],
+    [
+      'the full form over the founding one',
+      { type: 'console', bufferSize: 1, batch: { maxBytes: '1K' } },
+      { maxBytes: 1024 },
+    ],
   ])('reads a buffer of %s as batches', (_, stream, batch) => {
     const { config } = load({ streams: [{ name: 's', ...stream }] });
     expect(config.streams[0]?.batch).toEqual(batch);
@@ -182,7 +212,11 @@ describe('loadConfig', () => {
   });
 
   test('allows keys of others: $schema, and x- anywhere', () => {
-    const { warnings } = load({ $schema: 's', 'x-note': 1, streams: [{ name: 'c', type: 'console', 'x-owner': 'me' }] });
+    const { warnings } = load({
+      $schema: 's',
+      'x-note': 1,
+      streams: [{ name: 'c', type: 'console', 'x-owner': 'me' }],
+    });
     expect(warnings).toEqual([]);
   });
 
@@ -210,7 +244,10 @@ describe('loadConfig', () => {
     const streams = [{ name: 'l', type: 'pino', target: 'pino-loki', options: { host: 'h' } }];
     const { config } = load({ streams }, { transports: ['pino-loki'] });
     const url = `file://${path.join(cwd, 'node_modules/pino-loki/index.js')}`;
-    expect(config.streams[0]).toMatchObject({ moduleUrl: url, options: { target: url, options: { host: 'h' } } });
+    expect(config.streams[0]).toMatchObject({
+      moduleUrl: url,
+      options: { target: url, options: { host: 'h' } },
+    });
   });
 
   test('looks for packages beside the config before the working directory', () => {
@@ -233,7 +270,9 @@ describe('discovery', () => {
   test('a variable that names no file is an error that names the variable, exit 66', () => {
     const fault = faultOf(() => load(undefined, { env: { LOG_CONFIG_FILE: 'nope.json' } }));
     expect(fault).toMatchObject({ code: 'CONFIG_UNREADABLE', exitCode: 66 });
-    expect(fault.message).toMatch(/^env LOG_CONFIG_FILE error CFG001 {2}the config nope\.json can't be read: there is no such file/);
+    expect(fault.message).toMatch(
+      /^env LOG_CONFIG_FILE error CFG001 {2}the config nope\.json can't be read: there is no such file/,
+    );
   });
 });
 
@@ -255,7 +294,11 @@ describe('layers', () => {
       streams: { one: { level: 'error' }, two: null, three: { type: 'console' } },
     });
     const { config } = load('c.json');
-    expect(config).toMatchObject({ level: 'debug', serviceName: undefined, fields: { a: 1, b: { c: 1, d: 2 } } });
+    expect(config).toMatchObject({
+      level: 'debug',
+      serviceName: undefined,
+      fields: { a: 1, b: { c: 1, d: 2 } },
+    });
     expect(config.streams.map(({ name, level }) => [name, level])).toEqual([
       ['one', 50],
       ['three', undefined],
@@ -265,7 +308,9 @@ describe('layers', () => {
   test('a mistake in an extended config is shown in its file', () => {
     write('conf/base.json', '{\n  "level": "inof"\n}');
     write('conf/c.json', { extends: 'base.json' });
-    expect(faultOf(() => load('conf/c.json')).problems).toMatchObject([{ file: 'conf/base.json', line: 2, column: 12 }]);
+    expect(faultOf(() => load('conf/c.json')).problems).toMatchObject([
+      { file: 'conf/base.json', line: 2, column: 12 },
+    ]);
   });
 
   test('the overlay of LOG_ENV, else NODE_ENV, lies above', () => {
@@ -282,8 +327,12 @@ describe('layers', () => {
     expect(level({ NODE_ENV: 'production' })).toBe('warn');
     expect(level({ NODE_ENV: 'production', LOG_ENV: 'test' })).toBe('silent');
     expect(level({ NODE_ENV: 'staging' })).toBe('info');
-    expect(load('c.json', { env: { NODE_ENV: 'production' } }).config.streams[0]?.options).toMatchObject({ stderr: true });
-    expect(faultOf(() => load('c.json', { env: { LOG_ENV: 'prod' } })).problems[0]).toMatchObject({ variable: 'LOG_ENV' });
+    expect(load('c.json', { env: { NODE_ENV: 'production' } }).config.streams[0]?.options).toMatchObject({
+      stderr: true,
+    });
+    expect(faultOf(() => load('c.json', { env: { LOG_ENV: 'prod' } })).problems[0]).toMatchObject({
+      variable: 'LOG_ENV',
+    });
   });
 
   test('variables lie above overlays, and overrides above all', () => {
@@ -302,7 +351,10 @@ describe('environment variables', () => {
   ];
 
   test('LOG_LEVEL sets the root level, or takes directives', () => {
-    expect(load({}, { env: { LOG_LEVEL: 'debug' } }).config).toMatchObject({ level: 'debug', directives: [] });
+    expect(load({}, { env: { LOG_LEVEL: 'debug' } }).config).toMatchObject({
+      level: 'debug',
+      directives: [],
+    });
     const { config } = load({ levels: { db: 'warn' } }, { env: { LOG_LEVEL: 'info,db=debug,[job]=off' } });
     expect(config.directives).toEqual([
       { target: ['db'], fields: [], level: 40 },
@@ -368,7 +420,9 @@ describe('environment variables', () => {
   });
 
   test('variables of the program itself are none of ours', () => {
-    expect(load({ streams }, { env: { LOG_FORMAT: 'x', ENABLE_DARK_MODE: '1', LOGNAME: 'me' } }).warnings).toEqual([]);
+    expect(
+      load({ streams }, { env: { LOG_FORMAT: 'x', ENABLE_DARK_MODE: '1', LOGNAME: 'me' } }).warnings,
+    ).toEqual([]);
   });
 
   test('two streams that share a variable are an error where it is set', () => {
@@ -377,7 +431,9 @@ describe('environment variables', () => {
       { name: 'a.b', type: 'console' },
     ];
     expect(load({ streams: alike }).warnings).toEqual([]);
-    expect(faultOf(() => load({ streams: alike }, { env: { LOG_LEVEL_A_B: 'info' } })).problems[0]?.code).toBe('CFG404');
+    expect(
+      faultOf(() => load({ streams: alike }, { env: { LOG_LEVEL_A_B: 'info' } })).problems[0]?.code,
+    ).toBe('CFG404');
   });
 });
 
@@ -401,16 +457,28 @@ describe('interpolation', () => {
 
   test('becomes the number or boolean that is wanted in its place', () => {
     const env = { ON: 'false', SIZE: '1024' };
-    const { config } = load({ enabled: '${ON}', window: '${SIZE}', streams: [{ name: 'c', type: 'console', stderr: '${ERR:-true}' }] }, { env });
+    const { config } = load(
+      {
+        enabled: '${ON}',
+        window: '${SIZE}',
+        streams: [{ name: 'c', type: 'console', stderr: '${ERR:-true}' }],
+      },
+      { env },
+    );
     expect(config).toMatchObject({ enabled: false, windowBytes: 1024 });
     expect(config.streams[0]?.options).toMatchObject({ stderr: true });
-    expect(faultOf(() => load({ enabled: 'true' })).problems[0]?.suggestion).toBe('write true without quotes');
+    expect(faultOf(() => load({ enabled: 'true' })).problems[0]?.suggestion).toBe(
+      'write true without quotes',
+    );
   });
 
   test('reads secrets from files, and never prints them', () => {
     const secret = write('secret', 'hunter2\n');
     expect(load({ serviceName: `\${file:${secret}}` }).config.serviceName).toBe('hunter2');
-    expect(load({ serviceName: '${credential:secret}' }, { env: { CREDENTIALS_DIRECTORY: cwd } }).config.serviceName).toBe('hunter2');
+    expect(
+      load({ serviceName: '${credential:secret}' }, { env: { CREDENTIALS_DIRECTORY: cwd } }).config
+        .serviceName,
+    ).toBe('hunter2');
     const fault = faultOf(() => load({ level: `\${file:${secret}}` }));
     expect(fault.message).not.toContain('hunter2');
   });

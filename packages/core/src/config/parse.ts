@@ -109,7 +109,7 @@ const TOKENS = /"(?:[^"\\\n\r]|\\.)*("?)|\/\/[^\n]*|\/\*[\s\S]*?(\*\/|$)|[{}[\]]
 
 /** Finds, before the parser runs, what it would report at an unhelpful place, or recurse too deeply on. */
 function scan(text: string): Fault | undefined {
-  if (text.trim() === '') {
+  if (trailing(text, 0) === undefined) {
     return {
       code: 'CFG004',
       start: 0,
@@ -199,19 +199,30 @@ function explainSyntax(text: string, offset: number): { message: string; suggest
       : `write "${word}" if it is a text`;
     return { message: `${word} is no JSON value`, suggestion };
   }
-  if (/["\d\]}el]/.test(previous) && /["\d{[tfn-]/.test(rest[0] ?? '')) {
-    return previous === '"' &&
-      /[{,]\s*"(?:[^"\\]|\\.)*"$/.test(before) &&
-      !/^[{[]?\s*"[^"]*"\s*[:}]/.test(rest)
-      ? { message: 'a colon is missing before this' }
-      : { message: 'a comma is missing before this' };
-  }
-  if (previous === '\\')
+  if (rest.startsWith('\\')) {
     return {
-      message: `"\\${rest[0]}" is no escape that JSON knows`,
+      message: `"${rest.slice(0, 2)}" is no escape that JSON knows`,
       suggestion: 'write \\\\ for a backslash',
     };
+  }
+  if (/^-?0\d/.test(rest))
+    return { message: 'no number begins with 0', suggestion: 'quote it, or leave the 0 out' };
+  if (/["\d\]}el]/.test(previous) && /["\d{[tfn-]/.test(rest[0] ?? '')) {
+    const missing = isKey(before) ? 'colon' : 'comma';
+    return { message: `a ${missing} is missing before this` };
+  }
   return { message: `unexpected ${JSON.stringify(rest[0])}` };
+}
+
+/** Whether a text ends with a string that stands where an object wants a key. */
+function isKey(before: string): boolean {
+  if (!/[{,](?:\s|\/\/[^\n]*|\/\*[^]*?\*\/)*"(?:[^"\\]|\\.)*"$/.test(before)) return false;
+  const open: string[] = [];
+  for (const [token] of before.matchAll(TOKENS)) {
+    if (token === '{' || token === '[') open.push(token);
+    else if (token === '}' || token === ']') open.pop();
+  }
+  return open.at(-1) === '{';
 }
 
 function convert(

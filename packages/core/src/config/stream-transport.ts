@@ -2,7 +2,16 @@ import tty from 'node:tty';
 import type { OptionsSchema } from '@treeline/contract';
 import { closest } from '@treeline/query';
 import { consoleOptions, type ConsoleOptions } from './console-options.ts';
-import { nodeAt, originAt, textAt, toValue, withValue, type ConfigNode, type Member } from './node.ts';
+import {
+  firstCharacter,
+  nodeAt,
+  originAt,
+  textAt,
+  toValue,
+  withValue,
+  type ConfigNode,
+  type Member,
+} from './node.ts';
 import { resolvePath, type Directories } from './destination.ts';
 import { KNOWN_OPTIONS } from './pending.ts';
 import type { Finding, ProblemList } from './problem-list.ts';
@@ -205,13 +214,9 @@ function refuse(
   { problems }: TransportContext,
 ): undefined {
   const origin = originAt(place.node, [key]);
-  const shown = nodeAt(place.node, [key]) ? origin : startOf(origin);
+  const shown = nodeAt(place.node, [key]) ? origin : firstCharacter(origin);
   problems.add(shown, ['streams', place.index, key], finding);
   return undefined;
-}
-
-function startOf<O extends { start?: number; end?: number }>(origin: O): O {
-  return origin.start === undefined ? origin : { ...origin, end: origin.start + 1 };
 }
 
 function withAbsolutePath(node: ConfigNode, directories: Directories): ConfigNode {
