@@ -4,6 +4,7 @@ import {
   messageOf,
   raceAbort,
   SinkDriver,
+  sliceBatch,
   type Batch,
   type BatchHints,
   type Delivery,
@@ -11,8 +12,11 @@ import {
   type SinkEvent,
 } from '@treeline/contract';
 import type { StreamConfig } from '../config/config.ts';
-import { STREAM_STATES, type StreamCounters, type StreamState } from '../control-block.ts';
-import { Backlog, type LogFrames } from './backlog.ts';
+import { streamKey } from '../stream-key.ts';
+import { STREAM_STATES, type DropReason, type StreamCounters, type StreamState } from '../control-block.ts';
+import { AdoptedLines, type AdoptedLinesOptions } from './adopted-lines.ts';
+import { Backlog, type Dropped, type LogFrames } from './backlog.ts';
+import { dropNotice } from './drop-notice.ts';
 import { LevelGate } from './level-gate.ts';
 
 /** A destination that can be opened, and how large its batches are. */
@@ -28,6 +32,10 @@ export interface StreamOptions {
   readonly counters: StreamCounters;
   readonly frames: LogFrames;
   spilledSeq(): number;
+  /** What may stay in memory while the segments can't take it. */
+  readonly windowBytes: number;
+  /** Nothing is delivered before what dead processes left has been taken over. */
+  readonly adopted: Promise<unknown>;
   /** Loads the transport; may reject, and is tried again. */
   load(): Promise<OpenableSink>;
   /** Called when `settledSeq` has moved. */
@@ -38,6 +46,7 @@ export interface StreamOptions {
 /** One destination within a pipeline: picks its lines, and drives its sink at its own speed. */
 export class Stream {
   readonly name: string;
+  readonly key: string;
   readonly #options: StreamOptions;
   readonly #gate: LevelGate;
   readonly #closing = new AbortController();
@@ -48,9 +57,16 @@ export class Stream {
   #closed: Promise<void> | undefined;
   /** The last record that was offered, whether or not the stream wanted it. */
   #offeredSeq: number;
+  /** Drops that this stream's destination has not been told of. */
+  #untold = new Map<DropReason, number>();
+  /** What dead processes left for this stream, oldest first. */
+  #adopted: AdoptedLines[] = [];
+  #adoptions: AdoptedLinesOptions[] = [];
+  #delivering = false;
 
   constructor(options: StreamOptions) {
     this.name = options.config.name;
+    this.key = streamKey(options.config);
     this.#options = options;
     this.#gate = new LevelGate(options.config.level ?? options.rootLevel, options.config.maxLevel);
     this.#offeredSeq = this.settledSeq;
@@ -84,7 +100,9 @@ export class Stream {
   offer(batch: Batch): void {
     const lastSeq = batch.position?.seq ?? 0;
     if (lastSeq <= this.#offeredSeq) return;
-    const wanted = this.#gate.select(batch);
+    // After a crash of the worker the log is offered again from where the slowest stream was.
+    const first = Math.max(0, this.#offeredSeq + 1 - batch.seq(0));
+    const wanted = this.#gate.select(first === 0 ? batch : sliceBatch(batch, first, batch.count));
     this.#offeredSeq = lastSeq;
     if (wanted.count === 0 && this.#options.counters.read('queued') === 0) {
       this.#options.counters.update({ settledSeq: lastSeq });
@@ -92,7 +110,30 @@ export class Stream {
     }
     this.#options.counters.add({ accepted: wanted.count, queued: wanted.count, queuedBytes: wanted.bytes.length });
     this.#backlog.push(wanted, performance.now());
+    this.#limitLag();
     this.#driver?.wake();
+  }
+
+  /** Takes over what a dead process left for this stream. */
+  adopt(lines: AdoptedLinesOptions): void {
+    this.#adoptions.push(lines);
+  }
+
+  /** Records of the log that nothing can give back: this stream's share of them is not known, so all count as its own. */
+  miss(lastSeq: number, count: number, reason: DropReason): void {
+    if (lastSeq <= this.#offeredSeq) return;
+    this.#offeredSeq = lastSeq;
+    this.#options.counters.add({ accepted: count, [reason]: count });
+    this.#countDrop(reason, count);
+    this.#settleIfIdle();
+  }
+
+  /** Makes the stream let go of its oldest lines, so that the log can. */
+  dropOldest(bytes: number): void {
+    this.#drop('log-full', this.#backlog.dropOldest(bytes));
+    const settledSeq = Math.min(this.#backlog.firstWaitingSeq - 1, this.#offeredSeq);
+    if (settledSeq > this.settledSeq) this.#options.counters.update({ settledSeq });
+    this.#options.settled();
   }
 
   /** Resolves when everything offered so far is settled and the sink has flushed; rejects with the sink's error. */
@@ -123,6 +164,8 @@ export class Stream {
         const openable = await this.#options.load();
         this.#backlog.setHints(this.#hints(openable.batch));
         this.#sink = await openable.open();
+        await this.#options.adopted;
+        this.#takeOver(this.#hints(openable.batch));
         this.#start(this.#sink);
         return;
       } catch (error) {
@@ -136,8 +179,8 @@ export class Stream {
   #start(sink: Sink): void {
     this.#driver = new SinkDriver({
       lines: {
-        dueInMs: (nowMs) => this.#backlog.dueInMs(nowMs),
-        take: () => this.#backlog.take(),
+        dueInMs: (nowMs) => this.#adopted[0]?.dueInMs() ?? this.#backlog.dueInMs(nowMs),
+        take: () => this.#take(),
       },
       sink,
       settled: (batch, delivery) => this.#account(batch, delivery),
@@ -155,7 +198,38 @@ export class Stream {
     this.#driver.wake();
   }
 
+  #takeOver(hints: BatchHints): void {
+    const { config, rootLevel, counters } = this.#options;
+    this.#adopted = this.#adoptions.map((lines) => {
+      const gate = new LevelGate(config.level ?? rootLevel, config.maxLevel);
+      return new AdoptedLines(lines, gate, hints, (count, bytes, lost) => {
+        counters.add({ adopted: count + lost, queued: count, queuedBytes: bytes, 'disk-fault': lost });
+        if (lost > 0) this.#countDrop('disk-fault', lost);
+      });
+    });
+    this.#adoptions = [];
+  }
+
+  #take(): Batch | undefined {
+    const batch = this.#takeAdopted() ?? (this.#adopted.length > 0 ? undefined : this.#backlog.take());
+    this.#delivering = batch !== undefined;
+    if (!batch) this.#settleIfIdle();
+    return batch;
+  }
+
+  #takeAdopted(): Batch | undefined {
+    for (let lines = this.#adopted[0]; lines; lines = this.#adopted[0]) {
+      const batch = lines.take();
+      if (batch) return batch;
+      lines.settle(-1);
+      lines.close();
+      this.#adopted.shift();
+    }
+    return undefined;
+  }
+
   #account(batch: Batch, delivery: Delivery): void {
+    this.#delivering = false;
     if (delivery.pending) return;
     const [firstDead] = delivery.dead;
     if (firstDead) {
@@ -168,10 +242,62 @@ export class Stream {
       queued: -batch.count,
       queuedBytes: -batch.bytes.length,
     });
-    const settledSeq = this.#backlog.isEmpty ? this.#offeredSeq : (batch.position?.seq ?? 0);
-    this.#gate.forget(settledSeq);
-    this.#options.counters.update({ settledSeq });
+    const { logId, seq: settledSeq } = batch.position ?? { logId: this.#options.logId, seq: 0 };
+    if (logId !== this.#options.logId) this.#adopted[0]?.settle(settledSeq);
+    else if (settledSeq > this.settledSeq) this.#options.counters.update({ settledSeq });
+    this.#settleIfIdle();
+    this.#gate.forget(this.settledSeq);
     this.#options.settled();
+    this.#tellDrops();
+  }
+
+  /** With nothing waiting, everything offered is settled; what is still counted as queued was lost with its segment. */
+  #settleIfIdle(): void {
+    if (!this.#backlog.isEmpty || this.#delivering || this.#adopted.length > 0) return;
+    const { counters } = this.#options;
+    const lost = counters.read('queued');
+    if (lost > 0) this.#drop('disk-fault', { count: lost, bytes: counters.read('queuedBytes') });
+    counters.update({ settledSeq: this.#offeredSeq });
+  }
+
+  /** Past `queue.maxBytes` the stream's policy acts; one that spills comes to it when the log is full. */
+  #limitLag(): void {
+    const { queue } = this.#options.config;
+    const reason = queue.whenFull === 'spill' ? 'log-full' : 'queue-full';
+    const inMemory = this.#backlog.memoryBytes;
+    // The segments can't take it, or the main thread would have spilled it.
+    if (inMemory > 2 * this.#options.windowBytes) this.#drop('disk-fault', this.#backlog.dropOldest(inMemory / 4));
+    while (this.#options.counters.read('queuedBytes') > queue.maxBytes) {
+      const excess = this.#options.counters.read('queuedBytes') - queue.maxBytes;
+      const dropped =
+        queue.whenFull === 'drop-oldest' ? this.#backlog.dropOldest(excess) : this.#backlog.thin();
+      if (dropped.count === 0) return;
+      this.#drop(reason, dropped);
+    }
+  }
+
+  #drop(reason: DropReason, { count, bytes }: Dropped): void {
+    if (count === 0) return;
+    this.#options.counters.add({ [reason]: count, queued: -count, queuedBytes: -bytes });
+    this.#countDrop(reason, count);
+  }
+
+  #countDrop(reason: DropReason, count: number): void {
+    if (this.#untold.size === 0) this.#options.report({ type: 'full', reason: DROP_EXPLANATIONS[reason] });
+    this.#untold.set(reason, (this.#untold.get(reason) ?? 0) + count);
+  }
+
+  /** Once the stream has caught up, its destination hears what it has missed, as a line of its own. */
+  #tellDrops(): void {
+    if (this.#untold.size === 0 || !this.#backlog.isEmpty || this.#adopted.length > 0) return;
+    const untold = this.#untold;
+    this.#untold = new Map();
+    const count = [...untold.values()].reduce((sum, each) => sum + each, 0);
+    const notice = dropNotice(untold, count);
+    this.#options.counters.add({ accepted: 1, queued: 1, queuedBytes: notice.bytes.length });
+    this.#backlog.push(notice, performance.now());
+    this.#driver?.wake();
+    this.#options.report({ type: 'dropped', reason: [...untold.keys()].join(', '), count });
   }
 
   #hints(fromTransport: Partial<BatchHints> | undefined): BatchHints {
@@ -182,6 +308,16 @@ export class Stream {
     this.#options.counters.update({ state: STREAM_STATES.indexOf(state) });
   }
 }
+
+const DROP_EXPLANATIONS: Readonly<Record<DropReason, string>> = {
+  'queue-full': 'it lags further behind than queue.maxBytes: the least important lines are dropped',
+  'log-full': 'the log has reached spool.maxBytes: the oldest lines are dropped',
+  'disk-fault': 'lines are missing from the log on disk',
+  closed: 'the logger is closed',
+  sample: 'lines are sampled',
+  'rate-limit': 'the rate limit is reached',
+  dedupe: 'repeated lines are left out',
+};
 
 async function sleep(ms: number): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, ms));
