@@ -16,7 +16,7 @@ interface Part {
 
 /** Lines that wait for their sink, gathered into batches of the size that it wants. */
 export class BatchQueue {
-  readonly #hints: BatchHints;
+  #hints: BatchHints;
   readonly #parts: Part[] = [];
   #bytes = 0;
   #count = 0;
@@ -31,6 +31,11 @@ export class BatchQueue {
 
   get count(): number {
     return this.#count;
+  }
+
+  /** Other hints, for what waits as well. */
+  setHints(hints: BatchHints): void {
+    this.#hints = hints;
   }
 
   /**

@@ -25,7 +25,7 @@ export interface Delivery {
 export interface DeliverOptions {
   /** Ends the attempts; one that is under way is waited for no longer. */
   readonly signal: AbortSignal;
-  readonly retry?: RetryPolicy;
+  readonly retry?: RetryPolicy | undefined;
   /** Called for each failed attempt, with what the next one will offer. */
   readonly onFault?: (reason: string, attempt: number) => void;
   /** Called when an attempt succeeds after others failed. */

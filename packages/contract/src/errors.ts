@@ -10,6 +10,8 @@ export type ErrorCode =
   | 'DESTINATION_UNUSABLE'
   /** A store was written by a newer version, or is no store at all. */
   | 'STORE_UNUSABLE'
+  /** A store that was to be read does not exist. Exit code 66. */
+  | 'STORE_MISSING'
   /** A store's file is damaged. */
   | 'STORE_CORRUPT'
   /** A query text does not parse, or a cursor is not one of ours. */

@@ -20,7 +20,7 @@ export {
 } from './delivery.ts';
 export { messageOf, TreelineError, type ErrorCode } from './errors.ts';
 export { openFdWriter, openPathWriter, type FdWriter } from './fd-writer.ts';
-export { formatLevel, LEVEL_NAMES, LEVELS, parseLevel, readLevel, type LevelName } from './level.ts';
+export { DEFAULT_LEVEL, formatLevel, LEVEL_NAMES, LEVELS, parseLevel, readLevel, type LevelName } from './level.ts';
 export { LineSplitter } from './line-splitter.ts';
 export { parseLine, readTimeMs, textRecord, type LogRecord } from './record.ts';
 export { SinkDriver, type DrivenLines, type SinkDriverOptions } from './sink-driver.ts';

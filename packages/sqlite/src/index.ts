@@ -1,1 +1,21 @@
-export {};
+import { defineTransport, type Transport } from '@treeline/contract';
+import { options, type SqliteOptions } from './options.ts';
+
+export type { LogEntry } from './entry.ts';
+export type { LogQuery } from './log-query.ts';
+export type { SqliteOptions } from './options.ts';
+export type { LogRow } from './row.ts';
+export { openLogReader, openLogStore, type LogReader, type LogRows, type LogStore } from './store.ts';
+
+/** The SQLite transport: each record becomes a row of an append-only store that can be queried. */
+const sqlite: Transport<SqliteOptions> = defineTransport<SqliteOptions>({
+  name: 'sqlite',
+  options,
+  batch: { maxRecords: 10_000, maxBytes: 4 * 1024 * 1024, maxDelayMs: 100 },
+  async open(parsed, context) {
+    const { openSqliteSink } = await import('./sink.ts');
+    return openSqliteSink(parsed, context);
+  },
+});
+
+export default sqlite;

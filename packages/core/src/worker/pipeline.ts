@@ -30,7 +30,10 @@ export class Pipeline {
       };
       return new Stream({
         config,
+        logId: spec.logId,
         rootLevel,
+        frames: { next: () => undefined },
+        spilledSeq: () => this.#control.read('spilledSeq'),
         counters: this.#control.stream(index),
         load: () => loadSink(config, [spec.logId], report),
         settled: () => this.#publishSettled(),

@@ -1,10 +1,8 @@
 import {
   backoffMs,
-  BatchQueue,
   DEFAULT_BATCH_HINTS,
   messageOf,
   raceAbort,
-  selectLines,
   SinkDriver,
   type Batch,
   type BatchHints,
@@ -14,6 +12,8 @@ import {
 } from '@treeline/contract';
 import type { StreamConfig } from '../config/config.ts';
 import { STREAM_STATES, type StreamCounters, type StreamState } from '../control-block.ts';
+import { Backlog, type LogFrames } from './backlog.ts';
+import { LevelGate } from './level-gate.ts';
 
 /** A destination that can be opened, and how large its batches are. */
 export interface OpenableSink {
@@ -23,8 +23,11 @@ export interface OpenableSink {
 
 export interface StreamOptions {
   readonly config: StreamConfig;
+  readonly logId: string;
   readonly rootLevel: number;
   readonly counters: StreamCounters;
+  readonly frames: LogFrames;
+  spilledSeq(): number;
   /** Loads the transport; may reject, and is tried again. */
   load(): Promise<OpenableSink>;
   /** Called when `settledSeq` has moved. */
@@ -32,25 +35,33 @@ export interface StreamOptions {
   report(event: SinkEvent): void;
 }
 
-/** One destination within a pipeline: picks its lines, queues them, and drives its sink at its own speed. */
+/** One destination within a pipeline: picks its lines, and drives its sink at its own speed. */
 export class Stream {
   readonly name: string;
   readonly #options: StreamOptions;
+  readonly #gate: LevelGate;
   readonly #closing = new AbortController();
   readonly #opened: Promise<void>;
-  #queue: BatchQueue;
-  #minLevel: number;
+  readonly #backlog: Backlog;
   #sink: Sink | undefined;
   #driver: SinkDriver | undefined;
+  #closed: Promise<void> | undefined;
   /** The last record that was offered, whether or not the stream wanted it. */
   #offeredSeq: number;
 
   constructor(options: StreamOptions) {
     this.name = options.config.name;
     this.#options = options;
-    this.#minLevel = options.config.level ?? options.rootLevel;
+    this.#gate = new LevelGate(options.config.level ?? options.rootLevel, options.config.maxLevel);
     this.#offeredSeq = this.settledSeq;
-    this.#queue = new BatchQueue(this.#hints(undefined));
+    this.#backlog = new Backlog({
+      logId: options.logId,
+      hints: this.#hints(undefined),
+      gate: this.#gate,
+      frames: options.frames,
+      spilledSeq: () => options.spilledSeq(),
+      takenSeq: this.settledSeq,
+    });
     this.#opened = this.#open();
   }
 
@@ -59,41 +70,48 @@ export class Stream {
     return this.#options.counters.read('settledSeq');
   }
 
-  get queuedBytes(): number {
-    return this.#queue.bytes;
+  /** Whether more of the log may be read ahead for this stream. */
+  get hasRoom(): boolean {
+    return this.#backlog.hasRoom;
   }
 
   /** A stream without a level of its own follows the root level. */
   setRootLevel(level: number): void {
-    this.#minLevel = this.#options.config.level ?? level;
+    if (this.#options.config.level === undefined) this.#gate.setMinLevel(level, this.#offeredSeq + 1);
   }
 
   /** Takes the lines that pass from the next batch of the log. */
   offer(batch: Batch): void {
     const lastSeq = batch.position?.seq ?? 0;
     if (lastSeq <= this.#offeredSeq) return;
+    const wanted = this.#gate.select(batch);
     this.#offeredSeq = lastSeq;
-    const wanted = this.#select(batch);
-    if (wanted.count === 0) {
-      if (this.#options.counters.read('queued') === 0) this.#settle({ settledSeq: lastSeq });
+    if (wanted.count === 0 && this.#options.counters.read('queued') === 0) {
+      this.#options.counters.update({ settledSeq: lastSeq });
       return;
     }
-    const { counters } = this.#options;
-    counters.add({ accepted: wanted.count, queued: wanted.count, queuedBytes: wanted.bytes.length });
-    this.#queue.push(wanted, performance.now());
+    this.#options.counters.add({ accepted: wanted.count, queued: wanted.count, queuedBytes: wanted.bytes.length });
+    this.#backlog.push(wanted, performance.now());
     this.#driver?.wake();
   }
 
-  /** Resolves when everything offered so far is settled and the sink has flushed. */
+  /** Resolves when everything offered so far is settled and the sink has flushed; rejects with the sink's error. */
   async flush(): Promise<void> {
+    const upToSeq = this.#offeredSeq;
     await this.#opened;
-    await this.#driver?.drain();
-    await this.#sink?.flush();
+    const error = await this.#driver?.flush(() => this.settledSeq >= upToSeq);
+    if (error) throw error;
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
     this.#closing.abort();
     this.#driver?.stop();
+    await this.#opened;
     await this.#sink?.close();
     this.#setState('closed');
   }
@@ -103,7 +121,7 @@ export class Stream {
     for (let attempt = 1; !this.#closing.signal.aborted; attempt++) {
       try {
         const openable = await this.#options.load();
-        this.#useHints(this.#hints(openable.batch));
+        this.#backlog.setHints(this.#hints(openable.batch));
         this.#sink = await openable.open();
         this.#start(this.#sink);
         return;
@@ -118,8 +136,8 @@ export class Stream {
   #start(sink: Sink): void {
     this.#driver = new SinkDriver({
       lines: {
-        dueInMs: (nowMs) => this.#queue.dueInMs(nowMs),
-        take: () => this.#queue.take(),
+        dueInMs: (nowMs) => this.#backlog.dueInMs(nowMs),
+        take: () => this.#backlog.take(),
       },
       sink,
       settled: (batch, delivery) => this.#account(batch, delivery),
@@ -150,34 +168,14 @@ export class Stream {
       queued: -batch.count,
       queuedBytes: -batch.bytes.length,
     });
-    const nothingWaits = this.#queue.count === 0;
-    this.#settle({ settledSeq: nothingWaits ? this.#offeredSeq : (batch.position?.seq ?? 0) });
-  }
-
-  #settle(change: { settledSeq: number }): void {
-    this.#options.counters.update(change);
+    const settledSeq = this.#backlog.isEmpty ? this.#offeredSeq : (batch.position?.seq ?? 0);
+    this.#gate.forget(settledSeq);
+    this.#options.counters.update({ settledSeq });
     this.#options.settled();
-  }
-
-  #select(batch: Batch): Batch {
-    const maxLevel = this.#options.config.maxLevel ?? Infinity;
-    const { levels } = batch;
-    const passes = (level: number): boolean => level >= this.#minLevel && level <= maxLevel;
-    if (levels.every(passes)) return batch;
-    const indexes: number[] = [];
-    for (let index = 0; index < levels.length; index++) if (passes(levels[index] ?? 0)) indexes.push(index);
-    return selectLines(batch, indexes);
   }
 
   #hints(fromTransport: Partial<BatchHints> | undefined): BatchHints {
     return { ...DEFAULT_BATCH_HINTS, ...fromTransport, ...this.#options.config.batch };
-  }
-
-  /** Lines may have been queued while the transport was still loading. */
-  #useHints(hints: BatchHints): void {
-    const waiting = this.#queue;
-    this.#queue = new BatchQueue(hints);
-    for (let batch = waiting.take(); batch; batch = waiting.take()) this.#queue.push(batch, performance.now());
   }
 
   #setState(state: StreamState): void {

@@ -1,0 +1,117 @@
+import type { Place } from './cursor.ts';
+import type { Database } from './driver.ts';
+import type { CheckedQuery } from './log-query.ts';
+import { hoursWithRefs, planOf, rangeOf, type Plan, type Span } from './plan.ts';
+import { ROW_COLUMNS, toLogRow, type LogRow, type RawRow } from './row.ts';
+import { allOf, sql, type Sql } from './sql.ts';
+
+/** Rows that one statement gives back at most: each is a short read transaction of its own. */
+const PAGE_ROWS = 1000;
+
+/** Rows that one statement looks at, at most, where few of them match: some 50 ms. */
+const MAX_WINDOW_ROWS = 50_000;
+
+/** Gaps between ids (other sources, late rows) up to which reading by id range beats one look-up for each row. */
+const MAX_IDS_PER_ROW = 4;
+
+/** Walks a query's rows in short statements; between two of them no transaction is open. The first pages come early. */
+export function* readPages(db: Database, query: CheckedQuery): Generator<readonly LogRow[], void> {
+  const plan = planOf(query);
+  let after = query.after;
+  let left = query.limit;
+  let windowRows = PAGE_ROWS;
+  while (left > 0) {
+    const end = windowEnd(db, plan, query, after, windowRows);
+    const limit = Math.min(left, PAGE_ROWS);
+    const rows = readRows(db, plan, query, { after, end }, limit);
+    yield rows;
+    left -= rows.length;
+    const isFull = rows.length === limit;
+    after = isFull ? rows.at(-1) : end;
+    if (!after) return;
+    windowRows = isFull ? Math.max(PAGE_ROWS, windowRows >> 3) : Math.min(MAX_WINDOW_ROWS, windowRows * 4);
+  }
+}
+
+/** Counts a query's rows window by window, and gives the count so far after each. */
+export function* countPages(db: Database, query: CheckedQuery): Generator<number, void> {
+  const plan = planOf(query);
+  let count = 0;
+  let after = query.after;
+  do {
+    const end = windowEnd(db, plan, query, after, MAX_WINDOW_ROWS);
+    const { text, params } = select(db, plan, query, { after, end }, 'count(*)');
+    count +=
+      db
+        .prepare<unknown[], number>(text)
+        .pluck()
+        .get(...params) ?? 0;
+    yield count;
+    after = end;
+  } while (after);
+}
+
+/** The last row of the next window; undefined where the rest is smaller, or the index alone finds the rows. */
+function windowEnd(
+  db: Database,
+  plan: Plan,
+  query: CheckedQuery,
+  after: Place | undefined,
+  rows: number,
+): Place | undefined {
+  if (plan.residual.length === 0 || plan.index === 'logs_ref_id') return undefined;
+  const { text, params } = allOf([...plan.driving, ...rangeOf(query, { after, end: undefined })]);
+  return db
+    .prepare<unknown[], Place>(
+      `SELECT ts, id FROM logs INDEXED BY ${plan.index} WHERE ${text} ${orderBy(query)} LIMIT 1 OFFSET ${rows - 1}`,
+    )
+    .get(...params);
+}
+
+function readRows(db: Database, plan: Plan, query: CheckedQuery, span: Span, limit: number): LogRow[] {
+  const { text, params } = select(db, plan, query, span, ROW_COLUMNS);
+  return db
+    .prepare<unknown[], RawRow>(`${text} ${orderBy(query)} LIMIT ${limit}`)
+    .raw()
+    .all(...params)
+    .map(toLogRow);
+}
+
+function select(db: Database, plan: Plan, query: CheckedQuery, span: Span, columns: string): Sql {
+  const conditions = [...plan.driving, ...plan.residual, ...rangeOf(query, span)];
+  if (plan.index === 'logs_ref_id') {
+    const hours = hoursWithRefs(query, span);
+    const { text, params } = allOf([sql('ref_id IS NOT NULL'), sql('ts / 3600000 = hour'), ...conditions]);
+    return {
+      // CROSS JOIN keeps the order of the tables: the planner would scan the log instead.
+      text: `${hours.text} SELECT ${columns} FROM hours CROSS JOIN logs INDEXED BY logs_ref_id WHERE ${text}`,
+      params: [...hours.params, ...params],
+    };
+  }
+  const ids = plan.index === 'logs_ts' && plan.residual.length > 0 ? idsOf(db, query, span) : undefined;
+  const { text, params } = allOf(ids ? [ids, ...conditions] : conditions);
+  return {
+    text: `SELECT ${columns} FROM logs ${ids ? 'NOT INDEXED' : `INDEXED BY ${plan.index}`} WHERE ${text}`,
+    params,
+  };
+}
+
+/**
+ * The ids that the rows of a span have, where these stand close together, as they do where rows were written in the order of time:
+ * reading a range of ids is twice as fast as a look-up for each row.
+ */
+function idsOf(db: Database, query: CheckedQuery, span: Span): Sql | undefined {
+  const { text, params } = allOf(rangeOf(query, span));
+  const row = db
+    .prepare<unknown[], { first: number | null; last: number | null; count: number }>(
+      `SELECT min(id) AS first, max(id) AS last, count(*) AS count FROM logs INDEXED BY logs_ts WHERE ${text}`,
+    )
+    .get(...params);
+  if (!row || row.first === null || row.last === null) return undefined;
+  if (row.last - row.first >= row.count * MAX_IDS_PER_ROW) return undefined;
+  return sql('id BETWEEN ? AND ?', row.first, row.last);
+}
+
+function orderBy({ order }: CheckedQuery): string {
+  return order === 'asc' ? 'ORDER BY ts, id' : 'ORDER BY ts DESC, id DESC';
+}

@@ -1,0 +1,223 @@
+import fs from 'node:fs';
+import os from 'node:os';
+import { join } from 'node:path';
+import { createBatch, selectLines, type Sink, type SinkEvent } from '@treeline/contract';
+import { lines, record } from '@treeline/contract/testing';
+import BetterSqlite3 from 'better-sqlite3';
+import { afterAll, beforeEach, describe, expect, test } from 'vitest';
+import { openSqliteSink } from './sink.ts';
+import { openLogReader, openLogStore } from './store.ts';
+
+const folder = fs.mkdtempSync(join(os.tmpdir(), 'treeline-sqlite-sink-'));
+afterAll(() => fs.rmSync(folder, { recursive: true, force: true }));
+
+let files = 0;
+let path = '';
+let events: SinkEvent[] = [];
+beforeEach(() => {
+  path = join(folder, `${files++}.db`);
+  events = [];
+});
+
+function open(streamName = 'store'): Promise<Sink> {
+  return openSqliteSink(
+    { path, synchronous: 'normal' },
+    { streamName, report: (event) => events.push(event) },
+  );
+}
+
+function messages(): (string | null)[] {
+  const reader = openLogReader(path);
+  const found = [...reader.iterate({ order: 'asc' })].map((row) => row.msg);
+  reader.close();
+  return found;
+}
+
+const records = (from: number, to: number) =>
+  Array.from({ length: to - from }, (_, index) => record(from + index));
+
+describe('position', () => {
+  test('is stored with the rows and given back after reopening', async () => {
+    let sink = await open();
+    expect(sink.settledSeq?.('log-a')).toBeUndefined();
+    await sink.write(createBatch(lines(records(0, 3)), { logId: 'log-a', seq: 10 }));
+    await sink.close();
+    sink = await open();
+    expect(sink.settledSeq?.('log-a')).toBe(12);
+    expect(sink.settledSeq?.('log-b')).toBeUndefined();
+    await sink.close();
+  });
+
+  test('keeps lines that were committed from being written again', async () => {
+    const sink = await open();
+    await sink.write(createBatch(lines(records(0, 3)), { logId: 'log-a', seq: 1 }));
+    await sink.write(createBatch(lines(records(0, 5)), { logId: 'log-a', seq: 1 }));
+    await sink.close();
+    expect(messages()).toEqual(['record 0', 'record 1', 'record 2', 'record 3', 'record 4']);
+  });
+
+  test('settles what a filter left out behind the last line', async () => {
+    const sink = await open();
+    const batch = createBatch(lines(records(0, 4)), { logId: 'log-a', seq: 1 });
+    await sink.write(selectLines(batch, [0, 1]));
+    expect(sink.settledSeq?.('log-a')).toBe(4);
+    await sink.close();
+  });
+
+  test('is kept apart for two streams that write into one store', async () => {
+    const sinks = [await open('all'), await open('errors')];
+    await sinks[0]?.write(createBatch(lines(records(0, 2)), { logId: 'log-a', seq: 1 }));
+    expect(sinks[1]?.settledSeq?.('log-a')).toBeUndefined();
+    for (const sink of sinks) await sink.close();
+  });
+});
+
+describe('a row that SQLite refuses', () => {
+  const refuse = (how: string): void => {
+    const db = new BetterSqlite3(path);
+    db.exec(
+      `CREATE TRIGGER poison BEFORE INSERT ON logs WHEN new.msg = 'record 2' BEGIN SELECT RAISE(${how}, 'poisoned'); END`,
+    );
+    db.close();
+  };
+
+  test.each(['FAIL', 'ABORT', 'ROLLBACK'])(
+    'is named as dead and the others are written (%s)',
+    async (how) => {
+      const sink = await open();
+      refuse(how);
+      const result = await sink.write(createBatch(lines(records(0, 5)), { logId: 'log-a', seq: 1 }));
+      expect(result).toEqual({ dead: [{ index: 2, reason: 'poisoned' }] });
+      expect(sink.settledSeq?.('log-a')).toBe(5);
+      await sink.close();
+      expect(messages()).toEqual(['record 0', 'record 1', 'record 3', 'record 4']);
+    },
+  );
+});
+
+test('a line that is not JSON becomes a row with its text as message', async () => {
+  const sink = await open();
+  const texts = ['plain text', '{"level":30, broken', '{"level":30}x', '{"a":1 "b":2}', '[1]', '"text"', '7'];
+  await sink.write(createBatch(Buffer.from(texts.map((text) => `${text}\n`).join(''))));
+  await sink.close();
+  expect(messages()).toEqual(texts);
+});
+
+test('keys that stand twice are mended as JavaScript reads them, and counted', async () => {
+  const sink = await open();
+  const twice = [
+    '{"level":30,"time":1760000000000,"a":1,"a":2,"msg":"x"}',
+    '{"level":30,"time":1760000000000,"level":"gold","time":5,"msg":"x"}',
+    '{"level":30,"time":1760000000000,"nested":{"b":[{"c":1,"c":1e400}]},"msg":"x"}',
+    '{"a":1,"a":2}',
+  ];
+  await sink.write(createBatch(Buffer.from(twice.map((line) => `${line}\n`).join(''))));
+  await sink.close();
+  const reader = openLogReader(path);
+  expect(reader.queryLogs({ order: 'asc' }).map((row) => row.line)).toEqual([
+    '{"level":30,"time":1760000000000,"a":2,"msg":"x"}',
+    '{"level":30,"time":1760000000000,"msg":"x"}',
+    '{"level":30,"time":1760000000000,"nested":{"b":[{"c":1e999}]},"msg":"x"}',
+    '{"a":2}',
+  ]);
+  expect(reader.meta.get('mended_duplicate_keys')).toBe('4');
+  reader.close();
+});
+
+test('nesting over 500 is kept as text, and counted', async () => {
+  const sink = await open();
+  const deep = (depth: number): string => `${'{"k":'.repeat(depth - 1)}[1,2]${'}'.repeat(depth - 1)}`;
+  const line = (depth: number): string => `{"level":30,"time":1760000000000,"deep":${deep(depth - 1)}}\n`;
+  await sink.write(createBatch(Buffer.from([500, 501, 100_000].map(line).join(''))));
+  await sink.close();
+  const db = new BetterSqlite3(path);
+  // Nothing that SQLite can't read is stored: one such row would fail every query.
+  expect(db.prepare("SELECT json_valid(payload), payload ->> 'level' FROM logs").raw().all()).toEqual([
+    [1, 30],
+    [1, 30],
+    [1, 30],
+  ]);
+  expect(db.prepare('SELECT payload FROM logs ORDER BY id').pluck().get()).toBe(line(500).trim());
+  expect(db.prepare("SELECT value FROM meta WHERE key = 'mended_deep_nesting'").pluck().get()).toBe('2');
+  db.close();
+});
+
+test('counts by minute, level, source and type are kept with the rows', async () => {
+  const sink = await open();
+  const minute = 1_760_000_040_000;
+  const at = (time: number, fields: Record<string, unknown>) => ({ ...record(0, fields), time });
+  await sink.write(
+    createBatch(
+      lines([
+        at(minute, { name: 'a' }),
+        at(minute + 59_999, { name: 'a' }),
+        at(minute + 60_000, { type: 't' }),
+      ]),
+    ),
+  );
+  await sink.write(createBatch(lines([at(minute, { name: 'a' })])));
+  await sink.close();
+  const db = new BetterSqlite3(path);
+  expect(db.prepare('SELECT * FROM log_counts').raw().all()).toEqual([
+    [minute / 60_000, 30, 'a', 'log', 3],
+    [minute / 60_000 + 1, 30, 'unknown', 't', 1],
+  ]);
+  db.close();
+});
+
+test('more than a thousand sources in a minute count together, and none is lost', async () => {
+  const sink = await open();
+  const many = Array.from({ length: 1200 }, (_, index) => ({ ...record(0, { name: `s${index}` }) }));
+  await sink.write(createBatch(lines(many)));
+  await sink.close();
+  const db = new BetterSqlite3(path);
+  expect(db.prepare('SELECT count(*), sum(n) FROM log_counts').raw().get()).toEqual([1001, 1200]);
+  expect(db.prepare("SELECT n FROM log_counts WHERE source = '*'").pluck().get()).toBe(200);
+  db.close();
+});
+
+test('another writer is waited for without blocking the thread', async () => {
+  const sink = await open();
+  const other = new BetterSqlite3(path);
+  other.exec('BEGIN IMMEDIATE');
+  const written = sink.write(createBatch(lines(records(0, 1))));
+  let ticks = 0;
+  let longestMs = 0;
+  let lastMs = performance.now();
+  while (ticks++ < 50) {
+    await new Promise((resolve) => setTimeout(resolve, 2));
+    longestMs = Math.max(longestMs, performance.now() - lastMs);
+    lastMs = performance.now();
+  }
+  expect(messages()).toEqual([]);
+  other.exec('COMMIT');
+  other.close();
+  await written;
+  await sink.close();
+  expect(messages()).toEqual(['record 0']);
+  expect(longestMs).toBeLessThan(100);
+});
+
+test('two sinks and a store write at the same time and no row is lost', async () => {
+  const sinks = [await open('one'), await open('two')];
+  const store = openLogStore(path);
+  const writing = sinks.map(async (sink, which) => {
+    for (let index = 0; index < 20; index++) {
+      await sink.write(createBatch(lines(records(0, 500)), { logId: `log-${which}`, seq: 1 + index * 500 }));
+    }
+  });
+  for (let index = 0; index < 100; index++) {
+    store.append({ source: 'store' });
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await Promise.all(writing);
+  expect(store.count()).toBe(20_100);
+  store.close();
+  for (const sink of sinks) await sink.close();
+});
+
+test('a write after close is refused', async () => {
+  const sink = await open();
+  await sink.close();
+  await expect(sink.write(createBatch(lines(records(0, 1))))).rejects.toMatchObject({ code: 'CLOSED' });
+});

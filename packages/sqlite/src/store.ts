@@ -1,0 +1,150 @@
+import { TreelineError } from '@treeline/contract';
+import { deriveColumns } from './columns.ts';
+import { openDatabase, openReadOnlyDatabase, storeError } from './database.ts';
+import type { Database } from './driver.ts';
+import { recordOfEntry, type LogEntry } from './entry.ts';
+import { checkQuery, type LogQuery } from './log-query.ts';
+import { payloadOf } from './payload.ts';
+import { countPages, readPages } from './reading.ts';
+import type { LogRow } from './row.ts';
+import { LogWriter } from './writer.ts';
+
+/** Rows of one call. */
+export interface LogRows extends ReadonlyArray<LogRow> {
+  /** False where `timeoutMs` ended the search: there may be more. */
+  readonly complete: boolean;
+}
+
+/** The read side of a store. It can be pulled from and nothing else: it has no subscription, so a log can't trigger what reads it. */
+export interface LogReader {
+  /** Rows that match, newest first unless `order` says otherwise. Blocks its thread; `timeoutMs` bounds that. */
+  queryLogs(query?: LogQuery): LogRows;
+  /** The same rows one by one, without a limit of its own; holds no transaction open between them. */
+  iterate(query?: LogQuery): IterableIterator<LogRow>;
+  /** @throws TreelineError `TIMEOUT` where `timeoutMs` did not suffice. */
+  count(query?: Omit<LogQuery, 'limit' | 'order'>): number;
+  readonly meta: { readonly get: (key: string) => string | undefined };
+  close(): void;
+}
+
+/** A store that is open for writing. */
+export interface LogStore extends LogReader {
+  /**
+   * Appends in one transaction and returns the rows' ids. When it returns, the rows are committed.
+   *
+   * @throws TypeError, RangeError where an entry is none; nothing is appended then.
+   */
+  append(entries: LogEntry | readonly LogEntry[]): number[];
+  readonly meta: {
+    readonly get: (key: string) => string | undefined;
+    /** Facts of the program's own, and those of the archive; `schema_version` and `store_id` can't be changed. */
+    readonly set: (key: string, value: string) => void;
+  };
+}
+
+/** How long a call may wait for another process that writes. */
+const BUSY_TIMEOUT_MS = 5000;
+
+const FIXED_META = new Set(['schema_version', 'store_id']);
+
+/**
+ * Opens a log store, which is made where it is missing. All calls are synchronous, as those of better-sqlite3.
+ *
+ * @throws TreelineError that names the path, for what is no store, a damaged or a newer one.
+ */
+export function openLogStore(path = 'data/logs.db'): LogStore {
+  const db = openDatabase(path, { busyTimeoutMs: BUSY_TIMEOUT_MS });
+  const writer = new LogWriter(db);
+  const reader = readerOf(db, path);
+  const setMeta = db.prepare<[string, string]>(
+    'INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value',
+  );
+  return {
+    ...reader,
+    append(entries) {
+      const records = (Array.isArray(entries) ? entries : [entries as LogEntry]).map(recordOfEntry);
+      const rows = records.map((record) => payloadOf(Buffer.from(JSON.stringify(record)), record));
+      return guarded(path, () => {
+        writer.begin();
+        try {
+          const ids = rows.map((row) => writer.insert(deriveColumns(row.record, Date.now()), row));
+          writer.commit();
+          return ids;
+        } finally {
+          writer.rollback();
+        }
+      });
+    },
+    meta: {
+      get: reader.meta.get,
+      set(key, value) {
+        if (FIXED_META.has(key))
+          throw new TypeError(`meta key must not be one of the store's own; got ${JSON.stringify(key)}`);
+        guarded(path, () => setMeta.run(key, value));
+      },
+    },
+  };
+}
+
+/**
+ * Opens a store for reading alone: nothing can be written through it, and there is nothing to subscribe to.
+ *
+ * @throws TreelineError `STORE_MISSING` where there is none.
+ */
+export function openLogReader(path = 'data/logs.db'): LogReader {
+  return readerOf(openReadOnlyDatabase(path, { busyTimeoutMs: BUSY_TIMEOUT_MS }), path);
+}
+
+function readerOf(db: Database, path: string): LogReader {
+  const getMeta = db.prepare<[string], string>('SELECT value FROM meta WHERE key = ?').pluck();
+  return {
+    queryLogs(query = {}) {
+      const checked = checkQuery(query);
+      return guarded(path, () => {
+        const deadlineMs = performance.now() + checked.timeoutMs;
+        const rows: LogRow[] = [];
+        let complete = true;
+        for (const page of readPages(db, checked)) {
+          rows.push(...page);
+          complete = performance.now() < deadlineMs;
+          if (!complete) break;
+        }
+        return Object.assign(rows, { complete });
+      });
+    },
+    *iterate(query = {}) {
+      const checked = checkQuery({ limit: Infinity, ...query });
+      const deadlineMs = performance.now() + checked.timeoutMs;
+      for (const page of readPages(db, checked)) {
+        yield* page;
+        if (performance.now() > deadlineMs) return;
+      }
+    },
+    count(query = {}) {
+      const checked = checkQuery(query);
+      const deadlineMs = performance.now() + checked.timeoutMs;
+      return guarded(path, () => {
+        let count = 0;
+        for (count of countPages(db, checked)) {
+          if (performance.now() > deadlineMs) {
+            throw new TreelineError(
+              'TIMEOUT',
+              `counting took longer than ${checked.timeoutMs} ms; narrow since and until`,
+            );
+          }
+        }
+        return count;
+      });
+    },
+    meta: { get: (key) => guarded(path, () => getMeta.get(key)) },
+    close: () => void db.close(),
+  };
+}
+
+function guarded<T>(path: string, call: () => T): T {
+  try {
+    return call();
+  } catch (error) {
+    throw storeError(error, path);
+  }
+}

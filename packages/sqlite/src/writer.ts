@@ -1,0 +1,114 @@
+import type { BatchPosition } from '@treeline/contract';
+import type { Columns } from './columns.ts';
+import type { Database, Statement } from './driver.ts';
+import type { Payload } from './payload.ts';
+import { Rollup } from './rollup.ts';
+
+type InsertParams = [
+  string,
+  string,
+  string | null,
+  number,
+  number,
+  string | null,
+  string | null,
+  string | null,
+  string | null,
+  Buffer | string,
+];
+
+/** Writes rows and what belongs to them (counts, position) in transactions of one connection. */
+export class LogWriter {
+  readonly #db: Database;
+  readonly #insert: Statement<InsertParams>;
+  readonly #setMeta: Statement<[string, string]>;
+  readonly #addMeta: Statement<[string, string]>;
+  readonly #begin: Statement;
+  readonly #commit: Statement;
+  readonly #rollback: Statement;
+  readonly #rollup: Rollup;
+  readonly #mended = { duplicate_keys: 0, deep_nesting: 0 };
+
+  constructor(db: Database) {
+    this.#db = db;
+    // The cast lets bytes be bound as they are: they are text already.
+    this.#insert = db.prepare(
+      `INSERT OR FAIL INTO logs
+         (source, type, ref_id, ts, level, msg, trace_id, span_id, parent_span_id, payload)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, CAST(? AS TEXT))`,
+    );
+    this.#setMeta = db.prepare(
+      'INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value',
+    );
+    this.#addMeta = db.prepare(
+      `INSERT INTO meta (key, value) VALUES (?, ?)
+       ON CONFLICT (key) DO UPDATE SET value = CAST(value AS INTEGER) + CAST(excluded.value AS INTEGER)`,
+    );
+    // Immediate: a transaction that becomes a writer's later fails on any other writer without waiting.
+    this.#begin = db.prepare('BEGIN IMMEDIATE');
+    this.#commit = db.prepare('COMMIT');
+    this.#rollback = db.prepare('ROLLBACK');
+    this.#rollup = new Rollup(db);
+  }
+
+  get inTransaction(): boolean {
+    return this.#db.inTransaction;
+  }
+
+  begin(): void {
+    this.#begin.run();
+  }
+
+  /** Returns the id of the new row. A row that SQLite refuses leaves the transaction as it was. */
+  insert(columns: Columns, payload: Payload): number {
+    const { lastInsertRowid } = this.#insert.run(
+      columns.source,
+      columns.type,
+      columns.refId,
+      columns.ts,
+      columns.level,
+      columns.msg,
+      columns.traceId,
+      columns.spanId,
+      columns.parentSpanId,
+      payload.json,
+    );
+    this.#rollup.count(columns);
+    if (payload.mended) this.#mended[payload.mended]++;
+    return Number(lastInsertRowid);
+  }
+
+  commit(position?: { readonly key: string; readonly seq: number }): void {
+    this.#rollup.write();
+    for (const [kind, count] of Object.entries(this.#mended)) {
+      // As text: better-sqlite3 binds numbers as doubles, which would read `4.0`.
+      if (count > 0) this.#addMeta.run(`mended_${kind}`, String(count));
+    }
+    if (position) this.#setMeta.run(position.key, `${position.seq} ${Date.now()}`);
+    this.#commit.run();
+    this.#forget();
+  }
+
+  /** Undoes the open transaction; no error where SQLite has undone it by itself. */
+  rollback(): void {
+    this.#forget();
+    if (this.#db.inTransaction) this.#rollback.run();
+  }
+
+  #forget(): void {
+    this.#rollup.clear();
+    this.#mended.duplicate_keys = 0;
+    this.#mended.deep_nesting = 0;
+  }
+}
+
+/** The meta key of a stream's place in a log. */
+export function positionKey(streamName: string, logId: BatchPosition['logId']): string {
+  return `position:${streamName}:${logId}`;
+}
+
+/** The sequence number in a position's value (`<seq> <unix ms>`). */
+export function readPosition(value: string | undefined): number | undefined {
+  const seq = value === undefined ? Number.NaN : Number.parseInt(value, 10);
+  return Number.isSafeInteger(seq) ? seq : undefined;
+}
