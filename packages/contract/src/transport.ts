@@ -77,6 +77,6 @@ function postStatus(event: SinkEvent): void {
   parentPort?.postMessage({
     code: 'EVENT',
     name: 'treeline:status',
-    args: [{ type, reason: String(reason), count }],
+    args: [{ type, reason, count }],
   });
 }
