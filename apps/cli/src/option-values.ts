@@ -1,4 +1,4 @@
-import { LEVEL_NAMES, messageOf, parseLevel, parseTimeText } from '@treeline/contract';
+import { LEVEL_NAMES, parseLevel } from '@treeline/contract';
 import { InvalidArgumentError } from 'commander';
 
 /** Parsers of option values. Each throws commander's error, which names the option and ends with exit 2. */
@@ -18,13 +18,4 @@ export function parseLimitOption(text: string): number {
   if (text === 'all') return Infinity;
   if (/^\d{1,12}$/.test(text) && Number(text) > 0) return Number(text);
   throw new InvalidArgumentError('It must be a whole number from 1, or "all".');
-}
-
-/** The beginning of the time that a text names; checked here, so that the message names the option. */
-export function parseTimeOption(text: string, { utc, nowMs }: { utc: boolean; nowMs: number }, flag: string): number {
-  try {
-    return parseTimeText(text, { nowMs, utc }).startMs;
-  } catch (error) {
-    throw new InvalidArgumentError(`${flag}: ${messageOf(error)}`);
-  }
 }

@@ -15,25 +15,18 @@ export function printable(text: string): string {
   );
 }
 
-/**
- * Prints lines as fast as standard output takes them. Ends early, and quietly, when its reader goes away (`| head`).
- *
- * @returns how many lines were taken from the iterable.
- */
-export async function printLines(lines: Iterable<string>): Promise<number> {
+/** Prints texts as fast as standard output takes them. Ends early, and quietly, when its reader goes away (`| head`). */
+export async function print(texts: Iterable<string>): Promise<void> {
   const output = openOutput();
-  let count = 0;
-  let text = '';
-  for (const line of lines) {
-    count++;
-    text += `${line}\n`;
-    if (text.length < CHUNK_CHARS) continue;
-    await output.write(text);
-    text = '';
-    if (output.closed) break;
+  let gathered = '';
+  for (const text of texts) {
+    gathered += text;
+    if (gathered.length < CHUNK_CHARS) continue;
+    await output.write(gathered);
+    gathered = '';
+    if (output.closed) return;
   }
-  await output.write(text);
-  return count;
+  await output.write(gathered);
 }
 
 interface Output {
@@ -53,7 +46,9 @@ function openOutput(): Output {
     },
     async write(text) {
       if (closed || text === '' || process.stdout.write(text)) return;
-      await Promise.race([once(process.stdout, 'drain'), once(process.stdout, 'close')]).catch(() => undefined);
+      await Promise.race([once(process.stdout, 'drain'), once(process.stdout, 'close')]).catch(
+        () => undefined,
+      );
     },
   };
 }

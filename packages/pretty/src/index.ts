@@ -2,6 +2,7 @@ import { defineTransport, type Transport } from '@treeline/contract';
 import { options, type ParsedPrettyOptions, type PrettyOptions } from './options.ts';
 import { createPrinter, type Printer, type PrinterOptions } from './printer.ts';
 
+export { resolveOptions } from './sink.ts';
 export { createPrinter, type PrettyOptions, type Printer, type PrinterOptions };
 
 /** Prints records for people: `pino({ transport: { target: '@treeline/pretty' } })`. */

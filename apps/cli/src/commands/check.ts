@@ -1,6 +1,12 @@
-import { ConfigError, formatProblems, loadConfig, type ConfigProblem, type ProblemFormat } from '@treeline/core/config';
+import {
+  ConfigError,
+  formatProblems,
+  loadConfig,
+  type ConfigProblem,
+  type ProblemFormat,
+} from '@treeline/core/config';
 import { CommandFailure, EXIT } from '../exit-code.ts';
-import { printLines } from '../terminal.ts';
+import { print } from '../terminal.ts';
 
 export interface CheckOptions {
   readonly transport?: readonly string[];
@@ -10,7 +16,7 @@ export interface CheckOptions {
 /** Prints what is wrong or doubtful about a config; gives the exit code. Nothing is started. */
 export async function check(file: string | undefined, { transport, output }: CheckOptions): Promise<number> {
   const { problems, exitCode, checked } = examine(file, transport);
-  await printLines(report(problems, checked, output));
+  await print(report(problems, checked, output));
   return exitCode;
 }
 
@@ -23,9 +29,15 @@ interface Examination {
 
 function examine(file: string | undefined, transports: readonly string[] | undefined): Examination {
   try {
-    const { config, warnings } = loadConfig(file, { discoverFrom: process.cwd(), ...(transports && { transports }) });
+    const { config, warnings } = loadConfig(file, {
+      discoverFrom: process.cwd(),
+      ...(transports && { transports }),
+    });
     if (config.file === undefined) {
-      throw new CommandFailure(EXIT.noInput, `no config was found from ${process.cwd()}; name one: treeline check <config>`);
+      throw new CommandFailure(
+        EXIT.noInput,
+        `no config was found from ${process.cwd()}; name one: treeline check <config>`,
+      );
     }
     return { problems: warnings, exitCode: EXIT.ok, checked: file ?? config.file };
   } catch (error) {
@@ -34,8 +46,12 @@ function examine(file: string | undefined, transports: readonly string[] | undef
   }
 }
 
-function report(problems: readonly ConfigProblem[], checked: string | undefined, output: ProblemFormat): string[] {
-  if (output === 'text' && problems.length === 0) return [`${checked}: no mistakes`];
+function report(
+  problems: readonly ConfigProblem[],
+  checked: string | undefined,
+  output: ProblemFormat,
+): string[] {
+  if (output === 'text' && problems.length === 0) return [`${checked}: no mistakes\n`];
   const text = formatProblems(problems, output);
-  return text === '' ? [] : [text];
+  return text === '' ? [] : [`${text}\n`];
 }

@@ -45,7 +45,10 @@ export async function run(options: RunOptions): Promise<number> {
 }
 
 function load({ config, transport }: RunOptions): PipelineConfig {
-  const loaded = loadConfig(config, { discoverFrom: process.cwd(), ...(transport && { transports: transport }) });
+  const loaded = loadConfig(config, {
+    discoverFrom: process.cwd(),
+    ...(transport && { transports: transport }),
+  });
   if (loaded.warnings.length > 0) process.stderr.write(`${formatProblems(loaded.warnings)}\n`);
   if (loaded.config.enabled) return loaded.config;
   tell('the config switches logging off ("enabled": false): the input is read and thrown away');
@@ -94,10 +97,15 @@ function countSettled({ streams }: PipelineStats): number {
   return Object.values(streams).reduce((sum, { accepted, queued }) => sum + accepted - queued, 0);
 }
 
-function tellOfLosses({ splitter, ended, fault }: Intake, { streams, underWay }: PipelineStats, end: EndSignal): void {
+function tellOfLosses(
+  { splitter, ended, fault }: Intake,
+  { streams, underWay }: PipelineStats,
+  end: EndSignal,
+): void {
   if (fault !== undefined) tell(`standard input can't be read: ${fault}`);
   else if (!ended) tell(`stopped by ${end.received} before the input had ended`);
-  if (splitter.truncatedLines > 0) tell(`${splitter.truncatedLines} lines were longer than 16M and have been cut`);
+  if (splitter.truncatedLines > 0)
+    tell(`${splitter.truncatedLines} lines were longer than 16M and have been cut`);
   for (const [name, { queued, lastError }] of Object.entries(streams)) {
     const count = queued + underWay;
     if (count > 0) tell(`${name}: ${count} records were not delivered${lastError ? `: ${lastError}` : ''}`);
@@ -106,7 +114,10 @@ function tellOfLosses({ splitter, ended, fault }: Intake, { streams, underWay }:
 
 function tellStats({ accepted, textLines, streams, windowWaits }: PipelineStats, ms: number): void {
   const seconds = ms / 1000;
-  const waited = windowWaits.count > 0 ? `; waited ${(windowWaits.totalMs / 1000).toFixed(1)} s for the slowest stream` : '';
+  const waited =
+    windowWaits.count > 0
+      ? `; waited ${(windowWaits.totalMs / 1000).toFixed(1)} s for the slowest stream`
+      : '';
   tell(
     `${accepted} lines, ${textLines} of them text, in ${seconds.toFixed(1)} s (${Math.round(accepted / seconds)} a second)${waited}`,
   );
