@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import type { LogRecord } from '@treeline/contract';
+import { readPrefix, textRecord, type LogRecord } from '@treeline/contract';
 import { flattenBelow, shapeOf } from './line-shape.ts';
 
 /** A record and the JSON text that stands for it in the store. */
@@ -12,39 +12,38 @@ export interface Payload {
 /** SQLite's JSON functions end at 1 000 (https://sqlite.org/limits.html); a path into the record needs room of its own. */
 const MAX_DEPTH = 500;
 
-const LEVEL_PREFIX = Buffer.from('{"level":');
-
 /**
- * The line as it was logged, where SQLite reads it as JavaScript does. Mended are keys that stand twice (SQLite takes the first,
- * JavaScript the last) and nesting that SQLite can't read, which would fail every query over the row. `record` is the line parsed,
- * with the level and time of its prefix.
+ * Reads a line. Its text is kept where SQLite reads it as JavaScript does. Mended are keys that stand twice (SQLite takes the first,
+ * JavaScript the last) and nesting that SQLite can't read, which would fail every query over the row. A line that is not a JSON
+ * object becomes the record that stands for it.
+ *
+ * It parses each line itself: the records that a batch keeps for all sinks would outlive the collector's young generation.
  */
-export function payloadOf(line: Buffer, record: LogRecord): Payload {
-  const shape = shapeOf(line);
-  if (shape.depth > MAX_DEPTH) return payloadOfDeepLine(line, record);
-  // Without the prefix the level may have been added to the record, and the keys can't be compared.
-  if (!hasLevelPrefix(line)) return payloadOfForeignLine(line, record);
-  if (isTextRecord(record, line)) return { record, json: formatJson(record), mended: undefined };
-  if (shape.keys !== countKeys(record)) return { record, json: formatJson(record), mended: 'duplicate_keys' };
-  return { record, json: asText(line), mended: undefined };
-}
-
-function payloadOfForeignLine(line: Buffer, record: LogRecord): Payload {
-  const parsed = parseObject(line.toString());
-  if (!parsed) return { record, json: formatJson(record), mended: undefined };
-  if (shapeOf(line).keys !== countKeys(parsed)) {
-    return { record, json: formatJson(parsed), mended: 'duplicate_keys' };
-  }
-  return { record, json: asText(line), mended: undefined };
-}
-
-function payloadOfDeepLine(line: Buffer, record: LogRecord): Payload {
+export function payloadOf(line: Buffer): Payload {
   const text = line.toString();
-  if (!parseObject(text)) return { record, json: formatJson(record), mended: undefined };
-  const flattened = parseObject(flattenBelow(text, MAX_DEPTH)) ?? record;
-  const mended = { ...flattened, level: record.level };
-  if (record.time !== undefined) Object.assign(mended, { time: record.time });
-  return { record: mended, json: formatJson(mended), mended: 'deep_nesting' };
+  const parsed = parseObject(text);
+  if (!parsed) return payloadOfText(line, text);
+  const { keys, depth } = shapeOf(line);
+  if (depth > MAX_DEPTH) {
+    const flattened = parseObject(flattenBelow(text, MAX_DEPTH)) ?? parsed;
+    return mended(line, flattened, 'deep_nesting');
+  }
+  if (keys !== countKeys(parsed)) return mended(line, parsed, 'duplicate_keys');
+  return { record: parsed, json: isUtf8(line) ? line : text, mended: undefined };
+}
+
+function payloadOfText(line: Buffer, text: string): Payload {
+  const record = textRecord(text.endsWith('\r') ? text.slice(0, -1) : text);
+  record.level = readPrefix(line, 0)?.level ?? record.level;
+  return { record, json: JSON.stringify(record), mended: undefined };
+}
+
+/** The last of two keys is the one that JavaScript reads, but for level and time it is the line's own prefix. */
+function mended(line: Buffer, record: LogRecord, kind: NonNullable<Payload['mended']>): Payload {
+  const prefix = readPrefix(line, 0);
+  if (prefix) record.level = prefix.level;
+  if (prefix?.time !== undefined) record.time = prefix.time;
+  return { record, json: formatJson(record), mended: kind };
 }
 
 function parseObject(text: string): LogRecord | undefined {
@@ -56,22 +55,6 @@ function parseObject(text: string): LogRecord | undefined {
   } catch {
     return undefined;
   }
-}
-
-function asText(line: Buffer): Buffer | string {
-  return isUtf8(line) ? line : line.toString();
-}
-
-function hasLevelPrefix(line: Buffer): boolean {
-  return LEVEL_PREFIX.equals(line.subarray(0, LEVEL_PREFIX.length));
-}
-
-/** A message as long as its line was not quoted in it: the line is no JSON, and its text became the message. */
-function isTextRecord(record: LogRecord, line: Buffer): boolean {
-  const { msg } = record;
-  return (
-    typeof msg === 'string' && msg.length * 3 >= line.length - 1 && msg.length >= line.toString().length - 1
-  );
 }
 
 function countKeys(value: unknown): number {

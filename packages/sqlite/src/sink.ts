@@ -125,7 +125,7 @@ class SqliteSink implements Sink {
 
   #insertLine(batch: Batch, index: number, arrivalMs: number, refused: Refusals): void {
     try {
-      const payload = payloadOf(batch.line(index), batch.record(index));
+      const payload = payloadOf(batch.line(index));
       this.#writer.insert(deriveColumns(payload.record, arrivalMs), payload);
     } catch (error) {
       if (!isRowError(error)) throw error;

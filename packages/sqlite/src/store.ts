@@ -63,7 +63,7 @@ export function openLogStore(path = 'data/logs.db'): LogStore {
     ...reader,
     append(entries) {
       const records = (Array.isArray(entries) ? entries : [entries as LogEntry]).map(recordOfEntry);
-      const rows = records.map((record) => payloadOf(Buffer.from(JSON.stringify(record)), record));
+      const rows = records.map((record) => payloadOf(Buffer.from(JSON.stringify(record))));
       return guarded(path, () => {
         writer.begin();
         try {

@@ -7,7 +7,7 @@ import { applyEnvironment } from './environment.ts';
 import { interpolate, readFault, type Environment } from './interpolate.ts';
 import { merge } from './merge.ts';
 import { nodeAt, nodeFrom, textAt, withoutKey, withValue, type ConfigNode, type Origin } from './node.ts';
-import { decodeConfig, parseConfig } from './parse.ts';
+import { decodeConfig, parseConfig, readObject } from './parse.ts';
 import { warnOfPending } from './pending.ts';
 import { ProblemList } from './problem-list.ts';
 import { ConfigError, sortProblems, type ConfigProblem } from './problem.ts';
@@ -48,9 +48,8 @@ export function loadConfig(source?: string | object, context: LoadContext = {}):
   if (!found) throw new ConfigError(sortProblems(problems.all));
   const layered = applyOverlay(found.node, env, problems);
   const fromEnv = applyEnvironment(layered, env, problems);
-  const node = overrides
-    ? merge(fromEnv.config, nodeFrom(overrides, { kind: 'override' }), problems)
-    : fromEnv.config;
+  const over = overrides && readObject(overrides, { kind: 'override' }, problems);
+  const node = over ? merge(fromEnv.config, over, problems) : fromEnv.config;
   const config = build(node, { ...found, env, cwd, transports, problems }, fromEnv.directives);
   if (problems.hasErrors || !config) throw new ConfigError(sortProblems(problems.all));
   return { config, warnings: sortProblems(problems.all) };
@@ -74,7 +73,8 @@ function readSource(
   problems: ProblemList,
 ): Source | undefined {
   if (typeof source === 'object') {
-    return { node: interpolate(nodeFrom(source, { kind: 'object' }), env, problems), file: undefined };
+    const node = readObject(source, { kind: 'object' }, problems);
+    return node && { node: interpolate(node, env, problems), file: undefined };
   }
   if (source !== undefined) return readFileSource(source, { kind: 'file', file: source }, env, cwd, problems);
   const named = env['LOG_CONFIG_FILE'];
@@ -266,7 +266,7 @@ function readLevels(node: ConfigNode, problems: ProblemList): LevelDirective[] {
   if (levels?.kind !== 'object') return [];
   return [...levels.members].flatMap(([name, member]) => {
     const level = member.value.kind === 'scalar' ? member.value.value : undefined;
-    const { directives, errors } = parseDirectives(`${name}=${level}`);
+    const { directives, errors } = parseDirectives(`${name}=${String(level)}`);
     // A level that is none has been reported by the schema.
     if (errors.length === 0 || parseDirectives(`${name}=info`).errors.length === 0) return directives;
     const message = `"levels" holds ${JSON.stringify(name)}, which names no logger: ${errors[0]?.message}`;

@@ -66,7 +66,7 @@ function addStream(
     merged.push({ ...value, members: new Map([['name', nameNode], ...value.members]) });
     return;
   }
-  const known = names.filter((known) => known !== undefined);
+  const known = names.filter((other) => other !== undefined);
   const similar = closest(name, known);
   problems.add(keyOrigin, ['streams', name], {
     code: 'CFG330',

@@ -18,7 +18,8 @@ export type ConfigNode = ScalarNode | ArrayNode | ObjectNode;
 export interface ScalarNode {
   readonly kind: 'scalar';
   readonly origin: Origin;
-  readonly value: string | number | boolean | null;
+  /** A text, number, boolean or null; anything where a program gave it. */
+  readonly value: unknown;
   /** The text was put together from `${…}`: where a number or a boolean is wanted, it is read as one. */
   readonly interpolated?: boolean;
   /** The text holds the content of a secret file. */
@@ -44,19 +45,23 @@ export interface Member {
 
 export type Path = readonly (string | number)[];
 
-/** Wraps a plain value; what JSON can't hold (functions, symbols, undefined) is left out, as JSON.stringify does. */
+/** Wraps a value that a program gave; what is no plain data (a function, a Date) stays as it is, for a schema to refuse. */
 export function nodeFrom(value: unknown, origin: Origin): ConfigNode {
   if (Array.isArray(value)) {
     return { kind: 'array', origin, items: value.map((item) => nodeFrom(item, origin)) };
   }
-  if (typeof value === 'object' && value !== null) {
-    const members = new Map<string, Member>();
-    for (const [key, item] of Object.entries(value)) {
-      if (item !== undefined) members.set(key, { keyOrigin: origin, value: nodeFrom(item, origin) });
-    }
-    return { kind: 'object', origin, members };
+  if (!isPlainObject(value)) return { kind: 'scalar', origin, value };
+  const members = new Map<string, Member>();
+  for (const [key, item] of Object.entries(value)) {
+    if (item !== undefined) members.set(key, { keyOrigin: origin, value: nodeFrom(item, origin) });
   }
-  return { kind: 'scalar', origin, value: value as ScalarNode['value'] };
+  return { kind: 'object', origin, members };
+}
+
+function isPlainObject(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || prototype === Object.prototype;
 }
 
 /** The plain value. Objects have no prototype surprises: `__proto__` was refused when the text was read. */

@@ -1,5 +1,5 @@
 import { parse, type ValueNode } from '@humanwhocodes/momoa';
-import type { ConfigNode, Member, Origin } from './node.ts';
+import { nodeFrom, type ConfigNode, type Member, type Origin, type Path } from './node.ts';
 import type { ProblemList } from './problem-list.ts';
 
 const MAX_BYTES = 1024 * 1024;
@@ -61,6 +61,37 @@ export function parseConfig(text: string, file: string, problems: ProblemList): 
     problems.add(at(start), [], { code: 'CFG004', ...explainSyntax(text, start) });
     return undefined;
   }
+}
+
+/** Takes a config from the program, within the same limits; undefined, with a problem added, where it passes them. */
+export function readObject(value: object, origin: Origin, problems: ProblemList): ConfigNode | undefined {
+  const fault = findFault(value, []);
+  if (!fault) return nodeFrom(value, origin);
+  problems.add(origin, fault.path, fault);
+  return undefined;
+}
+
+function findFault(
+  value: unknown,
+  path: Path,
+): { code: 'CFG003' | 'CFG006'; message: string; path: Path } | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  if (path.length >= MAX_DEPTH) {
+    return {
+      code: 'CFG003',
+      message: `the config is nested deeper than ${MAX_DEPTH} levels`,
+      path: path.slice(0, 3),
+    };
+  }
+  for (const [key, item] of Object.entries(value)) {
+    const itemPath = [...path, Array.isArray(value) ? Number(key) : key];
+    if (!Array.isArray(value) && FORBIDDEN_KEYS.has(key)) {
+      return { code: 'CFG006', message: `the key ${JSON.stringify(key)} is not allowed`, path: itemPath };
+    }
+    const fault = findFault(item, itemPath);
+    if (fault) return fault;
+  }
+  return undefined;
 }
 
 interface Fault {

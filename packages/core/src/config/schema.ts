@@ -1,4 +1,4 @@
-import { LEVEL_NAMES, parseBytes, parseDuration } from '@treeline/contract';
+import { LEVEL_NAMES, messageOf, parseBytes, parseDuration } from '@treeline/contract';
 import * as v from 'valibot';
 
 /** Turns a contract unit into a schema that keeps the unit's own message. */
@@ -9,7 +9,7 @@ function unit(parse: (value: number | string) => number, description: string) {
       try {
         return parse(dataset.value);
       } catch (error) {
-        addIssue({ message: (error as RangeError).message });
+        addIssue({ message: messageOf(error) });
         return NEVER;
       }
     }),
@@ -26,7 +26,7 @@ const sizeAsGiven = v.pipe(
     try {
       if (dataset.typed) parseBytes(dataset.value);
     } catch (error) {
-      addIssue({ message: (error as RangeError).message });
+      addIssue({ message: messageOf(error) });
     }
   }),
 );

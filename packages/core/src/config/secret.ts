@@ -18,7 +18,6 @@ export function maskText(text: string): string {
 
 /** Masks secrets in the text of a config, character for character, so that positions stay. Works on broken JSON too. */
 export function maskSource(text: string): string {
-  const stars = (part: string): string => part.replace(/[^\r\n]/g, '*');
   return text
     .replace(
       /("((?:[^"\\\n]|\\.)*)"\s*:\s*")((?:[^"\\\n]|\\.)*)/g,
@@ -37,4 +36,8 @@ export function maskSource(text: string): string {
       /\b((?:bearer|basic)\s+)([A-Za-z0-9+/=._~-]{4,})/gi,
       (_, head: string, value: string) => head + stars(value),
     );
+}
+
+function stars(text: string): string {
+  return text.replace(/[^\r\n]/g, '*');
 }

@@ -16,7 +16,7 @@ import {
   type LookUp,
   type OwnType,
 } from './transports.ts';
-import { keysOfSchema, validate } from './validate.ts';
+import { validate } from './validate.ts';
 
 export interface TransportContext {
   readonly problems: ProblemList;

@@ -1,4 +1,4 @@
-import type { SinkContext, SinkEvent } from '@treeline/contract';
+import { batchHints, type SinkContext, type SinkEvent } from '@treeline/contract';
 import type { StreamConfig } from '../config/config.ts';
 import { CONSOLE_BATCH, openConsole, type ConsoleOptions } from './console-sink.ts';
 import { loadTransport } from './load-transport.ts';
@@ -22,7 +22,7 @@ export async function loadSink(
   const { definition } = await loadTransport(moduleUrl);
   const inOwnThread = !SHARED_THREAD_TYPES.has(config.type);
   return {
-    batch: definition.batch,
+    batch: batchHints(definition, options),
     open: async () =>
       inOwnThread
         ? openThreadSink({ moduleUrl, options, streamName: config.name, logIds }, report)
