@@ -1,6 +1,7 @@
+import tty from 'node:tty';
 import type { OptionsSchema } from '@treeline/contract';
 import { closest } from '@treeline/query';
-import { consoleOptions } from './console-options.ts';
+import { consoleOptions, type ConsoleOptions } from './console-options.ts';
 import { nodeAt, originAt, textAt, toValue, withValue, type ConfigNode, type Member } from './node.ts';
 import { resolvePath, type Directories } from './destination.ts';
 import { KNOWN_OPTIONS } from './pending.ts';
@@ -11,6 +12,7 @@ import {
   listedModule,
   loadOptionsSchema,
   OWN_TRANSPORTS,
+  PRINTER,
   resolveModule,
   type ListedTransport,
   type LookUp,
@@ -47,7 +49,7 @@ export function readTransport(
   context: TransportContext,
 ): StreamTransport | undefined {
   const { type } = place;
-  if (type === 'console') return checkOptions(consoleOptions, undefined, place, options, context);
+  if (type === 'console') return readConsole(place, options, context);
   if (type === 'pino') return readPino(place, options, context);
   const located = withAbsolutePath(options, context.directories);
   const listed = listedModule(type, context.transports);
@@ -56,6 +58,22 @@ export function readTransport(
   const module = resolveModule(listed, context.lookUp);
   if ('finding' in module) return refuse(module.finding, place, 'type', context);
   return { moduleUrl: module.url, options: toValue(withoutExtensions(located)) };
+}
+
+/** The printer takes the place of core's own console where it is asked for. */
+function readConsole(
+  place: StreamPlace,
+  node: ConfigNode,
+  context: TransportContext,
+): StreamTransport | undefined {
+  const transport = checkOptions(consoleOptions, undefined, place, node, context);
+  if (!transport) return undefined;
+  const { stderr, format } = transport.options as ConsoleOptions;
+  const destination = stderr ? 2 : 1;
+  if (format === 'json' || (format === 'auto' && !tty.isatty(destination))) return transport;
+  const module = resolveModule(PRINTER, context.lookUp);
+  if (!('finding' in module)) return { moduleUrl: module.url, options: { destination } };
+  return format === 'auto' ? transport : refuse(module.finding, place, 'format', context);
 }
 
 function readOwn(

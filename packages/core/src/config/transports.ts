@@ -14,6 +14,9 @@ export const OWN_TRANSPORTS = {
   network: '@treeline/network',
 } as const;
 
+/** What a console stream prints with for people. */
+export const PRINTER = '@treeline/pretty';
+
 export type OwnType = keyof typeof OWN_TRANSPORTS;
 
 export function isOwnType(type: string): type is OwnType {

@@ -1,6 +1,7 @@
 import { batchHints, type SinkContext, type SinkEvent } from '@treeline/contract';
 import type { StreamConfig } from '../config/config.ts';
-import { CONSOLE_BATCH, openConsole, type ConsoleOptions } from './console-sink.ts';
+import type { ConsoleOptions } from '../config/console-options.ts';
+import { CONSOLE_BATCH, openConsole } from './console-sink.ts';
 import { loadTransport } from './load-transport.ts';
 import type { OpenableSink } from './stream.ts';
 import { openThreadSink } from './thread-sink.ts';
