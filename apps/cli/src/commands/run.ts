@@ -18,8 +18,7 @@ export interface RunOptions {
 /** What was read of the input. */
 interface Intake {
   readonly splitter: LineSplitter;
-  /** False where reading was given up before the end. */
-  ended: boolean;
+  state: 'reading' | 'ended' | 'given up' | 'failed';
   fault?: string;
 }
 
@@ -31,7 +30,7 @@ export async function run(options: RunOptions): Promise<number> {
   const end = awaitEndSignal();
   const pipeline = openPipeline(config);
 
-  const intake: Intake = { splitter: new LineSplitter(), ended: false };
+  const intake: Intake = { splitter: new LineSplitter(), state: 'reading' };
   await readUntilEnd(intake, pipeline, { end, timeoutMs: config.shutdownTimeoutMs / 2 });
   const settled = await settle(pipeline, end, config.shutdownTimeoutMs);
   const stats = pipeline.stats();
@@ -41,7 +40,7 @@ export async function run(options: RunOptions): Promise<number> {
   tellOfLosses(intake, stats, end);
   if (options.stats) tellStats(stats, performance.now() - startMs);
   end.raise();
-  return settled && intake.fault === undefined ? EXIT.ok : EXIT.failed;
+  return settled && intake.state !== 'failed' ? EXIT.ok : EXIT.failed;
 }
 
 function load({ config, transport }: RunOptions): PipelineConfig {
@@ -65,7 +64,10 @@ async function readUntilEnd(
   const read = feed(process.stdin, intake, pipeline).finally(() => patience.abort());
   const impatient = end.arrived.then(() => sleep(timeoutMs, undefined, { signal: patience.signal }));
   await Promise.race([read, impatient]);
-  process.stdin.destroy();
+  if (intake.state === 'reading') {
+    intake.state = 'given up';
+    process.stdin.destroy();
+  }
   const rest = intake.splitter.end();
   if (rest) void pipeline.write(rest);
 }
@@ -77,8 +79,11 @@ async function feed(input: Readable, intake: Intake, pipeline: Pipeline): Promis
       // Waiting here stops the reading: a slow destination makes the writer of our input slow, not our memory large.
       if (lines) await pipeline.write(lines);
     }
-    intake.ended = true;
+    intake.state = 'ended';
   } catch (error) {
+    // Giving up destroys the stream under the loop.
+    if (intake.state === 'given up') return;
+    intake.state = 'failed';
     intake.fault = messageOf(error);
   }
 }
@@ -98,12 +103,12 @@ function countSettled({ streams }: PipelineStats): number {
 }
 
 function tellOfLosses(
-  { splitter, ended, fault }: Intake,
+  { splitter, state, fault }: Intake,
   { streams, underWay }: PipelineStats,
   end: EndSignal,
 ): void {
-  if (fault !== undefined) tell(`standard input can't be read: ${fault}`);
-  else if (!ended) tell(`stopped by ${end.received} before the input had ended`);
+  if (state === 'failed') tell(`standard input can't be read: ${fault}`);
+  if (state === 'given up') tell(`stopped by ${end.received} before the input had ended`);
   if (splitter.truncatedLines > 0)
     tell(`${splitter.truncatedLines} lines were longer than 16M and have been cut`);
   for (const [name, { queued, lastError }] of Object.entries(streams)) {
