@@ -78,7 +78,10 @@ describe('treeline run', () => {
 
   test('keeps a last line without a line feed, and what is no JSON object', async () => {
     const config = writeConfig(cwd, { serviceName: 'shop', fields: { region: 'eu' }, streams: [FILE] });
-    await treeline(['run', '-c', config], { cwd, input: '\n[1,2]\n\n  at main.js:1\n{"level":30,"msg":"cut' });
+    await treeline(['run', '-c', config], {
+      cwd,
+      input: '\n[1,2]\n\n  at main.js:1\n{"level":30,"msg":"cut',
+    });
     const records = readRecords(path.join(cwd, 'app.log'));
     expect(records.map(({ msg }) => msg)).toEqual(['[1,2]', '  at main.js:1', '{"level":30,"msg":"cut']);
     expect(records[0]).toMatchObject({ level: 30, service: 'shop', region: 'eu' });
@@ -90,7 +93,9 @@ describe('treeline run', () => {
     const finished = finish(child);
     let peakKiB = 0;
     for (let n = 0; n < 1_000_000; n += 1000) {
-      const lines = Array.from({ length: 1000 }, (_, i) => ((n + i) % 100 === 7 ? `text ${n + i}\n` : line(n + i)));
+      const lines = Array.from({ length: 1000 }, (_, i) =>
+        (n + i) % 100 === 7 ? `text ${n + i}\n` : line(n + i),
+      );
       if (!child.stdin.write(lines.join(''))) await once(child.stdin, 'drain');
       if (n % 50_000 === 0) peakKiB = Math.max(peakKiB, peakMemoryKiB(child.pid));
     }
@@ -198,7 +203,7 @@ describe('treeline run', () => {
   });
 
   test('gives up a destination that stands still, says what is lost, and exits 1', async () => {
-    const config = writeConfig(cwd, { streams: [STORE, FILE], shutdown: { timeout: '500ms' } });
+    const config = writeConfig(cwd, { streams: [STORE, FILE], shutdown: { timeout: '2s' } });
     await treeline(['run', '-c', config], { cwd, input: line(0) });
     const lock = new Database(path.join(cwd, 'logs.db'));
     lock.exec('BEGIN IMMEDIATE');
@@ -234,7 +239,8 @@ function peakMemoryKiB(pid: number | undefined): number {
 
 async function countLines(file: string): Promise<number> {
   let count = 0;
-  for await (const chunk of fs.createReadStream(file)) for (const byte of chunk as Buffer) if (byte === 10) count++;
+  for await (const chunk of fs.createReadStream(file))
+    for (const byte of chunk as Buffer) if (byte === 10) count++;
   return count;
 }
 
