@@ -3,8 +3,9 @@ import { BatchQueue, type BatchHints } from './batch-queue.ts';
 import { createBatch, type Batch } from './batch.ts';
 import { deliver, raceAbort } from './delivery.ts';
 import { messageOf, TreelineError } from './errors.ts';
-import { LineSplitter } from './line-splitter.ts';
+import { LineSplitter, MAX_LINE_BYTES } from './line-splitter.ts';
 import { DEFAULT_BATCH_HINTS, type Sink, type SinkEvent } from './sink.ts';
+import { formatBytes } from './units.ts';
 
 /** pino waits 10 s for a transport to close; what is undelivered by then is counted, not lost in silence. */
 const CLOSE_DEADLINE_MS = 8_000;
@@ -108,7 +109,10 @@ export class BareStream extends Writable {
   }
 
   override _destroy(error: Error | null, callback: Callback): void {
-    if (!this.#closed) this.#startDeadline(0);
+    if (!this.#closed) {
+      this.#deadline.abort();
+      this.#startDeadline(0);
+    }
     void this.#close().then(() => callback(error));
   }
 
@@ -227,12 +231,16 @@ export class BareStream extends Writable {
   #reportLosses(): void {
     const { truncatedLines } = this.#splitter;
     if (truncatedLines > 0)
-      this.#report({ type: 'warning', reason: 'lines too long were cut', count: truncatedLines });
+      this.#report({
+        type: 'warning',
+        reason: `lines over ${formatBytes(MAX_LINE_BYTES)} were cut`,
+        count: truncatedLines,
+      });
     const count = this.#accepted - this.#settled + this.#undelivered;
     if (count > 0)
       this.#report({
         type: 'dropped',
-        reason: `not delivered within ${this.#closeDeadlineMs} ms of closing`,
+        reason: 'not delivered before the stream closed',
         count,
       });
   }
