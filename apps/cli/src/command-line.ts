@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import type { ProblemFormat } from '@treeline/core/config';
-import { messageOf, parseTimeText, type TimeTextOptions } from '@treeline/contract';
+import type { TimeOptions } from '@treeline/query';
 import { Command, Option } from 'commander';
 import type { QueryOutput } from './commands/query.ts';
 import type { RunOptions } from './commands/run.ts';
@@ -94,8 +94,8 @@ function addQuery(program: Command): void {
       type: flags.type,
       refId: flags.ref,
       level: flags.level,
-      since: readTime(command, 'since', time, flags.since),
-      until: readTime(command, 'until', time, flags.until),
+      since: await readTime(command, 'since', time, flags.since),
+      until: await readTime(command, 'until', time, flags.until),
       text: flags.grep,
     };
     const { query } = await import('./commands/query.ts');
@@ -141,18 +141,20 @@ function transportOption(): Option {
 }
 
 /** Read after parsing, since `--utc` may stand behind it. */
-function readTime(
+async function readTime(
   command: Command,
   name: 'since' | 'until',
-  options: TimeTextOptions,
+  options: TimeOptions,
   text: string | undefined,
-): number | undefined {
+): Promise<number | undefined> {
   if (text === undefined) return undefined;
-  try {
-    return parseTimeText(text, options).startMs;
-  } catch (error) {
-    return command.error(`option --${name}: ${messageOf(error)}`);
-  }
+  const { resolveTime } = await import('@treeline/query');
+  const span = resolveTime(text, options);
+  return span
+    ? span.startMs
+    : command.error(
+        `option '--${name} <time>' argument '${text}' is invalid. It must be like 2h, 1d, today, yesterday, friday, 14:30, 2026-03-04, "2026-03-04 14:30" or 2026-03-04T14:30:00Z.`,
+      );
 }
 
 function readVersion(): string {

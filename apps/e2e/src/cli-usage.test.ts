@@ -46,8 +46,8 @@ describe('treeline', () => {
     [['query', '-n', '0'], 'It must be a whole number from 1, or "all".'],
     [['query', '-n', '1e3'], 'It must be a whole number from 1, or "all".'],
     [['query', '-o', 'xml'], "argument 'xml' is invalid. Allowed choices are pretty, jsonl, rows."],
-    [['query', '--since', 'soon'], 'treeline: option --since: time must be like "2h"'],
-    [['query', '--until', '2026-02-30'], 'treeline: option --until: time must be like "2h"'],
+    [['query', '--since', 'soon'], "option '--since <time>' argument 'soon' is invalid. It must be like 2h"],
+    [['query', '--until', '2026-02-30'], "option '--until <time>' argument '2026-02-30' is invalid."],
     [['check', '-o', 'yaml'], "argument 'yaml' is invalid. Allowed choices are text, json, github."],
     [['query', '--\u001b[31mred'], String.raw`treeline: unknown option '--\u001b[31mred'`],
   ])('%j is refused on stderr with exit 2', async (args, message) => {

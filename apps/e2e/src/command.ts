@@ -19,12 +19,17 @@ export interface Finished {
 export interface CommandOptions {
   readonly cwd: string;
   readonly env?: NodeJS.ProcessEnv;
+  readonly uid?: number;
+  readonly gid?: number;
 }
 
 /** Starts `treeline` with all its standard streams as pipes. */
-export function startTreeline(args: readonly string[], { cwd, env }: CommandOptions): ChildProcess & Piped {
+export function startTreeline(
+  args: readonly string[],
+  { env, ...options }: CommandOptions,
+): ChildProcess & Piped {
   const child = spawn(process.execPath, [TREELINE, ...args], {
-    cwd,
+    ...options,
     env: { ...process.env, NODE_ENV: undefined, NODE_OPTIONS: undefined, ...env },
     stdio: ['pipe', 'pipe', 'pipe'],
   });

@@ -45,6 +45,5 @@ export {
 } from './sink.ts';
 export type { LogRequest, LogSource, LogStats } from './source.ts';
 export { createStderrReporter, type StderrReporter } from './stderr-reporter.ts';
-export { parseTimeText, type TimePeriod, type TimeTextOptions } from './time-text.ts';
 export { batchHints, defineTransport, parseOptions, type Transport } from './transport.ts';
 export { formatBytes, formatDuration, parseBytes, parseDuration, type Duration, type Size } from './units.ts';
