@@ -8,7 +8,7 @@ import { interpolate, readFault, type Environment } from './interpolate.ts';
 import { merge } from './merge.ts';
 import { nodeAt, nodeFrom, textAt, withoutKey, withValue, type ConfigNode, type Origin } from './node.ts';
 import { decodeConfig, parseConfig, readObject } from './parse.ts';
-import { warnOfPending } from './pending.ts';
+import { notBuilt, warnOfPending } from './pending.ts';
 import { ProblemList } from './problem-list.ts';
 import { ConfigError, sortProblems, type ConfigProblem } from './problem.ts';
 import { rootSchema, type RootConfig } from './schema.ts';
@@ -237,6 +237,13 @@ function build(
     probe: root?.enabled !== false,
   });
   const directives = [...readLevels(node, problems), ...envDirectives];
+  if (envDirectives.length > 0) {
+    problems.add({ kind: 'variable', variable: 'LOG_LEVEL' }, ['levels'], {
+      code: 'CFG701',
+      severity: 'warning',
+      message: notBuilt('a level for single loggers'),
+    });
+  }
   return root && complete(root, { file: context.file, cwd, base, streams, directives });
 }
 
