@@ -39,6 +39,12 @@ const CASES: readonly BadInput[] = [
   { name: 'an empty file', config: '', code: 78, names: ['config.json', 'empty'] },
   { name: 'a list instead of an object', config: '[]', code: 78, names: ['config.json:1:1', 'object'] },
   {
+    name: 'a list instead of an inner object',
+    config: '{ "streams": [], "shutdown": [] }',
+    code: 78,
+    names: [':1:30', 'shutdown must be an object'],
+  },
+  {
     name: 'UTF-16',
     config: Buffer.from('\ufeff{"level":"info"}', 'utf16le'),
     code: 78,

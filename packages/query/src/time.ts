@@ -53,11 +53,11 @@ function weekdayOffset(word: string, { nowMs, utc }: TimeOptions): number | unde
 
 /** How long ago a duration means; negative for one to come. */
 function readAgo(word: string): number | undefined {
-  const phrase = /^(\d+(?:\.\d+)?) ?(ms|[smhdw]|sec|min|hr|(?:second|minute|hour|day|week)s?) ago$/.exec(
+  const phrase = /^(\d{1,9}(?:\.\d+)?) ?(ms|[smhdw]|sec|min|hr|(?:second|minute|hour|day|week)s?) ago$/.exec(
     word,
   );
   if (phrase) return parseDuration(`${phrase[1]}${phrase[2]?.startsWith('ms') ? 'ms' : phrase[2]?.[0]}`);
-  const short = /^([+-]?)((?:\d+(?:\.\d+)?(?:ms|[smhdw]))+)$/.exec(word);
+  const short = /^([+-]?)((?:\d{1,9}(?:\.\d+)?(?:ms|[smhdw]))+)$/.exec(word);
   if (!short) return undefined;
   const parts = short[2]?.match(/[\d.]+[a-z]+/g) ?? [];
   const ms = parts.reduce((sum, part) => sum + parseDuration(part), 0);
