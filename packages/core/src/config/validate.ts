@@ -46,6 +46,15 @@ export function validate<Output>(
   problems: ProblemList,
   options: ValidateOptions,
 ): Output | undefined {
+  const lists = findListsForObjects(schema, node);
+  for (const path of lists) {
+    const fullPath = [...options.at, ...path];
+    problems.add(originAt(node, path), fullPath, {
+      code: 'CFG102',
+      message: `${formatPath(fullPath) || 'the config'} must be an object; got a list`,
+    });
+  }
+  if (lists.length > 0) return undefined;
   let current = node;
   let faulty = false;
   /** Keys that an unknown one was probably meant to be: that they are missing follows. */
@@ -82,6 +91,18 @@ export function validate<Output>(
       current = withoutKey(current, path);
     }
   }
+}
+
+/** Lists where an object is wanted: valibot takes an empty one for an object. */
+function findListsForObjects(schema: unknown, node: ConfigNode, path: Path = []): Path[] {
+  const inner = unwrap(schema);
+  const entries = isRecord(inner) && isRecord(inner['entries']) ? inner['entries'] : undefined;
+  if (!entries) return [];
+  if (node.kind === 'array') return [path];
+  if (node.kind !== 'object') return [];
+  return [...node.members].flatMap(([key, member]) =>
+    findListsForObjects(entries[key], member.value, [...path, key]),
+  );
 }
 
 function isUnknownKey(issue: Issue): boolean {
