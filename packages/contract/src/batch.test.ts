@@ -185,7 +185,11 @@ function expectToMatch(batch: Batch, model: Model): void {
 test('batches of another copy of this package are sliced, selected and joined as our own', () => {
   const own = sample(10);
   const foreign: Batch = {
-    ...{ bytes: own.bytes, count: own.count, ends: own.ends, levels: own.levels, position: own.position },
+    bytes: own.bytes,
+    count: own.count,
+    ends: own.ends,
+    levels: own.levels,
+    position: own.position,
     line: (index) => own.line(index),
     record: (index) => own.record(index),
     seq: (index) => own.seq(index),

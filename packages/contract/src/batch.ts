@@ -53,8 +53,7 @@ export function createBatch(bytes: Buffer, first?: BatchPosition): Batch {
     start = end;
   }
   const position = first && { logId: first.logId, seq: first.seq + ends.length - 1 };
-  const firstSeq = first?.seq ?? Number.NaN;
-  const source = new OwnLines(bytes, ends, (index) => firstSeq + index);
+  const source = new OwnLines(bytes, ends, first?.seq ?? Number.NaN);
   return new LineBatch(bytes, ends, levels, position, source, 0);
 }
 

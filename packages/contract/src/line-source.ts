@@ -14,18 +14,19 @@ export interface LineSource {
 export class OwnLines implements LineSource {
   readonly #bytes: Buffer;
   readonly #ends: Uint32Array;
-  readonly #seqOf: (index: number) => number;
+  /** The first line's number, where the others follow it, or each line's. A closure here would keep its whole scope alive. */
+  readonly #seqs: number | Float64Array;
   readonly #parsed: (LogRecord | undefined)[];
 
   constructor(
     bytes: Buffer,
     ends: Uint32Array,
-    seqOf: (index: number) => number,
+    seqs: number | Float64Array,
     parsed: (LogRecord | undefined)[] = [],
   ) {
     this.#bytes = bytes;
     this.#ends = ends;
-    this.#seqOf = seqOf;
+    this.#seqs = seqs;
     this.#parsed = parsed;
   }
 
@@ -33,7 +34,7 @@ export class OwnLines implements LineSource {
   static from(source: LineSource, bytes: Buffer, ends: Uint32Array): OwnLines {
     const seqs = Float64Array.from(ends, (_end, index) => source.seq(index));
     const parsed = Array.from(ends, (_end, index) => source.parsedRecord(index));
-    return new OwnLines(bytes, ends, (index) => seqs[index] ?? Number.NaN, parsed);
+    return new OwnLines(bytes, ends, seqs, parsed);
   }
 
   record(index: number): LogRecord {
@@ -49,7 +50,7 @@ export class OwnLines implements LineSource {
   }
 
   seq(index: number): number {
-    return this.#seqOf(index);
+    return typeof this.#seqs === 'number' ? this.#seqs + index : (this.#seqs[index] ?? Number.NaN);
   }
 }
 
