@@ -26,7 +26,7 @@ interface Told {
 }
 
 const whileWriting = FAILPOINTS.filter((name) => !name.startsWith('adopt') && name !== 'remove-midway');
-const turns = [1, 5, 17];
+const turns = [1, 9];
 /** Each of these is reached once in a process. */
 const once: readonly Failpoint[] = ['owner-listening', 'log-directory-created'];
 

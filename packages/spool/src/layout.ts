@@ -53,7 +53,7 @@ export function parseLogDirectory(path: string): LogName | undefined {
 }
 
 /** Turns a name into one that is safe as a file's, different names into different ones. */
-export function slug(name: string, option: string): string {
+function slug(name: string, option: string): string {
   if (typeof name !== 'string' || name === '') {
     throw new TypeError(`${option} must be a non-empty string; got ${JSON.stringify(name)}`);
   }

@@ -117,7 +117,7 @@ test('a disk that fills up costs the append that met it and nothing else', ({ sk
   const disk = join(root, 'disk');
   mkdirSync(disk);
   try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', disk], { stdio: 'ignore' });
+    execFileSync('/bin/mount', ['-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', disk], { stdio: 'ignore' });
   } catch {
     skip('mounting a small tmpfs needs root');
   }
@@ -134,7 +134,7 @@ test('a disk that fills up costs the append that met it and nothing else', ({ sk
     expect(log.append(seq, 300, lines)).toBe('appended');
     log.remove();
   } finally {
-    execFileSync('umount', [disk]);
+    execFileSync('/bin/umount', [disk]);
   }
 });
 

@@ -1,5 +1,5 @@
 import { mkdirSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { failpoint } from './failpoint.ts';
 import { removeLog } from './log-directory.ts';
 import {
@@ -100,11 +100,12 @@ export class LogWriter {
     if (!(maxBytes >= 2 * segmentBytes)) {
       throw new RangeError(`maxBytes must be at least twice segmentBytes (${segmentBytes}); got ${maxBytes}`);
     }
-    this.#options = options;
+    const stateDirectory = resolve(options.stateDirectory);
+    this.#options = { ...options, stateDirectory };
     this.#segmentBytes = segmentBytes;
     this.#maxBytes = maxBytes;
-    const service = serviceDirectory(options.stateDirectory, options.service);
-    this.#owner = new Owner(options.stateDirectory, service);
+    const service = serviceDirectory(stateDirectory, options.service);
+    this.#owner = new Owner(stateDirectory, service);
     this.directory = logDirectory(service, { logId: this.logId, ownerId: this.#owner.id });
   }
 
@@ -305,7 +306,11 @@ export class LogWriter {
     this.#active = undefined;
     this.#sealed.push({ path: active.path, bytes: active.bytes, lastSeq: this.#lastSeq });
     this.#sealedBytes += active.bytes;
-    active.close();
+    try {
+      active.close();
+    } catch (error) {
+      this.#lastError = asError(error);
+    }
   }
 
   #own(): void {
