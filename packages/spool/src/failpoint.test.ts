@@ -105,6 +105,8 @@ async function recover(): Promise<{ seqs: number[]; damage: Damage[]; cursor: nu
   const { logs, skipped } = await adoptLogs({ stateDirectory, service: 'crash' });
   expect(skipped).toEqual([]);
   expect(logs.length).toBeLessThanOrEqual(1);
+  // A log without a segment is nobody's concern.
+  expect(logs.every(({ bytes }) => bytes > 0)).toBe(true);
   const log = logs[0];
   const read = log === undefined ? { seqs: [], damage: [] } : readAll(log.directory);
   const cursor = log?.cursors.streams.get('stream')?.seq ?? -1;

@@ -2,12 +2,13 @@ import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { adoptLogs, listLogs } from './adoption.ts';
 import { parseObject } from './json-object.ts';
 import { createLog } from './log-writer.ts';
+import { probeOwner } from './owner.ts';
 import { ownIdentity } from './process-identity.ts';
 
 const program = fileURLToPath(new URL('../fixtures/crash.mjs', import.meta.url));
@@ -153,6 +154,15 @@ test('a state directory deeper than a socket address can name works as any other
   expect(await states()).toEqual(['live']);
   await end(child);
   expect(await states()).toEqual(['dead']);
+});
+
+test('an owner of another boot is left alone where the file system is shared between hosts', async () => {
+  await end(await start('own'));
+  editIdentity((identity) => ({ ...identity, bootId: 'another host' }));
+  const directory = join(stateDirectory, service);
+  const id = basename(ownerFiles('.json')[0] ?? '', '.json');
+  expect(await probeOwner(directory, id, () => true)).toBe('foreign');
+  expect(await probeOwner(directory, id, () => false)).toBe('dead');
 });
 
 test('logs of other services are left alone', async () => {

@@ -78,13 +78,17 @@ export class Owner {
 }
 
 /** Asks whether an owner lives: its socket first, then its process. */
-export async function probeOwner(serviceDirectory: string, ownerId: string): Promise<OwnerState> {
+export async function probeOwner(
+  serviceDirectory: string,
+  ownerId: string,
+  isShared: (directory: string) => boolean = isSharedFileSystem,
+): Promise<OwnerState> {
   if (await answers(serviceDirectory, ownerId)) return 'live';
   const identity = readIdentity(identityPath(serviceDirectory, ownerId));
   if (identity === undefined) return 'dead';
   const state = processState(identity);
   if (state === 'running') return 'live';
-  return state === 'unknown' && isSharedFileSystem(serviceDirectory) ? 'foreign' : 'dead';
+  return state === 'unknown' && isShared(serviceDirectory) ? 'foreign' : 'dead';
 }
 
 /** The pid that an owner had, in its own container's counting; undefined once it has let go. */
@@ -129,8 +133,8 @@ function answers(serviceDirectory: string, ownerId: string): Promise<boolean> {
       };
       const timer = setTimeout(() => finish(true), PROBE_TIMEOUT_MS);
       socket.once('connect', () => finish(true));
-      // Only these two mean that nobody listens; a full backlog or a missing permission means that somebody does.
-      socket.once('error', (error) => finish(!isErrno(error, 'ECONNREFUSED', 'ENOENT')));
+      // Only these mean that nobody listens; a full backlog or a missing permission means that somebody does.
+      socket.once('error', (error) => finish(!isErrno(error, 'ECONNREFUSED', 'ENOENT', 'ENOTDIR')));
     });
   });
 }
