@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { openLogReader, type Damage, type LogReader } from './log-reader.ts';
@@ -197,21 +198,21 @@ test('a thread reads everything in order while another one writes', async () => 
       workerData: {
         spool: new URL('../dist/index.js', import.meta.url).href,
         directory: log.directory,
-        records: 20_000,
+        records: 12_000,
       },
     },
   );
   await once(worker, 'online');
-  const [message] = await Promise.all([once(worker, 'message'), writeMany(20_000)]);
+  const [message] = await Promise.all([once(worker, 'message'), writeMany(12_000)]);
   await worker.terminate();
   expect(message).toEqual([{ runs: expect.any(Number) }]);
 });
 
-/** Leaves the loop between chunks, as a program does that logs. */
+/** In bursts longer than a segment, with time between them for the reader to come to the end and look for more. */
 async function writeMany(records: number): Promise<void> {
   for (let seq = 1; seq < records; seq++) {
     append(seq, 1);
-    if (seq % 200 === 0) await new Promise((resolve) => setImmediate(resolve));
+    if (seq % 80 === 0) await sleep(3);
   }
 }
 
