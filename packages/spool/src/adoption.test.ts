@@ -96,6 +96,23 @@ test('a log that can’t be taken over is reported with the reason', async () =>
   expect(skipped).toMatchObject([{ directory: log.directory, reason: expect.stringContaining('EEXIST') }]);
 });
 
+test.each(['search', 'a/b', 'a~0123456789abcdef', '.hidden', 'größe'])(
+  'the service %j is listed by its name',
+  async (name) => {
+    const log = createLog({ stateDirectory, service: name });
+    log.append(0, 1, '{}\n');
+    expect((await listLogs(stateDirectory)).map((listing) => listing.service)).toEqual([name]);
+    log.remove();
+  },
+);
+
+test('a service with a very long name is listed by its beginning', async () => {
+  const log = createLog({ stateDirectory, service: 'x'.repeat(500) });
+  log.append(0, 1, '{}\n');
+  expect((await listLogs(stateDirectory)).map((listing) => listing.service)).toEqual([`${'x'.repeat(120)}…`]);
+  log.remove();
+});
+
 test('what is no log’s in the state directory is left alone', async () => {
   const log = createLog({ stateDirectory, service });
   log.append(0, 1, '{}\n');

@@ -164,7 +164,7 @@ export class AdoptedLog {
   /** Takes the log off the disk, for when nothing in it is wanted any more. */
   remove(): void {
     if (!this.#isOpen) return;
-    removeLog(this.directory);
+    removeLog(this.directory, this.#durability);
     this.close();
   }
 

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -10,6 +10,8 @@ import { FAILPOINTS, type Failpoint } from './failpoint.ts';
 import { openLogReader, type Damage } from './log-reader.ts';
 
 const program = fileURLToPath(new URL('../fixtures/crash.mjs', import.meta.url));
+
+const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
 
 let stateDirectory: string;
 beforeEach(() => {
@@ -68,6 +70,10 @@ test.each(['adopt-before', 'adopt-after'])(
     expect(found.cursor).toBe(told.cursor);
   },
 );
+
+test.each(FAILPOINTS)('the README says what holds after %s', (name) => {
+  expect(readme).toMatch(new RegExp(`^\\|.*\`${name}\`.*\\|`, 'm'));
+});
 
 test('one of several processes that adopt at once gets a log, whole', async () => {
   const told = crash('write', 'append-after:100');

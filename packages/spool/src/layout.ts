@@ -68,6 +68,7 @@ function slug(name: string, option: string): string {
 /** The name that a slug stands for; a long name's is its beginning. */
 export function unslug(text: string): string {
   try {
+    if (text.length <= MAX_SLUG_LENGTH) return decodeURIComponent(text);
     return decodeURIComponent(text.replace(/(%[^~]?)?~[0-9a-f]{16}$/, '…'));
   } catch {
     return text;

@@ -198,12 +198,12 @@ test('a thread reads everything in order while another one writes', async () => 
       workerData: {
         spool: new URL('../dist/index.js', import.meta.url).href,
         directory: log.directory,
-        records: 12_000,
+        records: 8_000,
       },
     },
   );
   await once(worker, 'online');
-  const [message] = await Promise.all([once(worker, 'message'), writeMany(12_000)]);
+  const [message] = await Promise.all([once(worker, 'message'), writeMany(8_000)]);
   await worker.terminate();
   expect(message).toEqual([{ runs: expect.any(Number) }]);
 });

@@ -225,7 +225,7 @@ export class LogWriter {
     this.#end();
     if (!this.#owns) return;
     try {
-      removeLog(this.directory);
+      removeLog(this.directory, this.#options.durability ?? 'process');
       this.#sealed.length = 0;
       this.#sealedBytes = 0;
     } catch (error) {
