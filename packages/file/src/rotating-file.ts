@@ -7,6 +7,7 @@ import { LogFile, statIfThere, type Modes } from './log-file.ts';
 import { compareAge, type NameGrammar } from './name-grammar.ts';
 import { rotate } from './rotation.ts';
 import { emptyWhereMissing, type SideFolder } from './side-folder.ts';
+import { compressionClaim } from './upkeep.ts';
 import type { WriterRegistry } from './writer-registry.ts';
 
 /** How long to go on with a file that could not be rotated before that is tried again. */
@@ -168,17 +169,36 @@ export class RotatingFile {
 
   /** Opens the file and tells the other processes, in this order: when they can see who holds it, it still has its place. */
   async #openRegistered(): Promise<LogFile> {
+    const { names, folder, path: logPath } = this.#options;
     for (;;) {
-      const file = await LogFile.open(await this.#pathToOpen(), this.#options);
-      try {
-        await this.#register(file);
-        if ((await file.place()).at === 'path') return file;
-        await file.close();
-      } catch (error) {
-        await file.close();
-        throw error;
+      if (!names.isDatedFromStart) {
+        const file = await this.#tryOpen(logPath);
+        if (file) return file;
+        continue;
       }
+      // An earlier process's file that has its date looks done with to those who compress.
+      const file = await this.#pathToOpen();
+      const claim = compressionClaim(folder, path.basename(file));
+      if (!(await folder.claim(claim))) {
+        this.#dated.index++;
+        continue;
+      }
+      const opened = await this.#tryOpen(file).finally(() => folder.remove(claim));
+      if (opened) return opened;
     }
+  }
+
+  async #tryOpen(filePath: string): Promise<LogFile | undefined> {
+    const file = await LogFile.open(filePath, this.#options);
+    try {
+      await this.#register(file);
+      if ((await file.place()).at === 'path') return file;
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+    await file.close();
+    return undefined;
   }
 
   /** Where the folder can't be written to, the file may be all the same: nothing can be rotated there by anybody. */

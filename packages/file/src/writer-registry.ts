@@ -33,6 +33,16 @@ export class WriterRegistry {
     await this.beat();
   }
 
+  /**
+   * The files that living writers hold, this one included; undefined where one can't be told. What was listed before the call and is not
+   * held can't become held: who opens a file says so before it looks whether the file still has its place.
+   */
+  async heldInodes(): Promise<Set<bigint> | undefined> {
+    const writers = await this.others();
+    const inodes = [this.#held, ...writers.map(({ inode }) => inode)];
+    return inodes.includes(undefined) ? undefined : new Set(inodes.filter((inode) => inode !== undefined));
+  }
+
   async beat(): Promise<void> {
     if (this.#held !== undefined) await this.#folder.write(this.#entry, `${this.#held}\n`);
   }
