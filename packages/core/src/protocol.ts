@@ -25,6 +25,12 @@ export interface OpenMessage {
   readonly port: MessagePort;
 }
 
+/** Asks the worker to end, its sinks' threads first. */
+export interface StopMessage {
+  readonly type: 'stop';
+  readonly timeoutMs: number;
+}
+
 /** From a logger to its pipeline. */
 export type ToPipeline =
   | ({ readonly type: 'chunk' } & Chunk)
