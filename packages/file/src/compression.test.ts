@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import zlib from 'node:zlib';
 import { describe, expect, test } from 'vitest';
-import { CAN_ZSTD } from './compression.ts';
+import { CAN_ZSTD } from './compression-method.ts';
 import { LogFolder, numbered, until } from './log-folder.test.fixture.ts';
 import { parseOptions } from '@treeline/contract';
 import transport from './index.ts';

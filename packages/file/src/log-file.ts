@@ -124,7 +124,8 @@ async function openForAppending(
 ): Promise<{ handle: FileHandle; isNew: boolean }> {
   try {
     const handle = await fs.open(filePath, 'ax', mode);
-    await handle.chmod(mode);
+    // The mode of a new file is subject to the umask. A file system without modes is no reason not to write.
+    await handle.chmod(mode).catch(() => undefined);
     return { handle, isNew: true };
   } catch (error) {
     if (codeOf(error) !== 'EEXIST') throw error;
@@ -135,9 +136,9 @@ async function openForAppending(
 /** Makes a folder and its missing parents. */
 export async function makeDirectory(directory: string, mode: number): Promise<void> {
   const first = await fs.mkdir(directory, { recursive: true, mode });
-  for (let made = directory; first !== undefined && made.length >= first.length; made = path.dirname(made)) {
+  if (first === undefined) return;
+  for (let made = directory; made.length >= first.length; made = path.dirname(made))
     await fs.chmod(made, mode);
-  }
 }
 
 /** A file's metadata, or undefined where nothing is there. */

@@ -30,13 +30,8 @@ class WritingProcess {
   faults = '';
 
   constructor(writing: Writing, command: readonly string[] = []) {
-    const [file = process.execPath, ...args] = [
-      ...command,
-      process.execPath,
-      WRITER,
-      JSON.stringify({ writer: 0, ...writing }),
-    ];
-    this.child = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    const [file, ...args] = [...command, process.execPath, WRITER, JSON.stringify({ writer: 0, ...writing })];
+    this.child = spawn(file ?? process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     children.add(this.child);
     this.child.stdout?.on('data', (chunk: Buffer) => (this.output += chunk.toString()));
     this.child.stderr?.on('data', (chunk: Buffer) => (this.faults += chunk.toString()));

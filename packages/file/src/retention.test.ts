@@ -83,10 +83,10 @@ describe('in a folder', () => {
         'app.log.2026-11-02',
         'app.log.2026-11-05T10.1.br',
         'app.log.2026-11-06T10-30.br',
-      ].sort(),
+      ].toSorted(),
     );
     await start(folder, { mode: '0600', retention: { maxTotalSize: 1 } });
-    expect(folder.names).toEqual([...strangers, 'app.log', 'app.log.2026-11-02'].sort());
+    expect(folder.names).toEqual([...strangers, 'app.log', 'app.log.2026-11-02'].toSorted());
   });
 
   test('it runs after each rotation', async () => {

@@ -26,10 +26,10 @@ export interface RotatingFileOptions extends Modes {
   readonly footer: Uint8Array | undefined;
   readonly symlink: string | undefined;
   readonly syncsOnRotation: boolean;
-  clock(): number;
-  warn(reason: string): void;
+  readonly clock: () => number;
+  readonly warn: (reason: string) => void;
   /** Called after each rotation, also one that another process has made. */
-  rotated(): void;
+  readonly rotated: () => void;
 }
 
 /** The file that is being written, and when and how the next one takes its place. Its calls must not overlap. */
@@ -169,22 +169,27 @@ export class RotatingFile {
 
   /** Opens the file and tells the other processes, in this order: when they can see who holds it, it still has its place. */
   async #openRegistered(): Promise<LogFile> {
-    const { names, folder, path: logPath } = this.#options;
     for (;;) {
-      if (!names.isDatedFromStart) {
-        const file = await this.#tryOpen(logPath);
-        if (file) return file;
-        continue;
-      }
-      // An earlier process's file that has its date looks done with to those who compress.
-      const file = await this.#pathToOpen();
-      const claim = compressionClaim(folder, path.basename(file));
-      if (!(await folder.claim(claim))) {
-        this.#dated.index++;
-        continue;
-      }
-      const opened = await this.#tryOpen(file).finally(() => folder.remove(claim));
-      if (opened) return opened;
+      const file = await (this.#options.names.isDatedFromStart
+        ? this.#openDated()
+        : this.#tryOpen(this.#options.path));
+      if (file) return file;
+    }
+  }
+
+  /** An earlier process's file that has its date looks done with to those who compress: not while it is opened. */
+  async #openDated(): Promise<LogFile | undefined> {
+    const { folder } = this.#options;
+    const filePath = await this.#pathToOpen();
+    const claim = compressionClaim(folder, path.basename(filePath));
+    if (!(await folder.claim(claim))) {
+      this.#dated.index++;
+      return undefined;
+    }
+    try {
+      return await this.#tryOpen(filePath);
+    } finally {
+      await folder.remove(claim);
     }
   }
 
@@ -224,7 +229,7 @@ export class RotatingFile {
     const last = files
       .flatMap((file) => names.parse(file) ?? [])
       .filter((name) => name.date === date)
-      .sort(compareAge)
+      .toSorted(compareAge)
       .at(-1);
     let index = Math.max(least, last?.index ?? 0);
     if (last && last.index === index && (last.compressed || (await this.#isFull(last.file, maxBytes))))

@@ -1,6 +1,7 @@
 import { messageOf } from '@treeline/contract';
 import type { Calendar } from './calendar.ts';
-import { compressedSuffix, compressFile, type Compression } from './compression.ts';
+import { compressedSuffix, type Compression } from './compression-method.ts';
+import { compressFile } from './compression.ts';
 import { statIfThere } from './log-file.ts';
 import type { NameGrammar } from './name-grammar.ts';
 import {
@@ -45,8 +46,8 @@ export interface UpkeepOptions {
   readonly mode: number;
   readonly clock: () => number;
   /** The size of the file that is being written. */
-  currentBytes(): number;
-  warn(reason: string): void;
+  readonly currentBytes: () => number;
+  readonly warn: (reason: string) => void;
 }
 
 /** Compresses and deletes rotated files, beside the writing and never in its way: what fails is told and tried again. */
