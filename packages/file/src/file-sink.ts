@@ -92,7 +92,7 @@ export class FileSink implements Sink {
     if (this.#rotating.isDue(0) || (isAlone && this.#rotating.bytes > 0)) await this.#rotating.rotate();
     this.#upkeep.run();
     this.#every(TICK_MS, () => this.#tick());
-    this.#every(HEARTBEAT_MS, () => this.#registry.beat());
+    this.#every(HEARTBEAT_MS, async () => void (await this.#registry.others()));
   }
 
   async write(batch: Batch): Promise<WriteResult | void> {
@@ -161,8 +161,20 @@ export class FileSink implements Sink {
       await this.#takeOffFragment(file).catch(() => undefined);
       throw error;
     }
+    if (!this.#registry.isAlone) await this.#mendGlued(file, batch, from, to);
     // What went into a file that had been deleted is nowhere: it is written again.
     if ((await this.#lookAfter(file)) !== 'deleted') progress.arrived = to;
+  }
+
+  /** A line that runs on from another process's torn one is no record: it is written once more. */
+  async #mendGlued(file: LogFile, batch: Batch, from: number, to: number): Promise<void> {
+    const start = startOf(batch, from);
+    if (!(await file.wasGlued(startOf(batch, to) - start))) return;
+    await file.append(batch.bytes.subarray(start, startOf(batch, from + 1)));
+    this.#context.report({
+      type: 'warning',
+      reason: `a process was killed while it wrote ${file.path}: the end of its last line is missing`,
+    });
   }
 
   /** The file, looked after anew where it was idle: nothing should go into one that has been moved meanwhile. */

@@ -207,7 +207,9 @@ describe('from outside', () => {
     await until(() => !fs.existsSync(folder.at('.treeline/app.log.rotate')), 'the request to be taken');
     for (const [index, sink] of sinks.entries()) await sink.write(numbered(index + 2, index + 3));
     expect(folder.names).toEqual(['app.log', 'app.log.2026-11-22.1']);
-    expect(folder.names.flatMap((name) => folder.read(name)).toSorted()).toEqual([0, 1, 2, 3]);
+    expect(
+      folder.names.flatMap((name) => folder.read(name)).toSorted((a, b) => Number(a) - Number(b)),
+    ).toEqual([0, 1, 2, 3]);
   });
 
   test('a rotation that nobody does fails by name', async () => {

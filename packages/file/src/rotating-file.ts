@@ -137,8 +137,8 @@ export class RotatingFile {
 
   /** What a crash has cut must not run into the next line. Where others write, they may just be in the middle of theirs. */
   async #endTornLine(file: LogFile): Promise<void> {
-    const isTorn = await file.endsInsideLine();
-    if (isTorn && (await this.#options.registry.others()).length === 0) await file.append(Buffer.from('\n'));
+    const isAlone = (await this.#options.registry.others()).length === 0;
+    if (isAlone && (await file.endsInsideLine())) await file.append(Buffer.from('\n'));
   }
 
   #rename(file: LogFile): Promise<boolean> {

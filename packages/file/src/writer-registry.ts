@@ -20,6 +20,7 @@ export class WriterRegistry {
   readonly #folder: SideFolder;
   readonly #entry: string;
   #held: bigint | undefined;
+  #isAlone = true;
 
   constructor(folder: SideFolder) {
     this.#folder = folder;
@@ -43,6 +44,11 @@ export class WriterRegistry {
     return inodes.includes(undefined) ? undefined : new Set(inodes.filter((inode) => inode !== undefined));
   }
 
+  /** Whether no other writer was seen the last time. */
+  get isAlone(): boolean {
+    return this.#isAlone;
+  }
+
   async beat(): Promise<void> {
     if (this.#held !== undefined) await this.#folder.write(this.#entry, `${this.#held}\n`);
   }
@@ -64,6 +70,7 @@ export class WriterRegistry {
       if (age > DEAD_AFTER_MS) await this.#folder.remove(file);
       else living.push({ id, inode: await readInode(file) });
     }
+    this.#isAlone = living.length === 0;
     return living;
   }
 }
