@@ -37,7 +37,7 @@ export function orExit<Value>(read: () => Value): Value {
     return read();
   } catch (error) {
     process.stderr.write(`${messageOf(error)}\n`);
-    process.exit(hasExitCode(error) ? error.exitCode : EX_CONFIG);
+    return process.exit(hasExitCode(error) ? error.exitCode : EX_CONFIG);
   }
 }
 

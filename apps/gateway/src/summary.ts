@@ -41,7 +41,7 @@ function describeLevels(reader: LogReader, since: number): string[] {
 
 function describeSlowest(reader: LogReader, since: number): string[] {
   const requests = [...reader.iterate({ since, type: 'request' })]
-    .map((row) => ({ row, durationMs: numberOf(row.payload['duration_ms']) }))
+    .map((row) => ({ row, durationMs: numberOf(row.payload['responseTime']) }))
     .toSorted((a, b) => b.durationMs - a.durationMs)
     .slice(0, SLOWEST);
   const lines = requests.map(
