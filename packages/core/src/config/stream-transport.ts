@@ -4,6 +4,7 @@ import { closest } from '@treeline/query';
 import { consoleOptions, type ConsoleOptions } from './console-options.ts';
 import {
   firstCharacter,
+  keyOriginAt,
   nodeAt,
   originAt,
   textAt,
@@ -41,6 +42,8 @@ export interface StreamTransport {
   /** Undefined for core's own console. */
   readonly moduleUrl: string | undefined;
   readonly options: unknown;
+  /** Of the options; undefined where their own thread checks them. */
+  readonly schema?: OptionsSchema<unknown>;
 }
 
 /** A stream in the config: its own node, and what messages call it. */
@@ -123,7 +126,9 @@ function checkOptions(
     otherKeys: Object.keys(streamSchema.entries),
     knownKeys: KNOWN_OPTIONS[place.type] ?? [],
   });
-  return options === undefined ? undefined : { moduleUrl, options: withDefaultPath(options, directories) };
+  return options === undefined
+    ? undefined
+    : { moduleUrl, schema, options: withDefaultPath(options, directories) };
 }
 
 /** A path that the schema put in by default is relative too. */
@@ -213,7 +218,8 @@ function refuse(
   key: string,
   { problems }: TransportContext,
 ): undefined {
-  const origin = originAt(place.node, [key]);
+  const isKey = finding.code === 'CFG101';
+  const origin = isKey ? keyOriginAt(place.node, [key]) : originAt(place.node, [key]);
   const shown = nodeAt(place.node, [key]) ? origin : firstCharacter(origin);
   problems.add(shown, ['streams', place.index, key], finding);
   return undefined;

@@ -1,4 +1,4 @@
-import { parseBytes, parseLevel, type BatchHints } from '@treeline/contract';
+import { parseBytes, parseLevel, type BatchHints, type OptionsSchema } from '@treeline/contract';
 import type { StreamConfig } from './config.ts';
 import { probeFile, realFile } from './destination.ts';
 import { defaultName } from './environment.ts';
@@ -20,23 +20,34 @@ export interface StreamsContext extends TransportContext {
   readonly probe: boolean;
 }
 
+export interface ReadStreams {
+  /** Those that will run. */
+  readonly streams: StreamConfig[];
+  /** For each stream of the config the schema of its options, where it has one. */
+  readonly optionSchemas: readonly (OptionsSchema<unknown> | undefined)[];
+}
+
 interface CheckedStream {
   readonly node: ConfigNode;
   readonly index: number;
   readonly name: string;
   /** Undefined where the stream is switched off, left out or wrong. */
   readonly config: StreamConfig | undefined;
+  readonly schema: OptionsSchema<unknown> | undefined;
   /** The file that it writes. */
   readonly file: string | undefined;
 }
 
 /** Checks all streams, also those that are switched off, which are then left out. */
-export function readStreams(streams: ConfigNode, context: StreamsContext): StreamConfig[] {
-  if (streams.kind !== 'array') return [];
+export function readStreams(streams: ConfigNode, context: StreamsContext): ReadStreams {
+  if (streams.kind !== 'array') return { streams: [], optionSchemas: [] };
   const checked = streams.items.map((node, index) => readStream(node, index, context));
   refuseSharedNames(checked, context);
   refuseSharedFiles(checked, context);
-  return checked.map(({ config }) => config).filter((config) => config !== undefined);
+  return {
+    streams: checked.map(({ config }) => config).filter((config) => config !== undefined),
+    optionSchemas: checked.map(({ schema }) => schema),
+  };
 }
 
 function readStream(node: ConfigNode, index: number, context: StreamsContext): CheckedStream {
@@ -48,13 +59,13 @@ function readStream(node: ConfigNode, index: number, context: StreamsContext): C
   const name = textAt(node, ['name']) || defaultName(type ?? 'stream', index);
   const enabledNode = nodeAt(node, ['enabled']);
   const enabled = !(enabledNode?.kind === 'scalar' && enabledNode.value === false);
-  if (type === undefined) return { node, index, name, config: undefined, file: undefined };
+  if (type === undefined) return { node, index, name, config: undefined, schema: undefined, file: undefined };
   if (enabled && !nodeAt(node, ['name'])) warnOfName(node, index, name, context);
   const place = { node, index, type, subject };
   const transport = readTransport(place, options, context);
   const file = transport && enabled ? checkFile(place, transport, context) : undefined;
   const config = keys && transport && enabled ? completeStream(keys, name, transport, context) : undefined;
-  return { node, index, name, config, file };
+  return { node, index, name, config, schema: transport?.schema, file };
 }
 
 /** The keys that core reads, and those that belong to the transport. */
