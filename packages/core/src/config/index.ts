@@ -14,6 +14,7 @@ export {
   type ReloadPlan,
   type StreamChange,
 } from './reload-plan.ts';
+export { readConfigSchema } from './schema-file.ts';
 export { CONFIG_TEMPLATE } from './template.ts';
 export { testConfig, type ConfigTestResult } from './test-config.ts';
 export type { ListedTransport } from './transports.ts';

@@ -35,9 +35,9 @@ export function effectiveNode(evaluated: EvaluatedConfig): ConfigNode {
   let result = withDefaults(rootSchema, withoutKey(withoutKey(node, ['environments']), ['tests']));
   const streams = nodeAt(result, ['streams']);
   for (const [index, stream] of (streams?.kind === 'array' ? streams.items : []).entries()) {
-    const complete = withDefaults(streamSchema, stream);
     const schema = optionSchemas[index];
-    result = withValue(result, ['streams', index], schema ? withDefaults(schema, complete) : complete);
+    const complete = withDefaults(streamSchema, schema ? withDefaults(schema, stream) : stream);
+    result = withValue(result, ['streams', index], complete);
   }
   return result;
 }
