@@ -42,3 +42,16 @@ export function unwrapped(schema: object): object {
 function isSchemas(value: unknown): value is Record<string, object> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
+
+/** The description that a schema has among its actions, or else what it is made from. */
+export function descriptionOf(schema: object): string | undefined {
+  const inner = unwrapped(schema);
+  const pipe: unknown = 'pipe' in inner ? inner.pipe : undefined;
+  if (!Array.isArray(pipe)) return undefined;
+  const actions = pipe as object[];
+  for (const action of actions) {
+    if ('description' in action && typeof action.description === 'string') return action.description;
+  }
+  const [first] = actions;
+  return first && first !== inner ? descriptionOf(first) : undefined;
+}

@@ -1,4 +1,4 @@
-import { defaultOf, entriesOf, unwrapped } from './defaults.ts';
+import { defaultOf, descriptionOf, entriesOf } from './defaults.ts';
 import { levelVariable, variablesFor } from './environment.ts';
 import { evaluateConfig, type LoadContext } from './load.ts';
 import { formatPath, nodeAt, textAt, type ConfigNode, type Path } from './node.ts';
@@ -86,20 +86,6 @@ function descend(schema: object, keys: Path): object | undefined {
   let current: object | undefined = schema;
   for (const key of keys) current = current && entriesOf(current)?.[key];
   return current;
-}
-
-/** The description that a schema, or what an optional one wraps, has among its actions. */
-export function descriptionOf(schema: object): string | undefined {
-  for (const candidate of [schema, unwrapped(schema)]) {
-    const pipe: unknown = 'pipe' in candidate ? candidate.pipe : undefined;
-    if (!Array.isArray(pipe)) continue;
-    for (const action of pipe as Record<string, unknown>[]) {
-      if (typeof action['description'] === 'string') return action['description'];
-      const metadata = action['metadata'] as { description?: unknown } | undefined;
-      if (typeof metadata?.description === 'string') return metadata.description;
-    }
-  }
-  return undefined;
 }
 
 function descriptionLines(schema: object): string[] {

@@ -85,6 +85,9 @@ const STREAM_TYPES: Record<string, JsonSchema> = {
   },
 };
 
+/** Keys that mean nothing in an overlay, and `streams`, which is another thing there. */
+const ONLY_AT_THE_TOP = new Set(['$schema', 'version', 'extends', 'environments', 'tests', 'streams']);
+
 function buildSchema(): JsonSchema {
   const root = convert(rootSchema);
   const stream = convert(streamSchema);
@@ -122,7 +125,8 @@ function buildSchema(): JsonSchema {
     additionalProperties: { $ref: '#/definitions/streamChange' },
   };
   const properties = root.properties as Record<string, JsonSchema>;
-  const { environments, tests, extends: _, $schema, version, streams, ...overlaid } = properties;
+  const { environments, streams } = properties;
+  const overlaid = Object.keys(properties).filter((key) => !ONLY_AT_THE_TOP.has(key));
   return {
     ...root,
     $schema: 'http://json-schema.org/draft-07/schema#',
@@ -143,7 +147,7 @@ function buildSchema(): JsonSchema {
         additionalProperties: {
           type: 'object',
           properties: {
-            ...Object.fromEntries(Object.keys(overlaid).map((key) => [key, { $ref: `#/properties/${key}` }])),
+            ...Object.fromEntries(overlaid.map((key) => [key, { $ref: `#/properties/${key}` }])),
             streams: byName,
           },
           patternProperties: { '^x-': {} },

@@ -134,7 +134,7 @@ const STREAM_LIVE = new Set([
 export function reloadClassOf(keys: Path): string {
   const [first, index, key] = keys;
   if (first !== 'streams') return ROOT_RESTART.has(String(first)) ? 'needs a restart' : 'live';
-  if (index === undefined || key === undefined) return 'streams are added, changed and removed by name';
+  if (index === undefined || key === undefined) return 'streams come and go by name';
   if (key === 'name' || key === 'enabled') return 'the stream is added or removed';
   if (STREAM_LIVE.has(String(key))) return 'live';
   return key === 'type' || key === 'path' ? 'swap' : 'handover on the same path, else swap';
