@@ -1,4 +1,8 @@
+import { messageOf, parseBytes } from '@treeline/contract';
 import * as v from 'valibot';
+import { INDEX_FIELD } from './field.ts';
+
+const MIN_MAX_BYTES = 1024 * 1024;
 
 /** Options of a `sqlite` stream, and of the transport as a pino target. */
 export interface SqliteOptions {
@@ -9,6 +13,13 @@ export interface SqliteOptions {
    * disk sync for each batch.
    */
   readonly synchronous: 'normal' | 'full';
+  /**
+   * Optional indexes: `trace_id`, or paths into the record (`req.status`). Each makes inserting slower by about a fifth. One that is
+   * missing in a store that has many rows is named in a warning, to be made by `createIndexes`.
+   */
+  readonly indexes: readonly string[];
+  /** The most bytes that the store may take, its write-ahead log included: the oldest rows are deleted beyond, and counted. */
+  readonly maxBytes?: number | undefined;
 }
 
 /** Checks and completes the options; loads nothing of SQLite. */
@@ -29,5 +40,30 @@ export const options = v.strictObject({
       ),
     ),
     'normal',
+  ),
+  indexes: v.optional(
+    v.pipe(
+      v.array(v.pipe(v.string(), v.regex(INDEX_FIELD, 'must be trace_id or a path like req.status'))),
+      v.description('Optional indexes: `trace_id`, or paths into the record (`req.status`).'),
+    ),
+    [],
+  ),
+  maxBytes: v.optional(
+    v.pipe(
+      v.union([v.number(), v.string()], 'must be a size like "2G"'),
+      v.rawTransform(({ dataset, addIssue, NEVER }) => {
+        try {
+          const bytes = parseBytes(dataset.value);
+          if (bytes >= MIN_MAX_BYTES) return bytes;
+          addIssue({ message: `must be at least 1M; got ${JSON.stringify(dataset.value)}` });
+        } catch (error) {
+          addIssue({ message: messageOf(error) });
+        }
+        return NEVER;
+      }),
+      v.description(
+        'The most bytes that the store may take, its write-ahead log included: the oldest rows are deleted beyond, and counted.',
+      ),
+    ),
   ),
 });

@@ -24,39 +24,53 @@ export interface Span {
  * index that leads with the level).
  */
 export function planOf(query: CheckedQuery): Plan {
-  const { source, type, refId, level, text } = query;
-  const conditions = {
-    source: source === undefined ? [] : [sql('source = ?', source)],
-    type: type === undefined ? [] : [sql('type = ?', type)],
-    refId: refId === undefined ? [] : [sql('ref_id = ?', refId)],
-    level: level === undefined ? [] : [sql('level >= ?', level)],
-    text: text === undefined ? [] : [sql(`msg LIKE ? ESCAPE '\\'`, `%${escapeLike(text)}%`)],
+  const { source, type, refId, level } = query;
+  const rest = (...without: (keyof Conditions)[]): Sql[] => {
+    const conditions = columnConditions(query);
+    return Object.entries(conditions).flatMap(([key, condition]) =>
+      condition && !without.some((left) => left === key) ? [condition] : [],
+    );
   };
-  const { source: bySource, type: byType, refId: byRef, level: byLevel, text: byText } = conditions;
   if (refId !== undefined) {
-    return {
-      index: 'logs_ref_id',
-      driving: byRef,
-      residual: [...bySource, ...byType, ...byLevel, ...byText],
-    };
+    return { index: 'logs_ref_id', driving: [sql('ref_id = ?', refId)], residual: rest('refId') };
   }
   if (source !== undefined && type !== undefined) {
     return {
       index: 'logs_source_type',
-      driving: [...bySource, ...byType],
-      residual: [...byLevel, ...byText],
+      driving: [sql('source = ? AND type = ?', source, type)],
+      residual: rest('source', 'type'),
     };
   }
   if (level !== undefined && level >= LEVELS.error) {
-    const above = level > LEVELS.error ? byLevel : [];
-    return {
-      index: 'logs_errors',
-      // The literal, since a partial index is used only where its condition stands in the query.
-      driving: [sql('level >= 50')],
-      residual: [...above, ...bySource, ...byType, ...byText],
-    };
+    // The literal, since a partial index is used only where its condition stands in the query.
+    const driving = [sql('level >= 50')];
+    return { index: 'logs_errors', driving, residual: level === LEVELS.error ? rest('level') : rest() };
   }
-  return { index: 'logs_ts', driving: [], residual: [...bySource, ...byType, ...byLevel, ...byText] };
+  return { index: 'logs_ts', driving: [], residual: rest() };
+}
+
+interface Conditions {
+  readonly source: Sql | undefined;
+  readonly type: Sql | undefined;
+  readonly refId: Sql | undefined;
+  readonly level: Sql | undefined;
+  readonly text: Sql | undefined;
+}
+
+function columnConditions({ source, type, refId, level, text }: CheckedQuery): Conditions {
+  return {
+    source: source === undefined ? undefined : sql('source = ?', source),
+    type: type === undefined ? undefined : sql('type = ?', type),
+    refId: refId === undefined ? undefined : sql('ref_id = ?', refId),
+    level: level === undefined ? undefined : sql('level >= ?', level),
+    text: text === undefined ? undefined : sql(`msg LIKE ? ESCAPE '\\'`, `%${escapeLike(text)}%`),
+  };
+}
+
+/** All conditions of a query, for a walk along no index. */
+export function conditionsOf(query: CheckedQuery): Sql[] {
+  const conditions = Object.values(columnConditions(query)).filter((condition) => condition !== undefined);
+  return [...conditions, ...rangeOf(query, { after: undefined, end: undefined })];
 }
 
 /** The conditions that hold a statement within the query's times and the span. */

@@ -1,12 +1,15 @@
 import fs from 'node:fs';
 import os from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { createBatch, selectLines, type Sink, type SinkEvent } from '@treeline/contract';
 import { lines, record } from '@treeline/contract/testing';
 import BetterSqlite3 from 'better-sqlite3';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
+import { createIndexes } from './indexes.ts';
+import type { SqliteOptions } from './options.ts';
 import { openSqliteSink } from './sink.ts';
 import { openLogReader, openLogStore } from './store.ts';
+import { walBytes } from './wal.ts';
 
 const folder = fs.mkdtempSync(join(os.tmpdir(), 'treeline-sqlite-sink-'));
 afterAll(() => fs.rmSync(folder, { recursive: true, force: true }));
@@ -19,9 +22,9 @@ beforeEach(() => {
   events = [];
 });
 
-function open(streamName = 'store'): Promise<Sink> {
+function open(streamName = 'store', options: Partial<SqliteOptions> = {}): Promise<Sink> {
   return openSqliteSink(
-    { path, synchronous: 'normal' },
+    { path, synchronous: 'normal', indexes: [], ...options },
     { streamName, report: (event) => events.push(event) },
   );
 }
@@ -220,4 +223,137 @@ test('a write after close is refused', async () => {
   const sink = await open();
   await sink.close();
   await expect(sink.write(createBatch(lines(records(0, 1))))).rejects.toMatchObject({ code: 'CLOSED' });
+});
+
+describe('a damaged store', () => {
+  const damage = (from: number): void => {
+    const bytes = fs.readFileSync(path);
+    bytes.fill(0xff, from);
+    fs.writeFileSync(path, bytes);
+  };
+  const asides = (): string[] =>
+    fs.readdirSync(folder).filter((name) => name.startsWith(`${basename(path)}.corrupt-`));
+
+  test('found when it is opened is set aside, and logging goes on in a new one', async () => {
+    const before = await open();
+    await before.write(createBatch(lines(records(0, 2000))));
+    await before.close();
+    damage(100);
+    const sink = await open();
+    await sink.write(createBatch(lines(records(0, 1))));
+    await sink.close();
+    expect(messages()).toEqual(['record 0']);
+    expect(asides()).toHaveLength(1);
+    expect(events[0]?.reason).toMatch(/is damaged .* and was moved to .*\.corrupt-.*\.recover$/);
+  });
+
+  test('found while writing is set aside, and what it had settled is not written again', async () => {
+    const before = await open();
+    await before.write(createBatch(lines(records(0, 2000)), { logId: 'log-a', seq: 1 }));
+    await before.close();
+    // Behind the pages of the schema: opening does not see it.
+    damage(4096 * 12);
+    const sink = await open();
+    await sink.write(createBatch(lines(records(2000, 4000)), { logId: 'log-a', seq: 2001 }));
+    expect(sink.settledSeq?.('log-a')).toBe(4000);
+    await sink.close();
+    expect(messages()).toHaveLength(2000);
+    expect(asides()).toHaveLength(1);
+    expect(events.map((event) => event.reason).join('\n')).toMatch(/writing goes on in a new one/);
+  });
+
+  test('is refused by openLogStore, which names it', () => {
+    openLogStore(path).close();
+    damage(100);
+    expect(() => openLogStore(path)).toThrow(/is damaged .*move it away.*\.recover/);
+    expect(asides()).toEqual([]);
+  });
+});
+
+test('a store that someone deletes is made anew at the next write, loudly', async () => {
+  const sink = await open();
+  await sink.write(createBatch(lines(records(0, 1)), { logId: 'log-a', seq: 1 }));
+  for (const suffix of ['', '-wal', '-shm']) fs.rmSync(path + suffix);
+  await sink.write(createBatch(lines(records(0, 2)), { logId: 'log-a', seq: 1 }));
+  await sink.close();
+  expect(messages()).toEqual(['record 1']);
+  expect(events.map((event) => event.reason)).toEqual([`${path} was moved or deleted; a new one was made`]);
+});
+
+test('a reader that holds a transaction open is told of when the write-ahead log has grown', async () => {
+  const sink = await open();
+  const holder = new BetterSqlite3(path, { readonly: true });
+  holder.exec('BEGIN; SELECT count(*) FROM logs');
+  const big = lines(Array.from({ length: 500 }, (_, each) => record(each, { text: 'x'.repeat(16_000) })));
+  // Looked at once a second.
+  while (events.length === 0) await sink.write(createBatch(big));
+  expect(events.map((event) => event.reason)).toEqual([
+    expect.stringMatching(/-wal has grown to .*M: something holds a read transaction open/),
+  ]);
+  holder.close();
+  while (walBytes(path) > 16 * 1024 * 1024) await sink.write(createBatch(lines([record(0)])));
+  await sink.close();
+});
+
+describe('maxBytes', () => {
+  test('keeps the store within its size by deleting the oldest rows, counted and told', async () => {
+    const maxBytes = 2 * 1024 * 1024;
+    const sink = await open('store', { maxBytes });
+    const text = 'x'.repeat(1000);
+    for (let index = 0; index < 20; index++) {
+      await sink.write(
+        createBatch(lines(Array.from({ length: 500 }, (_, each) => record(index * 500 + each, { text })))),
+      );
+    }
+    while (events.length === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+    await sink.close();
+    expect(fs.statSync(path).size).toBeLessThanOrEqual(maxBytes);
+    const store = openLogStore(path);
+    const evicted = Number(store.meta.get('evicted_rows'));
+    expect(events).toEqual([
+      {
+        type: 'warning',
+        reason: expect.stringMatching(/over maxBytes \(2M\): its oldest rows were deleted/),
+        count: evicted,
+      },
+    ]);
+    expect(store.count()).toBe(10_000 - evicted);
+    expect(store.stats().count).toBe(10_000 - evicted);
+    expect(store.queryLogs({ order: 'asc', limit: 1 })[0]?.msg).toBe(`record ${evicted}`);
+    // The way that was opened for these rows is closed again.
+    expect(() => store.deleteArchived([evicted + 1])).toThrow(/append-only/);
+    store.close();
+  });
+});
+
+describe('indexes', () => {
+  const names = (): unknown[] => {
+    const db = new BetterSqlite3(path);
+    const found = db
+      .prepare("SELECT name FROM sqlite_schema WHERE name LIKE 'logs_by:%' ORDER BY 1")
+      .pluck()
+      .all();
+    db.close();
+    return found;
+  };
+
+  test('are made in a store with few rows', async () => {
+    await (await open()).close();
+    const sink = await open('store', { indexes: ['trace_id', 'req.status'] });
+    await sink.write(createBatch(lines(records(0, 10))));
+    await sink.close();
+    expect(names()).toEqual(['logs_by:req.status', 'logs_by:trace_id']);
+  });
+
+  test('that are missing in a store with many rows are told of, and made by createIndexes', async () => {
+    const before = await open();
+    await before.write(createBatch(lines(records(0, 50_002))));
+    await before.close();
+    const sink = await open('store', { indexes: ['trace_id'] });
+    expect(events[0]?.reason).toMatch(/too many rows for the indexes trace_id/);
+    await sink.close();
+    expect(names()).toEqual([]);
+    createIndexes(path, ['trace_id']);
+    expect(names()).toEqual(['logs_by:trace_id']);
+  });
 });

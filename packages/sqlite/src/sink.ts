@@ -8,14 +8,13 @@ import {
   type WriteResult,
 } from '@treeline/contract';
 import { deriveColumns } from './columns.ts';
-import { openDatabase } from './database.ts';
-import { isBusy, sqliteCode, type Database } from './driver.ts';
+import { connect, setAside, sleep, untilFree, type Connection } from './connection.ts';
+import { storeError } from './database.ts';
+import { isCorrupt, sqliteCode } from './driver.ts';
+import { Maintenance } from './maintenance.ts';
 import type { SqliteOptions } from './options.ts';
 import { payloadOf } from './payload.ts';
-import { LogWriter, positionKey, readPosition } from './writer.ts';
-
-/** SQLite may block the thread this long for another writer; waiting longer is done by timer. */
-const BUSY_TIMEOUT_MS = 5;
+import { positionKey, readPosition } from './writer.ts';
 
 /** A transaction's length where others want to write, or where the thread is the program's own. */
 const SHARED_TRANSACTION_MS = 20;
@@ -29,51 +28,67 @@ const PAUSE_MS = 3;
 /** A writer that committed within this time counts as one that waits. */
 const CONTENTION_MS = 10_000;
 
+/** A second damaged store within this time is the disk's fault: a third file would not help. */
+const SET_ASIDE_INTERVAL_MS = 60_000;
+
 export async function openSqliteSink(options: SqliteOptions, context: SinkContext): Promise<Sink> {
-  const open = (): Database =>
-    openDatabase(options.path, { busyTimeoutMs: BUSY_TIMEOUT_MS, synchronous: options.synchronous });
-  return new SqliteSink(await untilFree(open), context);
+  const { path, synchronous } = options;
+  let connection: Connection;
+  try {
+    connection = await connect(path, synchronous);
+  } catch (error) {
+    if (!(error instanceof TreelineError && error.code === 'STORE_CORRUPT')) throw error;
+    reportSetAside(context, path, setAside(path, new Date()), error);
+    connection = await connect(path, synchronous);
+  }
+  return new SqliteSink(connection, options, context);
 }
 
 /** Lines that SQLite refused for good, by index, with the reason. */
 type Refusals = Map<number, string>;
 
 class SqliteSink implements Sink {
-  readonly #db: Database;
+  readonly #options: SqliteOptions;
   readonly #context: SinkContext;
-  readonly #writer: LogWriter;
-  readonly #dataVersion: () => number;
+  /** What this sink has settled, by log: a store that takes the place of a damaged one must know it too. */
+  readonly #settled = new Map<string, number>();
+  readonly #maintenance: Maintenance;
+  #connection: Connection;
   #seenVersion: number;
   #contendedAtMs = -Infinity;
+  #setAsideAtMs = -Infinity;
+  #isClosed = false;
 
-  constructor(db: Database, context: SinkContext) {
-    this.#db = db;
+  constructor(connection: Connection, options: SqliteOptions, context: SinkContext) {
+    this.#connection = connection;
+    this.#options = options;
     this.#context = context;
-    this.#writer = new LogWriter(db);
-    const dataVersion = db.prepare<[], number>('PRAGMA data_version').pluck();
-    this.#dataVersion = () => dataVersion.get() ?? 0;
-    this.#seenVersion = this.#dataVersion();
+    this.#seenVersion = connection.dataVersion();
+    this.#maintenance = new Maintenance(
+      () => this.#connection,
+      options,
+      (event) => context.report(event),
+    );
+    this.#maintenance.createIndexes();
   }
 
   async write(batch: Batch): Promise<WriteResult | void> {
-    if (!this.#db.open) throw new TreelineError('CLOSED', 'the store is closed');
+    if (this.#isClosed) throw new TreelineError('CLOSED', `${this.#options.path} is closed`);
     const refused: Refusals = new Map();
-    let next = this.#firstUnsettled(batch);
+    let next = 0;
     try {
-      while (next < batch.count) {
-        const beganMs = performance.now();
-        next = await untilFree(() => this.#writeTransaction(batch, next, refused));
-        if (performance.now() - beganMs > SHARED_TRANSACTION_MS) await sleep(PAUSE_MS);
-      }
+      if (!this.#connection.isCurrent()) await this.#reopen('was moved or deleted; a new one was made');
+      next = this.#firstUnsettled(batch);
+      while (next < batch.count) next = await this.#writeSome(batch, next, refused);
     } catch (error) {
-      this.#writer.rollback();
-      const fault = this.#fault(error);
+      this.#connection.writer.rollback();
+      this.#reportFault(error);
       // What an earlier transaction of this batch has committed must not be offered again.
-      if (next === 0) throw fault;
-      this.#context.report({ type: 'warning', reason: messageOf(fault) });
-      return { retry: range(next, batch.count), dead: deadBefore(refused, next) };
+      if (next === 0) throw storeError(error, this.#options.path);
+      return { retry: range(next, batch.count), dead: refusalsBefore(refused, next) };
     }
-    return refused.size > 0 ? { dead: deadBefore(refused, batch.count) } : undefined;
+    this.#maintenance.afterWrite();
+    return refused.size > 0 ? { dead: refusalsBefore(refused, batch.count) } : undefined;
   }
 
   async flush(): Promise<void> {
@@ -81,17 +96,15 @@ class SqliteSink implements Sink {
   }
 
   async close(): Promise<void> {
-    if (!this.#db.open) return;
-    this.#db.exec('PRAGMA optimize');
-    this.#db.close();
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#maintenance.stop();
+    this.#connection.db.close();
   }
 
   settledSeq(logId: string): number | undefined {
-    const value = this.#db
-      .prepare<[string], string>('SELECT value FROM meta WHERE key = ?')
-      .pluck()
-      .get(positionKey(this.#context.streamName, logId));
-    return readPosition(value);
+    const key = positionKey(this.#context.streamName, logId);
+    return this.#settled.get(logId) ?? readPosition(this.#connection.writer.readMeta(key));
   }
 
   #firstUnsettled(batch: Batch): number {
@@ -101,12 +114,27 @@ class SqliteSink implements Sink {
     return first;
   }
 
+  async #writeSome(batch: Batch, from: number, refused: Refusals): Promise<number> {
+    const beganMs = performance.now();
+    try {
+      const next = await untilFree(() => this.#writeTransaction(batch, from, refused));
+      if (performance.now() - beganMs > SHARED_TRANSACTION_MS) await sleep(PAUSE_MS);
+      return next;
+    } catch (error) {
+      if (!isCorrupt(error) || beganMs - this.#setAsideAtMs < SET_ASIDE_INTERVAL_MS) throw error;
+      this.#setAsideAtMs = beganMs;
+      await this.#replace(error);
+      return from;
+    }
+  }
+
   /**
-   * Writes lines from `from` on and commits; returns the index of the first line that is left for another transaction. No task of this
-   * thread runs within a transaction: one that opened the store too would wait for it for ever.
+   * Writes lines from `from` on and commits; returns the index of the first line that is left for another transaction. No task of
+   * this thread runs within a transaction: one that opened the store too would wait for it for ever.
    */
   #writeTransaction(batch: Batch, from: number, refused: Refusals): number {
-    this.#writer.begin();
+    const { writer, dataVersion } = this.#connection;
+    writer.begin();
     const arrivalMs = Date.now();
     const beganMs = performance.now();
     const maxMs = isMainThread || this.#isContended() ? SHARED_TRANSACTION_MS : ALONE_TRANSACTION_MS;
@@ -114,44 +142,70 @@ class SqliteSink implements Sink {
     while (index < batch.count) {
       if (!refused.has(index)) this.#insertLine(batch, index, arrivalMs, refused);
       // A trigger of the user's may roll everything back: the refused line is left out the second time.
-      if (!this.#writer.inTransaction) return from;
+      if (!writer.inTransaction) return from;
       index++;
       if (index % 64 === 0 && performance.now() - beganMs > maxMs) break;
     }
-    this.#writer.commit(this.#positionAt(batch, index));
-    this.#seenVersion = this.#dataVersion();
+    const settled = batch.position && index < batch.count ? batch.seq(index) - 1 : batch.position?.seq;
+    if (batch.position && settled !== undefined) {
+      writer.setPosition(positionKey(this.#context.streamName, batch.position.logId), settled);
+    }
+    writer.commit();
+    if (batch.position && settled !== undefined) this.#settled.set(batch.position.logId, settled);
+    this.#seenVersion = dataVersion();
     return index;
   }
 
   #insertLine(batch: Batch, index: number, arrivalMs: number, refused: Refusals): void {
     try {
       const payload = payloadOf(batch.line(index));
-      this.#writer.insert(deriveColumns(payload.record, arrivalMs), payload);
+      this.#connection.writer.insert(deriveColumns(payload.record, arrivalMs), payload);
     } catch (error) {
       if (!isRowError(error)) throw error;
       refused.set(index, messageOf(error));
     }
   }
 
-  #positionAt(batch: Batch, next: number): { key: string; seq: number } | undefined {
-    if (!batch.position) return undefined;
-    const { logId, seq } = batch.position;
-    return {
-      key: positionKey(this.#context.streamName, logId),
-      seq: next < batch.count ? batch.seq(next) - 1 : seq,
-    };
-  }
-
   #isContended(): boolean {
-    if (this.#dataVersion() !== this.#seenVersion) this.#contendedAtMs = performance.now();
+    if (this.#connection.dataVersion() !== this.#seenVersion) this.#contendedAtMs = performance.now();
     return performance.now() - this.#contendedAtMs < CONTENTION_MS;
   }
 
-  #fault(error: unknown): unknown {
-    const code = sqliteCode(error);
-    if (code === 'SQLITE_FULL') this.#context.report({ type: 'full', reason: messageOf(error) });
-    return error;
+  /** Goes on in a new file where this one is damaged. Another process may have done so already: then its new file is joined. */
+  async #replace(error: unknown): Promise<void> {
+    const { path } = this.#options;
+    const isMine = this.#connection.isCurrent();
+    this.#connection.db.close();
+    if (isMine) reportSetAside(this.#context, path, setAside(path, new Date()), error);
+    await this.#reopen('was damaged; writing goes on in a new one');
   }
+
+  async #reopen(reason: string): Promise<void> {
+    const { path, synchronous } = this.#options;
+    this.#connection.db.close();
+    this.#connection = await connect(path, synchronous);
+    this.#seenVersion = this.#connection.dataVersion();
+    const { writer } = this.#connection;
+    await untilFree(() => {
+      writer.begin();
+      for (const [logId, seq] of this.#settled) {
+        writer.setPosition(positionKey(this.#context.streamName, logId), seq);
+      }
+      writer.commit();
+    });
+    this.#maintenance.createIndexes();
+    this.#context.report({ type: 'warning', reason: `${path} ${reason}` });
+  }
+
+  #reportFault(error: unknown): void {
+    const type = sqliteCode(error) === 'SQLITE_FULL' ? 'full' : 'warning';
+    this.#context.report({ type, reason: `${this.#options.path}: ${messageOf(error)}` });
+  }
+}
+
+function reportSetAside(context: SinkContext, path: string, target: string, error: unknown): void {
+  const reason = `${path} is damaged (${messageOf(error)}) and was moved to ${target}; what can be read is saved by: sqlite3 ${target} .recover`;
+  context.report({ type: 'warning', reason });
 }
 
 /** Errors that concern one row alone: the others go on without it. */
@@ -161,26 +215,8 @@ function isRowError(error: unknown): boolean {
   return code === undefined ? error instanceof RangeError : /^SQLITE_(CONSTRAINT|TOOBIG|MISMATCH)/.test(code);
 }
 
-function deadBefore(refused: Refusals, end: number): { index: number; reason: string }[] {
+function refusalsBefore(refused: Refusals, end: number): { index: number; reason: string }[] {
   return Array.from(refused, ([index, reason]) => ({ index, reason })).filter(({ index }) => index < end);
-}
-
-/** Tries again by timer while another process writes: the thread stays free. */
-async function untilFree<T>(attempt: () => T): Promise<T> {
-  for (;;) {
-    try {
-      return attempt();
-    } catch (error) {
-      if (!isBusy(error)) throw error;
-    }
-    await sleep(1 + Math.random() * 8);
-  }
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms);
-  });
 }
 
 function range(from: number, to: number): number[] {

@@ -122,6 +122,26 @@ describe('append-only', () => {
   });
 });
 
+describe('deleteArchived', () => {
+  test('deletes rows up to the mark and takes them out of the counts', () => {
+    const store = openLogStore(path);
+    store.append([
+      ...Array.from({ length: 1200 }, (_, index) => ({ source: `s${index}`, ts: 60_000 })),
+      { source: 'kept', ts: 60_000 },
+    ]);
+    store.meta.set('archive_delete_upto', '1200');
+    expect(() => store.deleteArchived([1, 1201])).toThrow(/append-only/);
+    expect(store.count()).toBe(1201);
+    expect(store.deleteArchived(Array.from({ length: 1200 }, (_, index) => index + 1))).toBe(1200);
+    expect(store.deleteArchived([1, 2])).toBe(0);
+    expect(store.stats().count).toBe(1);
+    const db = new BetterSqlite3(path);
+    expect(db.prepare('SELECT source, n FROM log_counts').raw().all()).toEqual([['*', 1]]);
+    db.close();
+    store.close();
+  });
+});
+
 describe('append', () => {
   test('gives payload fields back as they were, also under keys of the record', () => {
     const store = openLogStore(path);
@@ -276,7 +296,14 @@ describe('openLogReader', () => {
     const reader = openLogReader(path);
     store.append({ source: 'a', msg: 'seen' });
     expect(reader.queryLogs().map((row) => row.msg)).toEqual(['seen']);
-    expect(Object.keys(reader).toSorted()).toEqual(['close', 'count', 'iterate', 'meta', 'queryLogs']);
+    expect(Object.keys(reader).toSorted()).toEqual([
+      'close',
+      'count',
+      'iterate',
+      'meta',
+      'queryLogs',
+      'stats',
+    ]);
     expect(Object.keys(reader.meta)).toEqual(['get']);
     reader.close();
     store.close();

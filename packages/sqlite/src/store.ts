@@ -1,11 +1,14 @@
 import { TreelineError } from '@treeline/contract';
+import { backupStore, type BackupProgress } from './backup.ts';
 import { deriveColumns } from './columns.ts';
 import { openDatabase, openReadOnlyDatabase, storeError } from './database.ts';
 import type { Database } from './driver.ts';
+import { deleteRows } from './deletion.ts';
 import { recordOfEntry, type LogEntry } from './entry.ts';
 import { checkQuery, type LogQuery } from './log-query.ts';
 import { payloadOf } from './payload.ts';
 import { countPages, readPages } from './reading.ts';
+import { readStats, type Stats, type StatsQuery } from './stats.ts';
 import type { LogRow } from './row.ts';
 import { LogWriter } from './writer.ts';
 
@@ -21,6 +24,8 @@ export interface LogReader {
   queryLogs(query?: LogQuery): LogRows;
   /** The same rows one by one, without a limit of its own; holds no transaction open between them. */
   iterate(query?: LogQuery): IterableIterator<LogRow>;
+  /** Number of rows, by level and over time, the most frequent values and percentiles of a field. */
+  stats(query?: StatsQuery): Stats;
   /** @throws TreelineError `TIMEOUT` where `timeoutMs` did not suffice. */
   count(query?: Omit<LogQuery, 'limit' | 'order'>): number;
   readonly meta: { readonly get: (key: string) => string | undefined };
@@ -35,6 +40,17 @@ export interface LogStore extends LogReader {
    * @throws TypeError, RangeError where an entry is none; nothing is appended then.
    */
   append(entries: LogEntry | readonly LogEntry[]): number[];
+  /**
+   * Deletes rows that an archive holds, and takes them out of the counts; returns how many there were. Ids beyond the meta key
+   * `archive_delete_upto` are refused, and nothing is deleted then.
+   */
+  deleteArchived(ids: readonly number[]): number;
+  /**
+   * Copies the store as it is now to a new file, while others go on writing; durable when it resolves.
+   *
+   * @throws TreelineError `DESTINATION_UNUSABLE` where the target is there already.
+   */
+  backup(target: string, onProgress?: (progress: BackupProgress) => void): Promise<void>;
   readonly meta: {
     readonly get: (key: string) => string | undefined;
     /** Facts of the program's own, and those of the archive; `schema_version` and `store_id` can't be changed. */
@@ -56,9 +72,6 @@ export function openLogStore(path = 'data/logs.db'): LogStore {
   const db = openDatabase(path, { busyTimeoutMs: BUSY_TIMEOUT_MS });
   const writer = new LogWriter(db);
   const reader = readerOf(db, path);
-  const setMeta = db.prepare<[string, string]>(
-    'INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value',
-  );
   return {
     ...reader,
     append(entries) {
@@ -75,12 +88,14 @@ export function openLogStore(path = 'data/logs.db'): LogStore {
         }
       });
     },
+    deleteArchived: (ids) => guarded(path, () => db.transaction(() => deleteRows(db, ids)).immediate()),
+    backup: (target, onProgress) => backupStore(path, target, onProgress),
     meta: {
       get: reader.meta.get,
       set(key, value) {
         if (FIXED_META.has(key))
           throw new TypeError(`meta key must not be one of the store's own; got ${JSON.stringify(key)}`);
-        guarded(path, () => setMeta.run(key, value));
+        guarded(path, () => writer.setMeta(key, value));
       },
     },
   };
@@ -136,6 +151,7 @@ function readerOf(db: Database, path: string): LogReader {
         return count;
       });
     },
+    stats: (query = {}) => guarded(path, () => readStats(db, checkQuery(query), query)),
     meta: { get: (key) => guarded(path, () => getMeta.get(key)) },
     close: () => void db.close(),
   };

@@ -21,6 +21,7 @@ type InsertParams = [
 export class LogWriter {
   readonly #db: Database;
   readonly #insert: Statement<InsertParams>;
+  readonly #getMeta: Statement<[string], string>;
   readonly #setMeta: Statement<[string, string]>;
   readonly #addMeta: Statement<[string, string]>;
   readonly #begin: Statement;
@@ -37,6 +38,7 @@ export class LogWriter {
          (source, type, ref_id, ts, level, msg, trace_id, span_id, parent_span_id, payload)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, CAST(? AS TEXT))`,
     );
+    this.#getMeta = db.prepare<[string], string>('SELECT value FROM meta WHERE key = ?').pluck();
     this.#setMeta = db.prepare(
       'INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value',
     );
@@ -49,6 +51,14 @@ export class LogWriter {
     this.#commit = db.prepare('COMMIT');
     this.#rollback = db.prepare('ROLLBACK');
     this.#rollup = new Rollup(db);
+  }
+
+  readMeta(key: string): string | undefined {
+    return this.#getMeta.get(key);
+  }
+
+  setMeta(key: string, value: string): void {
+    this.#setMeta.run(key, value);
   }
 
   get inTransaction(): boolean {
@@ -78,13 +88,17 @@ export class LogWriter {
     return Number(lastInsertRowid);
   }
 
-  commit(position?: { readonly key: string; readonly seq: number }): void {
+  /** Stores a stream's place in a log with the rows of the open transaction. */
+  setPosition(key: string, seq: number): void {
+    this.setMeta(key, `${seq} ${Date.now()}`);
+  }
+
+  commit(): void {
     this.#rollup.write();
     for (const [kind, count] of Object.entries(this.#mended)) {
       // As text: better-sqlite3 binds numbers as doubles, which would read `4.0`.
       if (count > 0) this.#addMeta.run(`mended_${kind}`, String(count));
     }
-    if (position) this.#setMeta.run(position.key, `${position.seq} ${Date.now()}`);
     this.#commit.run();
     this.#forget();
   }

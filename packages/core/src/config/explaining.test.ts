@@ -29,7 +29,7 @@ beforeAll(() => {
   "fields": { "apiKey": "hunter2", "url": "https://me:hunter2@host/?token=hunter2", "note": "\${file:${cwd}/secret}" },
   "streams": [
     { "name": "console", "type": "console" },
-    { "name": "file", "type": "file", "path": "./logs/app.log", "level": "debug" }
+    { "name": "errors", "type": "console", "stderr": true, "level": "debug" }
   ],
   "environments": {
     "production": {
@@ -46,7 +46,7 @@ afterAll(() => {
   fs.rmSync(cwd, { recursive: true });
 });
 
-const production = { NODE_ENV: 'production', LOG_LEVEL: 'error', LOG_LEVEL_FILE: 'trace' };
+const production = { NODE_ENV: 'production', LOG_LEVEL: 'error', LOG_LEVEL_ERRORS: 'trace' };
 
 function context(env: Record<string, string> = production): LoadContext {
   return { cwd, env };
@@ -91,13 +91,13 @@ describe('explainConfig', () => {
 
   test.each([
     [
-      'streams.file.level',
-      /^streams\[1\]\.level = "trace"\n {2}from {2}LOG_LEVEL_FILE\n {2}over {2}c\.json:8: "debug"/,
+      'streams.errors.level',
+      /^streams\[1\]\.level = "trace"\n {2}from {2}LOG_LEVEL_ERRORS\n {2}over {2}c\.json:8: "debug"/,
     ],
     ['streams.console.stderr', /= true\n {2}from {2}c\.json:13 \(overlay production\)/],
-    ['streams.file.rotation', /= not set\n.*When a file is full/],
-    ['streams.file.queue.maxBytes', /= not set/],
-    ['streams[1].path', /= "\.\/logs\/app\.log"/],
+    ['streams.errors.filter', /= not set\n.*A condition in the query language/],
+    ['streams.errors.queue.maxBytes', /= not set/],
+    ['streams[1].format', /= "auto"\n {2}from {2}default/],
     ['fields.apiKey', /= "\*{8}"/],
     ['fields.note', /= "\*{8}"/],
     ['window', /= "16M"\n {2}from {2}default/],
@@ -214,7 +214,8 @@ describe('checkConfig', () => {
       {},
       undefined,
     ],
-    ['a size in bytes', { ...file, rotation: { size: 10 } }, {}, 'CFG603'],
+    ['a size in bytes', { ...file, rotation: { size: 10 }, retention: { maxFiles: 5 } }, {}, 'CFG603'],
+    ['rotation without retention', { ...file, rotation: { size: '10M' } }, {}, 'CFG605'],
     [
       'LOG_LEVEL where nobody follows',
       { name: 's', type: 'console', level: 'info' },

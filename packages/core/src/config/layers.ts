@@ -22,11 +22,17 @@ export interface Source {
   readonly file: string | undefined;
 }
 
+export interface Surroundings {
+  readonly env: Environment;
+  readonly cwd: string;
+  /** The folder whose application is searched for a config; the main program's where it is absent. */
+  readonly discoverFrom: string | undefined;
+}
+
 /** Reads the config that a program named, or finds one; undefined, with a problem added, where it can't be read. */
 export function readSource(
   source: string | object | undefined,
-  env: Environment,
-  cwd: string,
+  { env, cwd, discoverFrom }: Surroundings,
   problems: ProblemList,
 ): Source | undefined {
   if (typeof source === 'object') {
@@ -37,7 +43,7 @@ export function readSource(
   const named = env['LOG_CONFIG_FILE'];
   if (named)
     return readFileSource(named, { kind: 'variable', variable: 'LOG_CONFIG_FILE' }, env, cwd, problems);
-  const [file, other] = discoverConfigs(cwd);
+  const [file, other] = discoverConfigs(cwd, discoverFrom);
   if (file === undefined) return { node: nodeFrom({}, { kind: 'default' }), file: undefined };
   if (other !== undefined) {
     const names = [file, other].map((name) => path.relative(cwd, name)).join(' and ');

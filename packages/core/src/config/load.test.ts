@@ -381,6 +381,11 @@ describe('environment variables', () => {
     expect(config.streams[1]?.options).toMatchObject({ rotation: { size: 5 * 1024 ** 2 } });
   });
 
+  test('LOG_RETENTION_DAYS and LOG_MAX_FILES set the retention of files', () => {
+    const { config } = load({ streams }, { env: { LOG_RETENTION_DAYS: '14', LOG_MAX_FILES: '5' } });
+    expect(config.streams[1]?.options).toMatchObject({ retention: { maxAge: 14 * 86_400_000, maxFiles: 5 } });
+  });
+
   test.each([
     ['ENABLE_REQUEST_TRACKING', 'requestTracking'],
     ['ENABLE_STREAM_TRACKING', 'streamTracking'],

@@ -26,6 +26,8 @@ export interface LoadContext {
   readonly transports?: readonly ListedTransport[];
   /** Laid over everything else, in the config's own shape. */
   readonly overrides?: object;
+  /** Where an unnamed config is looked for (default: the folder of the main script): the nearest package at or above it. */
+  readonly discoverFrom?: string;
 }
 
 export interface LoadedConfig {
@@ -62,7 +64,7 @@ export interface EvaluatedConfig {
 export function evaluateConfig(source: string | object | undefined, context: LoadContext): EvaluatedConfig {
   const { env = process.env, cwd = process.cwd(), transports = [], overrides } = context;
   const problems = new ProblemList();
-  const found = readSource(source, env, cwd, problems);
+  const found = readSource(source, { env, cwd, discoverFrom: context.discoverFrom }, problems);
   if (!found) return { problems, node: undefined, optionSchemas: [], config: undefined, env };
   const layered = applyOverlay(found.node, env, problems);
   const fromEnv = applyEnvironment(layered, env, problems);

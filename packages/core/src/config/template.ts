@@ -6,7 +6,7 @@ export const CONFIG_TEMPLATE = `{
   "streams": [
     { "name": "console", "type": "console" },
     { "name": "file", "type": "file", "path": "./logs/app.log",
-      "rotation": { "size": "10M", "interval": "1d" } },
+      "rotation": { "size": "10M", "interval": "1d" }, "retention": { "maxAge": "14d" } },
     { "name": "db", "type": "sqlite", "path": "./logs/logs.db", "level": "debug" }
   ],
   // Overlays by NODE_ENV; streams by name, null removes.
