@@ -231,7 +231,7 @@ describe('checkConfig', () => {
       undefined,
     ],
   ])('finds %s', (_, stream, env, code) => {
-    const codes = checkConfig({ streams: [stream] }, context(env)).map((problem) => problem.code);
+    const codes = checkConfig({ streams: [stream] }, context(env)).problems.map((problem) => problem.code);
     expect(codes.filter((found) => found !== 'CFG701')).toEqual(code === undefined ? [] : [code]);
   });
 
@@ -242,15 +242,15 @@ describe('checkConfig', () => {
   });
 
   test('gives mistakes back instead of throwing them', () => {
-    expect(checkConfig({ level: 'inof' }, context({}))).toMatchObject([
+    expect(checkConfig({ level: 'inof' }, context({})).problems).toMatchObject([
       { code: 'CFG103', severity: 'error' },
     ]);
-    expect(checkConfig('nope.json', context({}))).toMatchObject([{ code: 'CFG001' }]);
+    expect(checkConfig('nope.json', context({})).problems).toMatchObject([{ code: 'CFG001' }]);
   });
 });
 
 test('the config that is written for a new project is valid in every environment', () => {
   fs.writeFileSync(path.join(cwd, 'new.json'), CONFIG_TEMPLATE);
   for (const env of [{}, { NODE_ENV: 'production' }])
-    expect(checkConfig('new.json', context(env))).toEqual([]);
+    expect(checkConfig('new.json', context(env)).problems).toEqual([]);
 });

@@ -1,5 +1,5 @@
-export { checkConfig } from './check.ts';
-export type { PipelineConfig, StreamConfig } from './config.ts';
+export { checkConfig, type CheckedConfig } from './check.ts';
+export type { Features, PipelineConfig, RedactConfig, StreamConfig } from './config.ts';
 export { consoleOptions, type ConsoleOptions } from './console-options.ts';
 export { diffConfigs } from './diff.ts';
 export { explainConfig } from './explain.ts';

@@ -11,6 +11,7 @@ import { readObject } from './parse.ts';
 import { notBuilt, warnOfPending } from './pending.ts';
 import { ProblemList } from './problem-list.ts';
 import { ConfigError, sortProblems, type ConfigProblem } from './problem.ts';
+import { readCommon } from './routing.ts';
 import { rootSchema, type RootConfig } from './schema.ts';
 import { readStreams } from './streams.ts';
 import type { ListedTransport } from './transports.ts';
@@ -51,6 +52,8 @@ export function loadConfig(source?: string | object, context: LoadContext = {}):
 /** All that is known about a config, mistakes or not. */
 export interface EvaluatedConfig {
   readonly problems: ProblemList;
+  /** Absolute; undefined for an object, and where nothing was found. */
+  readonly file: string | undefined;
   /** All layers in one, as they were written; undefined where nothing could be read. */
   readonly node: ConfigNode | undefined;
   /** The schema of the options of each stream in `node`, where it has one. */
@@ -65,14 +68,22 @@ export function evaluateConfig(source: string | object | undefined, context: Loa
   const { env = process.env, cwd = process.cwd(), transports = [], overrides } = context;
   const problems = new ProblemList();
   const found = readSource(source, { env, cwd, discoverFrom: context.discoverFrom }, problems);
-  if (!found) return { problems, node: undefined, optionSchemas: [], config: undefined, env };
+  if (!found)
+    return { problems, file: undefined, node: undefined, optionSchemas: [], config: undefined, env };
   const layered = applyOverlay(found.node, env, problems);
   const fromEnv = applyEnvironment(layered, env, problems);
   const over = overrides && readObject(overrides, { kind: 'override' }, problems);
   const merged = over ? merge(fromEnv.config, over, problems) : fromEnv.config;
   const node = withDefaultStreams(merged, problems);
   const built = build(node, { file: found.file, cwd, transports, problems }, fromEnv.directives);
-  return { problems, node, env, ...built, config: problems.hasErrors ? undefined : built.config };
+  return {
+    problems,
+    file: found.file,
+    node,
+    env,
+    ...built,
+    config: problems.hasErrors ? undefined : built.config,
+  };
 }
 
 interface BuildContext {
@@ -173,5 +184,6 @@ function complete(
     windowBytes: root.window,
     spool: root.spool,
     shutdownTimeoutMs: root.shutdown.timeout,
+    ...readCommon(root),
   };
 }

@@ -1,9 +1,11 @@
 import { parseBytes, parseLevel, type BatchHints, type OptionsSchema } from '@treeline/contract';
+import { closest } from '@treeline/query';
 import type { StreamConfig } from './config.ts';
 import { probeFile, realFile } from './destination.ts';
 import { defaultName } from './environment.ts';
 import { checkFilters } from './filters.ts';
 import { firstCharacter, nodeAt, originAt, textAt, type ConfigNode, type Member } from './node.ts';
+import { readRouting } from './routing.ts';
 import { streamSchema, type StreamKeys } from './schema.ts';
 import {
   readTransport,
@@ -44,6 +46,7 @@ export function readStreams(streams: ConfigNode, context: StreamsContext): ReadS
   const checked = streams.items.map((node, index) => readStream(node, index, context));
   refuseSharedNames(checked, context);
   refuseSharedFiles(checked, context);
+  checkFallbacks(checked, context);
   return {
     streams: checked.map(({ config }) => config).filter((config) => config !== undefined),
     optionSchemas: checked.map(({ schema }) => schema),
@@ -141,6 +144,32 @@ function refuseSharedFiles(streams: readonly CheckedStream[], { problems }: Stre
   }
 }
 
+/** A fallback is another stream that runs, and never leads back. */
+function checkFallbacks(streams: readonly CheckedStream[], { problems }: StreamsContext): void {
+  const next = new Map(streams.map(({ name, node }) => [name, textAt(node, ['fallback'])]));
+  for (const { node, index, name } of streams) {
+    const fallback = textAt(node, ['fallback']);
+    if (fallback === undefined) continue;
+    const path = ['streams', index, 'fallback'];
+    const refuse = (message: string, suggestion?: string): void =>
+      problems.add(originAt(node, ['fallback']), path, { code: 'CFG405', message, suggestion });
+    const chain = [name];
+    for (let at: string | undefined = fallback; at !== undefined; at = next.get(at)) {
+      if (chain.includes(at)) break;
+      chain.push(at);
+    }
+    if (!next.has(fallback)) {
+      const similar = closest(fallback, [...next.keys()]);
+      refuse(
+        `the fallback ${JSON.stringify(fallback)} is no stream`,
+        similar && `did you mean "${similar}"?`,
+      );
+    } else if (next.get(chain.at(-1) ?? '') === name) {
+      refuse(`the fallbacks lead in a circle: ${[...chain, name].join(' → ')}`);
+    }
+  }
+}
+
 const CONSOLE_QUEUE_BYTES = 8 * 1024 * 1024;
 
 function completeStream(
@@ -163,6 +192,7 @@ function completeStream(
       maxBytes: keys.queue?.maxBytes ?? (isConsole ? CONSOLE_QUEUE_BYTES : context.spoolMaxBytes),
       whenFull: keys.queue?.whenFull ?? (isConsole ? 'drop-by-level' : 'spill'),
     },
+    ...readRouting(keys),
   };
 }
 
