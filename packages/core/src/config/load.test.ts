@@ -261,6 +261,44 @@ describe('loadConfig', () => {
   });
 });
 
+describe('what a config says about records', () => {
+  test('reaches the streams, complete', () => {
+    const stream = {
+      name: 's',
+      type: 'console',
+      sample: { rate: 0.5, keep: 'level>=error' },
+      rateLimit: { records: 10 },
+      dedupe: {},
+      redact: { keys: ['password'] },
+      fields: { a: 1 },
+      fallback: 'other',
+    };
+    const { config } = load({
+      streams: [stream, { name: 'other', type: 'console' }],
+      redact: { detectors: ['jwt'], censor: '…' },
+    });
+    expect(config.redact).toEqual({ paths: [], keys: [], detectors: ['jwt'], censor: '…' });
+    expect(config.streams[0]).toMatchObject({
+      sample: { rate: 0.5, keep: 'level>=error' },
+      rateLimit: { records: 10, perMs: 1_000, by: [] },
+      dedupe: { windowMs: 10_000, by: ['level', 'msg'], summary: true },
+      redact: { paths: [], keys: ['password'], detectors: [], censor: '[redacted]' },
+      fields: { a: 1 },
+      fallback: 'other',
+    });
+  });
+
+  test('reaches the features that are switched on', () => {
+    const { config } = load({
+      enhancedFeatures: {
+        requestTracking: { maxActiveRequests: 10, maxContextAge: '5m' },
+        streamTracking: { enabled: false, enableMetrics: true },
+      },
+    });
+    expect(config.features).toEqual({ requestTracking: { maxActiveRequests: 10, maxContextAgeMs: 300_000 } });
+  });
+});
+
 describe('discovery', () => {
   test('reads what LOG_CONFIG_FILE names', () => {
     write('a/x.json', { level: 'warn' });

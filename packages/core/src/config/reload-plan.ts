@@ -36,7 +36,15 @@ const RESTART_KEYS = [
   'spool',
 ] as const;
 
-const LIVE_KEYS = ['level', 'directives', 'fields', 'shutdownTimeoutMs'] as const;
+const LIVE_KEYS = [
+  'level',
+  'directives',
+  'fields',
+  'redact',
+  'features',
+  'watch',
+  'shutdownTimeoutMs',
+] as const;
 
 /** Keys of a stream that only mean another destination. */
 const IDENTITY_KEYS = ['type', 'moduleUrl'] as const;
