@@ -1,5 +1,6 @@
 import { LEVEL_NAMES, parseBytes } from '@treeline/contract';
-import { closest, parseDirectives, type LevelDirective } from '@treeline/query';
+import { closest } from '@treeline/query/closest';
+import { parseDirectives, type LevelDirective } from '@treeline/query/directives';
 import type { Environment } from './interpolate.ts';
 import { nodeAt, nodeFrom, textAt, withValue, type ConfigNode, type Origin, type Path } from './node.ts';
 import type { ProblemList } from './problem-list.ts';

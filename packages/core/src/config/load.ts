@@ -1,6 +1,6 @@
 import path from 'node:path';
 import type { OptionsSchema } from '@treeline/contract';
-import { parseDirectives, type LevelDirective } from '@treeline/query';
+import { parseDirectives, type LevelDirective } from '@treeline/query/directives';
 import type { PipelineConfig } from './config.ts';
 import { applyEnvironment } from './environment.ts';
 import type { Environment } from './interpolate.ts';
@@ -14,7 +14,7 @@ import { ConfigError, sortProblems, type ConfigProblem } from './problem.ts';
 import { readCommon } from './routing.ts';
 import { rootSchema, type RootConfig } from './schema.ts';
 import { readStreams } from './streams.ts';
-import type { ListedTransport } from './transports.ts';
+import { createResolver, type ListedTransport } from './transports.ts';
 import { validate } from './validate.ts';
 
 /** What surrounds a config while it is loaded. */
@@ -104,7 +104,7 @@ function build(
   const base = directory === undefined ? undefined : path.resolve(cwd, directory);
   const { streams, optionSchemas } = readStreams(nodeAt(node, ['streams']) ?? node, {
     problems,
-    lookUp: { configDirectory: file === undefined ? undefined : path.dirname(file), cwd },
+    resolve: createResolver({ configDirectory: file === undefined ? undefined : path.dirname(file), cwd }),
     transports,
     directories: { cwd, base },
     spoolMaxBytes: root?.spool.maxBytes ?? 0,

@@ -25,7 +25,7 @@ const origin = { kind: 'object' } as const;
 function merged(...layers: unknown[]): unknown {
   const problems = new ProblemList();
   const node = layers
-    .map((layer) => nodeFrom(layer, origin))
+    .map((plain) => nodeFrom(plain, origin))
     .reduce((below, above) => merge(below, above, problems));
   return toValue(node);
 }

@@ -1,6 +1,6 @@
 import { formatPath, replacing, type ConfigNode, type Member, type ObjectNode, type Origin } from './node.ts';
 import type { ProblemList } from './problem-list.ts';
-import { closest } from '@treeline/query';
+import { closest } from '@treeline/query/closest';
 
 /**
  * Lays one config over another: objects merge, lists and values replace, `null` deletes. `streams` given as an object

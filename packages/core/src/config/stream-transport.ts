@@ -1,6 +1,6 @@
 import tty from 'node:tty';
 import type { OptionsSchema } from '@treeline/contract';
-import { closest } from '@treeline/query';
+import { closest } from '@treeline/query/closest';
 import { consoleOptions, type ConsoleOptions } from './console-options.ts';
 import {
   firstCharacter,
@@ -23,16 +23,15 @@ import {
   loadOptionsSchema,
   OWN_TRANSPORTS,
   PRINTER,
-  resolveModule,
   type ListedTransport,
-  type LookUp,
   type OwnType,
+  type Resolve,
 } from './transports.ts';
 import { validate } from './validate.ts';
 
 export interface TransportContext {
   readonly problems: ProblemList;
-  readonly lookUp: LookUp;
+  readonly resolve: Resolve;
   readonly transports: readonly ListedTransport[];
   readonly directories: Directories;
 }
@@ -67,7 +66,7 @@ export function readTransport(
   const listed = listedModule(type, context.transports);
   if (listed === undefined && isOwnType(type)) return readOwn(type, place, located, context);
   if (listed === undefined) return refuse(unknownType(type, context.transports), place, 'type', context);
-  const module = resolveModule(listed, context.lookUp);
+  const module = context.resolve(listed);
   if ('finding' in module) return refuse(module.finding, place, 'type', context);
   return { moduleUrl: module.url, options: toValue(withoutExtensions(located)) };
 }
@@ -83,8 +82,8 @@ function readConsole(
   const { stderr, format } = transport.options as ConsoleOptions;
   const destination = stderr ? 2 : 1;
   if (format === 'json' || (format === 'auto' && !tty.isatty(destination))) return transport;
-  const module = resolveModule(PRINTER, context.lookUp);
-  if (!('finding' in module)) return { moduleUrl: module.url, options: { destination } };
+  const module = context.resolve(PRINTER);
+  if (!('finding' in module)) return { ...transport, moduleUrl: module.url, options: { destination } };
   return format === 'auto' ? transport : refuse(module.finding, place, 'format', context);
 }
 
@@ -95,7 +94,7 @@ function readOwn(
   context: TransportContext,
 ): StreamTransport | undefined {
   const packageName = OWN_TRANSPORTS[type];
-  const module = resolveModule(packageName, context.lookUp);
+  const module = context.resolve(packageName);
   if ('finding' in module) {
     // The founding config knows this type, and there is no such package yet: the other streams must run.
     const finding: Finding =
@@ -179,7 +178,7 @@ function readPino(
     report(notListed(target, context.transports), 'target');
     return undefined;
   }
-  const module = resolveModule(listed, context.lookUp);
+  const module = context.resolve(listed);
   if ('finding' in module) return refuse(module.finding, place, 'target', context);
   if (refused) return undefined;
   return { moduleUrl: module.url, options: { target: module.url, options: given ? toValue(given) : {} } };

@@ -1,5 +1,5 @@
 import { parseBytes, parseLevel, type BatchHints, type OptionsSchema } from '@treeline/contract';
-import { closest } from '@treeline/query';
+import { closest } from '@treeline/query/closest';
 import type { StreamConfig } from './config.ts';
 import { probeFile, realFile } from './destination.ts';
 import { defaultName } from './environment.ts';

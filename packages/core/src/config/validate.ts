@@ -14,7 +14,7 @@ import {
 import { notBuilt } from './pending.ts';
 import type { Finding, ProblemList } from './problem-list.ts';
 import { isSecretKey, MASK, maskText } from './secret.ts';
-import { closest } from '@treeline/query';
+import { closest } from '@treeline/query/closest';
 
 export interface ValidateOptions {
   /** Where the node stands in the config. */
