@@ -99,8 +99,8 @@ function readResult(result: WriteResult, count: number): Outcome {
     (result.dead ?? []).find(({ index }) => !inBatch(index))?.index ??
     (result.retry ?? []).find((index) => !inBatch(index));
   return {
-    retry: [...retry].sort((a, b) => a - b),
-    dead: [...dead.values()].sort((a, b) => a.index - b.index),
+    retry: [...retry].toSorted((a, b) => a - b),
+    dead: [...dead.values()].toSorted((a, b) => a.index - b.index),
     fault: stray === undefined ? undefined : `the sink named record ${stray} of a batch of ${count}`,
   };
 }

@@ -41,9 +41,7 @@ export function messageOf(thrown: unknown): string {
     if (!(thrown instanceof Error)) return String(thrown);
     if (thrown.message) return thrown.message;
     const inner: unknown = thrown instanceof AggregateError ? thrown.errors[0] : undefined;
-    return inner === undefined
-      ? String((thrown as NodeJS.ErrnoException).code ?? thrown.name)
-      : messageOf(inner);
+    return inner === undefined ? ((thrown as NodeJS.ErrnoException).code ?? thrown.name) : messageOf(inner);
   } catch {
     return 'something that can not be printed was thrown';
   }

@@ -20,7 +20,15 @@ export {
 } from './delivery.ts';
 export { messageOf, TreelineError, type ErrorCode } from './errors.ts';
 export { openFdWriter, openPathWriter, type FdWriter } from './fd-writer.ts';
-export { DEFAULT_LEVEL, formatLevel, LEVEL_NAMES, LEVELS, parseLevel, readLevel, type LevelName } from './level.ts';
+export {
+  DEFAULT_LEVEL,
+  formatLevel,
+  LEVEL_NAMES,
+  LEVELS,
+  parseLevel,
+  readLevel,
+  type LevelName,
+} from './level.ts';
 export { readPrefix, type LinePrefix } from './line-prefix.ts';
 export { LineSplitter } from './line-splitter.ts';
 export { parseLine, readTimeMs, textRecord, type LogRecord } from './record.ts';
@@ -37,5 +45,5 @@ export {
 } from './sink.ts';
 export type { LogRequest, LogSource, LogStats } from './source.ts';
 export { createStderrReporter, type StderrReporter } from './stderr-reporter.ts';
-export { defineTransport, parseOptions, type Transport } from './transport.ts';
+export { batchHints, defineTransport, parseOptions, type Transport } from './transport.ts';
 export { formatBytes, formatDuration, parseBytes, parseDuration, type Duration, type Size } from './units.ts';

@@ -78,7 +78,7 @@ export interface TransportDefinition<Options> {
   /** Checks and completes the options; without it they reach `open` as they were given. */
   readonly options?: OptionsSchema<Options>;
   /** Core and the bare adapter gather batches by these; a stream's `bufferSize` and `flushInterval` change them. */
-  readonly batch?: Partial<BatchHints>;
+  readonly batch?: Partial<BatchHints> | ((options: Options) => Partial<BatchHints>);
   /** Opens the destination; native code is loaded here and not before. */
   open(options: Options, context: SinkContext): Sink | Promise<Sink>;
 }

@@ -1,4 +1,4 @@
-import fs from 'node:fs';
+import { openFdWriter, type FdWriter } from './fd-writer.ts';
 import type { SinkEvent } from './sink.ts';
 
 const PERIOD_MS = 60_000;
@@ -80,10 +80,14 @@ function escapeCharacter(character: string): string {
   return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }
 
+let stderr: FdWriter | undefined;
+
+/** A closed stderr, or one that nobody reads, must not harm the stream that reports. */
 function writeStderr(text: string): void {
   try {
-    fs.writeSync(2, text);
+    stderr ??= openFdWriter(2);
+    stderr.write(Buffer.from(text)).catch(() => undefined);
   } catch {
-    // A closed or full stderr must not harm the stream that reports.
+    // There is no stderr to tell it to.
   }
 }

@@ -1,6 +1,7 @@
 import type { Writable } from 'node:stream';
 import { parentPort, workerData } from 'node:worker_threads';
 import { BareStream } from './bare-stream.ts';
+import type { BatchHints } from './batch-queue.ts';
 import type { OptionsSchema, SchemaIssue, SinkEvent, TransportDefinition } from './sink.ts';
 import { createStderrReporter } from './stderr-reporter.ts';
 
@@ -26,7 +27,7 @@ export function defineTransport<Options>(definition: TransportDefinition<Options
     };
     const sink = await definition.open(parsed, { streamName: definition.name, report });
     const stream = new BareStream(sink, {
-      batch: definition.batch,
+      batch: batchHints(definition, parsed),
       report,
       // thread-stream turns the error of a flush into its own error event, which pino takes as fatal.
       reportsFlushErrors: !inThreadStream,
@@ -34,6 +35,14 @@ export function defineTransport<Options>(definition: TransportDefinition<Options
     return stream.once('close', () => reporter.flush());
   };
   return Object.assign(openBare, { definition });
+}
+
+/** The batches that a transport wants with these options. */
+export function batchHints<Options>(
+  { batch }: Pick<TransportDefinition<Options>, 'batch'>,
+  options: Options,
+): Partial<BatchHints> {
+  return (typeof batch === 'function' ? batch(options) : batch) ?? {};
 }
 
 /**
@@ -77,6 +86,6 @@ function postStatus(event: SinkEvent): void {
   parentPort?.postMessage({
     code: 'EVENT',
     name: 'treeline:status',
-    args: [{ type, reason: String(reason), count }],
+    args: [{ type, reason, count }],
   });
 }

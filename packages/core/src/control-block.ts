@@ -35,7 +35,7 @@ export const STREAM_STATES = ['starting', 'up', 'down', 'closed'] as const;
 
 export type StreamState = (typeof STREAM_STATES)[number];
 
-const LOG_COUNTERS = ['settledSeq', 'fannedSeq', 'fannedBytes', 'spilledSeq', 'drained'] as const;
+const LOG_COUNTERS = ['settledSeq', 'fannedSeq', 'fannedBytes', 'spilledSeq', 'idle', 'drained'] as const;
 
 type LogCounter = (typeof LOG_COUNTERS)[number];
 

@@ -38,7 +38,7 @@ export interface TreelineLogger extends Omit<Logger, 'flush'> {
 /** Builds the logger for a config that has been loaded. */
 export function buildLogger(config: PipelineConfig, options: PinoOptions = {}): TreelineLogger {
   refuseOptions(options);
-  const client = new PipelineClient(config);
+  const client = new PipelineClient(config.enabled ? config : { ...config, streams: [] });
   const root = pino(
     {
       ...options,
@@ -87,7 +87,7 @@ function methodsOf(client: PipelineClient): object {
 
 /** The gate lets through what at least one stream wants. */
 function formatGate(config: PipelineConfig, rootLevel: number): string {
-  const gate = Math.min(...config.streams.map((stream) => stream.level ?? rootLevel), Infinity);
+  const gate = Math.min(...(config.enabled ? config.streams : []).map((stream) => stream.level ?? rootLevel), Infinity);
   return gate === Infinity ? 'silent' : formatLevel(gate);
 }
 

@@ -8,6 +8,7 @@ import { drainAtEnd, type EndCause } from './exit-hook.ts';
 import { Lane } from './lane.ts';
 import { closePipeline, openPipeline, type PipelineOwner } from './pipeline-host.ts';
 import type { Chunk, FlushResult, FromPipeline, PipelineRequest, PipelineSpec, StreamStatus, ToPipeline } from './protocol.ts';
+import { prepareStdio } from './stdio.ts';
 import { readStreamStats, type LoggerStats } from './stats.ts';
 import { Window } from './window.ts';
 
@@ -140,6 +141,7 @@ export class PipelineClient implements PipelineOwner {
   }
 
   #start(): void {
+    prepareStdio(this.#config.streams);
     this.#releaseExit = drainAtEnd((cause) => this.#drainAtEnd(cause));
     openPipeline(this);
   }

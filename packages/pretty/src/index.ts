@@ -1,1 +1,19 @@
-export {};
+import { defineTransport, type Transport } from '@treeline/contract';
+import { options, type ParsedPrettyOptions, type PrettyOptions } from './options.ts';
+import { createPrinter, type Printer, type PrinterOptions } from './printer.ts';
+
+export { createPrinter, type PrettyOptions, type Printer, type PrinterOptions };
+
+/** Prints records for people: `pino({ transport: { target: '@treeline/pretty' } })`. */
+const pretty: Transport<ParsedPrettyOptions> = defineTransport<ParsedPrettyOptions>({
+  name: 'pretty',
+  options,
+  // A person is watching: a line may wait for others no longer than one frame of a screen.
+  batch: { maxBytes: 256 * 1024, maxDelayMs: 16 },
+  async open(parsed) {
+    const { openPrettySink } = await import('./sink.ts');
+    return openPrettySink(parsed);
+  },
+});
+
+export default pretty;

@@ -1,4 +1,5 @@
 import type { BatchHints, LevelName } from '@treeline/contract';
+import type { LevelDirective } from '@treeline/query';
 
 /** A config that has been read, checked and completed: what the pipeline is built from. Plain data that can be sent to a worker. */
 export interface PipelineConfig {
@@ -8,6 +9,8 @@ export interface PipelineConfig {
   readonly enabled: boolean;
   /** The root level, which streams without one follow. */
   readonly level: LevelName | 'silent';
+  /** Levels by logger name or span, from `levels` and `LOG_LEVEL`; of equally specific ones the last wins. */
+  readonly directives: readonly LevelDirective[];
   /** False leaves `time` out of the line. */
   readonly timestamp: boolean;
   readonly serviceName: string | undefined;

@@ -1,8 +1,22 @@
-import { BatchQueue, createBatch, sliceBatch, type Batch, type BatchHints, type DrivenLines } from '@treeline/contract';
+import {
+  BatchQueue,
+  createBatch,
+  LEVELS,
+  sliceBatch,
+  type Batch,
+  type BatchHints,
+  type DrivenLines,
+} from '@treeline/contract';
 import type { LevelGate } from './level-gate.ts';
 
 /** Of a stream that lags, what may stay in memory although the segments have it. */
 const MEMORY_BYTES = 4 * 1024 * 1024;
+
+/** How much of what waits is thinned at a time: some 10 ms of reading. */
+const THIN_BYTES = 16 * 1024 * 1024;
+
+/** Least levels that thinning tries in turn, until half of what it looks at has gone. */
+const THIN_LEVELS = [LEVELS.info, LEVELS.warn, LEVELS.error, LEVELS.fatal, Infinity];
 
 /** A run of lines that was read back from the log's segments. */
 export interface LogFrame {
@@ -11,9 +25,9 @@ export interface LogFrame {
   readonly bytes: Buffer;
 }
 
-/** Reads the log's segments in order. */
+/** Reads the log's segments. */
 export interface LogFrames {
-  /** The next frame that holds a record from `seq` on, or undefined where the segments have none yet. */
+  /** The frame that holds record `seq`, else the next one behind it, or undefined where the segments have none yet. */
   next(seq: number): LogFrame | undefined;
 }
 
@@ -21,7 +35,6 @@ export interface BacklogOptions {
   readonly logId: string;
   readonly hints: BatchHints;
   readonly gate: LevelGate;
-  /** The stream's own place in the segments. */
   readonly frames: LogFrames;
   /** The last record that the segments hold. */
   spilledSeq(): number;
@@ -29,26 +42,33 @@ export interface BacklogOptions {
   readonly takenSeq: number;
 }
 
+/** Lines that were passed over. */
+export interface Dropped {
+  readonly count: number;
+  readonly bytes: number;
+}
+
 /**
  * What waits for one stream: the newest lines in memory, and, where it lags, a range of the log before them that is read back from
  * the segments when its turn comes.
  *
- *     taken │ replay: (takenSeq, replayTo] in the segments │ queue: in memory │ still to come
+ *     taken │ read back │ still in the segments: (readSeq, replayTo] │ queue: in memory │ still to come
  */
 export class Backlog implements DrivenLines {
   readonly #options: BacklogOptions;
   readonly #queue: BatchQueue;
-  readonly #replayed: BatchQueue;
+  readonly #readBack: BatchQueue;
   #hints: BatchHints;
   #takenSeq: number;
   #readSeq: number;
   #replayTo = 0;
+  #thinnedSeq = 0;
 
   constructor(options: BacklogOptions) {
     this.#options = options;
     this.#hints = options.hints;
     this.#queue = new BatchQueue(options.hints);
-    this.#replayed = new BatchQueue(options.hints);
+    this.#readBack = new BatchQueue(options.hints);
     this.#takenSeq = options.takenSeq;
     this.#readSeq = options.takenSeq;
   }
@@ -57,7 +77,7 @@ export class Backlog implements DrivenLines {
   setHints(hints: BatchHints): void {
     this.#hints = hints;
     this.#queue.setHints(hints);
-    this.#replayed.setHints(hints);
+    this.#readBack.setHints(hints);
   }
 
   get isEmpty(): boolean {
@@ -66,10 +86,10 @@ export class Backlog implements DrivenLines {
 
   /** Whether the next lines come from the segments. */
   get isLagging(): boolean {
-    return this.#replayed.count > 0 || this.#replayTo > this.#readSeq;
+    return this.#readBack.count > 0 || this.#replayTo > this.#readSeq;
   }
 
-  /** Whether more lines may be read ahead for this stream. */
+  /** Whether more of the log may be read ahead for this stream. */
   get hasRoom(): boolean {
     return !this.isLagging && this.#queue.bytes < MEMORY_BYTES;
   }
@@ -77,7 +97,7 @@ export class Backlog implements DrivenLines {
   /** Adds the lines that the stream wants of the log's next batch. */
   push(wanted: Batch, nowMs: number): void {
     const lastSeq = wanted.position?.seq ?? 0;
-    if (this.isLagging && lastSeq <= this.#options.spilledSeq()) {
+    if (this.#replayTo > this.#readSeq && this.#queue.count === 0 && lastSeq <= this.#options.spilledSeq()) {
       this.#replayTo = lastSeq;
       return;
     }
@@ -90,10 +110,79 @@ export class Backlog implements DrivenLines {
   }
 
   take(): Batch | undefined {
-    if (this.isLagging) this.#readBack();
-    const batch = this.#replayed.take() ?? (this.isLagging ? undefined : this.#queue.take());
+    this.#readAhead();
+    const batch = this.#readBack.take() ?? (this.isLagging ? undefined : this.#queue.take());
     if (batch) this.#takenSeq = batch.position?.seq ?? this.#takenSeq;
     return batch;
+  }
+
+  /** Passes over the least important of the lines that wait, oldest first, a part at a time. */
+  thin(): Dropped {
+    const lines = [...this.#waiting(this.#thinnedSeq, THIN_BYTES)];
+    const first = lines[0];
+    const last = lines.at(-1);
+    if (!first || !last) {
+      // All has been thinned once: begin again with what is left.
+      if (this.#thinnedSeq === 0) return { count: 0, bytes: 0 };
+      this.#thinnedSeq = 0;
+      return this.thin();
+    }
+    const minLevel = THIN_LEVELS.find((level) => bytesBelow(lines, level) * 2 >= bytesBelow(lines, Infinity));
+    const range = { fromSeq: first.seq(0), toSeq: last.seq(last.count - 1), minLevel: minLevel ?? Infinity };
+    return this.#drop(lines, range);
+  }
+
+  /** Passes over the oldest lines that wait, whatever their level. */
+  dropOldest(bytes: number): Dropped {
+    const lines = [...this.#waiting(0, bytes)];
+    const first = lines[0];
+    const last = lines.at(-1);
+    if (!first || !last) return { count: 0, bytes: 0 };
+    const toSeq = last.seq(last.count - 1);
+    const dropped = this.#drop(lines, { fromSeq: first.seq(0), toSeq, minLevel: Infinity });
+    if (this.#replayTo > this.#readSeq) this.#readSeq = Math.min(Math.max(this.#readSeq, toSeq), this.#replayTo);
+    return dropped;
+  }
+
+  /** Where the lines that wait begin: everything before has been taken or dropped. */
+  get firstWaitingSeq(): number {
+    for (const batch of this.#waiting(0, 1)) return batch.seq(0);
+    return Infinity;
+  }
+
+  #drop(lines: readonly Batch[], range: { fromSeq: number; toSeq: number; minLevel: number }): Dropped {
+    const { gate } = this.#options;
+    const dropped = {
+      count: lines.reduce((sum, batch) => sum + batch.levels.filter((level) => level < range.minLevel).length, 0),
+      bytes: bytesBelow(lines, range.minLevel),
+    };
+    gate.skip(range);
+    this.#readBack.retain((batch) => gate.select(batch));
+    this.#queue.retain((batch) => gate.select(batch));
+    this.#thinnedSeq = Math.max(this.#thinnedSeq, range.toSeq);
+    return dropped;
+  }
+
+  /** Batches of wanted lines behind `afterSeq`, oldest first, until they hold `maxBytes`. */
+  *#waiting(afterSeq: number, maxBytes: number): Iterable<Batch> {
+    let bytes = 0;
+    for (const batch of this.#allWaiting(afterSeq)) {
+      if (batch.count === 0 || batch.seq(batch.count - 1) <= afterSeq) continue;
+      yield batch;
+      bytes += batch.bytes.length;
+      if (bytes >= maxBytes) return;
+    }
+  }
+
+  *#allWaiting(afterSeq: number): Iterable<Batch> {
+    yield* this.#readBack.batches();
+    for (let seq = Math.max(this.#readSeq, afterSeq); seq < this.#replayTo;) {
+      const read = this.#readFrame(seq);
+      if (!read) break;
+      seq = read.lastSeq;
+      yield read.wanted;
+    }
+    yield* this.#queue.batches();
   }
 
   /** Lets go of lines in memory that the segments hold: they come back by way of the replay. */
@@ -104,25 +193,39 @@ export class Backlog implements DrivenLines {
     this.#replayTo = Math.max(this.#replayTo, evictedSeq);
   }
 
-  #readBack(): void {
-    const { frames, gate, logId } = this.#options;
+  #readAhead(): void {
     while (
       this.#readSeq < this.#replayTo &&
-      this.#replayed.bytes < this.#hints.maxBytes &&
-      this.#replayed.count < this.#hints.maxRecords
+      this.#readBack.bytes < this.#hints.maxBytes &&
+      this.#readBack.count < this.#hints.maxRecords
     ) {
-      const frame = frames.next(this.#readSeq + 1);
-      // What the segments have lost is accounted for when the backlog has emptied.
-      if (!frame || frame.firstSeq > this.#replayTo) {
-        this.#readSeq = this.#replayTo;
-        return;
-      }
-      const whole = createBatch(frame.bytes, { logId, seq: frame.firstSeq });
-      const from = Math.max(0, this.#readSeq + 1 - frame.firstSeq);
-      const to = Math.min(whole.count, this.#replayTo - frame.firstSeq + 1);
-      const part = from === 0 && to === whole.count ? whole : sliceBatch(whole, from, to);
-      this.#readSeq = frame.firstSeq + to - 1;
-      this.#replayed.push(gate.select(part), performance.now());
+      const read = this.#readFrame(this.#readSeq);
+      // What the segments have lost is accounted for when nothing waits any more.
+      this.#readSeq = read?.lastSeq ?? this.#replayTo;
+      if (read) this.#readBack.push(read.wanted, performance.now());
     }
   }
+
+  #readFrame(afterSeq: number): { wanted: Batch; lastSeq: number } | undefined {
+    const { frames, gate, logId } = this.#options;
+    const frame = frames.next(afterSeq + 1);
+    if (!frame || frame.firstSeq > this.#replayTo) return undefined;
+    const whole = createBatch(frame.bytes, { logId, seq: frame.firstSeq });
+    const from = Math.max(0, afterSeq + 1 - frame.firstSeq);
+    const to = Math.min(whole.count, this.#replayTo - frame.firstSeq + 1);
+    const part = from === 0 && to === whole.count ? whole : sliceBatch(whole, from, to);
+    return { wanted: gate.select(part), lastSeq: frame.firstSeq + to - 1 };
+  }
+}
+
+function bytesBelow(lines: readonly Batch[], minLevel: number): number {
+  let bytes = 0;
+  for (const batch of lines) {
+    for (let index = 0, start = 0; index < batch.count; index++) {
+      const end = batch.ends[index] ?? 0;
+      if ((batch.levels[index] ?? 0) < minLevel) bytes += end - start;
+      start = end;
+    }
+  }
+  return bytes;
 }

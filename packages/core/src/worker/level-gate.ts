@@ -1,8 +1,14 @@
 import { selectLines, type Batch } from '@treeline/contract';
 
-interface Rule {
+interface LevelChange {
+  readonly fromSeq: number;
   readonly minLevel: number;
-  readonly seq: number;
+}
+
+interface Skip {
+  readonly fromSeq: number;
+  readonly toSeq: number;
+  readonly minLevel: number;
 }
 
 /**
@@ -11,32 +17,32 @@ interface Rule {
  */
 export class LevelGate {
   readonly #maxLevel: number;
-  /** Least levels, each from its seq on; ascending. */
-  #levels: Rule[];
-  /** Lines up to the seq and below the level were dropped while they waited. */
-  #skips: Rule[] = [];
+  #changes: LevelChange[];
+  #skips: Skip[] = [];
 
   constructor(minLevel: number, maxLevel = Infinity) {
-    this.#levels = [{ seq: 0, minLevel }];
+    this.#changes = [{ fromSeq: 0, minLevel }];
     this.#maxLevel = maxLevel;
   }
 
-  /** A new least level, for lines from `seq` on. */
-  setMinLevel(minLevel: number, seq: number): void {
-    this.#levels.push({ seq, minLevel });
+  /** A new least level, for lines from `fromSeq` on. */
+  setMinLevel(minLevel: number, fromSeq: number): void {
+    this.#changes.push({ fromSeq, minLevel });
   }
 
-  /** Passes over lines up to `seq` whose level is below `minLevel`, from now on. */
-  skipBelow(minLevel: number, seq: number): void {
-    this.#skips = this.#skips.filter((skip) => skip.seq > seq || skip.minLevel > minLevel);
-    this.#skips.push({ seq, minLevel });
+  /** Passes over lines of a range that are less important, from now on. */
+  skip(range: Skip): void {
+    const last = this.#skips.at(-1);
+    if (last && last.minLevel === range.minLevel && last.toSeq + 1 >= range.fromSeq && last.fromSeq <= range.fromSeq) {
+      this.#skips[this.#skips.length - 1] = { ...last, toSeq: Math.max(last.toSeq, range.toSeq) };
+    } else this.#skips.push(range);
   }
 
   /** Forgets what concerns lines up to `seq` only. */
   forget(seq: number): void {
-    this.#skips = this.#skips.filter((skip) => skip.seq > seq);
-    const inForce = this.#levels.findLastIndex((level) => level.seq <= seq + 1);
-    if (inForce > 0) this.#levels = this.#levels.slice(inForce);
+    this.#skips = this.#skips.filter((skip) => skip.toSeq > seq);
+    const inForce = this.#changes.findLastIndex((change) => change.fromSeq <= seq + 1);
+    if (inForce > 0) this.#changes = this.#changes.slice(inForce);
   }
 
   /** The lines that pass; the batch itself where all do. */
@@ -56,14 +62,19 @@ export class LevelGate {
   #isUniform(batch: Batch): boolean {
     const first = batch.seq(0);
     const last = batch.seq(batch.count - 1);
-    const changes = ({ seq }: Rule): boolean => seq >= first && seq <= last;
-    return !this.#levels.some(changes) && !this.#skips.some(changes);
+    const cuts = (seq: number): boolean => seq > first && seq <= last;
+    return (
+      !this.#changes.some(({ fromSeq }) => cuts(fromSeq)) &&
+      !this.#skips.some(({ fromSeq, toSeq }) => cuts(fromSeq) || cuts(toSeq + 1))
+    );
   }
 
   #minLevelAt(seq: number): number {
-    let minLevel = this.#levels[0]?.minLevel ?? 0;
-    for (const level of this.#levels) if (level.seq <= seq) minLevel = level.minLevel;
-    for (const skip of this.#skips) if (seq <= skip.seq) minLevel = Math.max(minLevel, skip.minLevel);
+    let minLevel = this.#changes[0]?.minLevel ?? 0;
+    for (const change of this.#changes) if (change.fromSeq <= seq) minLevel = change.minLevel;
+    for (const { fromSeq, toSeq, minLevel: least } of this.#skips) {
+      if (seq >= fromSeq && seq <= toSeq) minLevel = Math.max(minLevel, least);
+    }
     return minLevel;
   }
 }

@@ -1,6 +1,7 @@
-import type { SinkContext, SinkEvent } from '@treeline/contract';
+import { batchHints, type SinkContext, type SinkEvent } from '@treeline/contract';
 import type { StreamConfig } from '../config/config.ts';
-import { CONSOLE_BATCH, openConsole, type ConsoleOptions } from './console-sink.ts';
+import type { ConsoleOptions } from '../config/console-options.ts';
+import { CONSOLE_BATCH, openConsole } from './console-sink.ts';
 import { loadTransport } from './load-transport.ts';
 import type { OpenableSink } from './stream.ts';
 import { openThreadSink } from './thread-sink.ts';
@@ -22,7 +23,7 @@ export async function loadSink(
   const { definition } = await loadTransport(moduleUrl);
   const inOwnThread = !SHARED_THREAD_TYPES.has(config.type);
   return {
-    batch: definition.batch,
+    batch: batchHints(definition, options),
     open: async () =>
       inOwnThread
         ? openThreadSink({ moduleUrl, options, streamName: config.name, logIds }, report)

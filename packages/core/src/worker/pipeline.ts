@@ -1,7 +1,9 @@
-import { createBatch, parseLevel, raceAbort, type SinkEvent } from '@treeline/contract';
+import { parseLevel, raceAbort, type SinkEvent } from '@treeline/contract';
 import type { MessagePort } from 'node:worker_threads';
 import { ControlBlock } from '../control-block.ts';
-import type { Chunk, FlushResult, FromPipeline, PipelineRequest, PipelineSpec, ToPipeline } from '../protocol.ts';
+import type { FlushResult, FromPipeline, PipelineRequest, PipelineSpec, ToPipeline } from '../protocol.ts';
+import type { LogFrames } from './backlog.ts';
+import { FanOut } from './fan-out.ts';
 import { loadSink } from './load-sink.ts';
 import { Stream } from './stream.ts';
 
@@ -17,6 +19,7 @@ export class Pipeline {
   readonly #port: MessagePort;
   readonly #control: ControlBlock;
   readonly #streams: readonly Stream[];
+  readonly #fanOut: FanOut;
   #closing: Promise<FlushResult> | undefined;
 
   constructor(spec: PipelineSpec, port: MessagePort) {
@@ -24,6 +27,7 @@ export class Pipeline {
     this.#port = port;
     this.#control = ControlBlock.attach(spec.control);
     const rootLevel = parseLevel(spec.config.level);
+    const frames: LogFrames = { next: () => undefined };
     this.#streams = spec.config.streams.map((config, index) => {
       const report = (event: SinkEvent): void => {
         this.#post({ type: 'status', status: { ...event, stream: config.name } });
@@ -32,13 +36,27 @@ export class Pipeline {
         config,
         logId: spec.logId,
         rootLevel,
-        frames: { next: () => undefined },
+        frames,
         spilledSeq: () => this.#control.read('spilledSeq'),
         counters: this.#control.stream(index),
         load: () => loadSink(config, [spec.logId], report),
-        settled: () => this.#publishSettled(),
+        settled: () => {
+          this.#publishSettled();
+          this.#fanOut.resume();
+        },
         report,
       });
+    });
+    this.#fanOut = new FanOut({
+      logId: spec.logId,
+      control: this.#control,
+      streams: this.#streams,
+      frames,
+      missing: (firstSeq, lastSeq) => {
+        for (const stream of this.#streams) stream.miss(lastSeq, lastSeq - firstSeq + 1);
+      },
+      taken: () => this.#post({ type: 'credit' }),
+      fanned: () => this.#publishSettled(),
     });
     port.on('message', (message: ToPipeline) => this.#receive(message));
   }
@@ -46,7 +64,7 @@ export class Pipeline {
   #receive(message: ToPipeline): void {
     switch (message.type) {
       case 'chunk':
-        this.#fanOut(message);
+        this.#fanOut.arrive(message);
         break;
       case 'drain':
         void this.#drain(message.token);
@@ -58,15 +76,6 @@ export class Pipeline {
         void this.#answer(message.id, message.request);
         break;
     }
-  }
-
-  #fanOut(chunk: Chunk): void {
-    const batch = createBatch(Buffer.from(chunk.text), { logId: this.#spec.logId, seq: chunk.firstSeq });
-    for (const stream of this.#streams) stream.offer(batch);
-    this.#control.write('fannedSeq', chunk.firstSeq + chunk.count - 1);
-    this.#control.write('fannedBytes', this.#control.read('fannedBytes') + chunk.text.length);
-    this.#publishSettled();
-    this.#post({ type: 'credit' });
   }
 
   /** What every stream has settled leaves the main thread's window. */

@@ -11,8 +11,9 @@ import {
   type SinkEvent,
 } from '@treeline/contract';
 import type { StreamConfig } from '../config/config.ts';
-import { STREAM_STATES, type StreamCounters, type StreamState } from '../control-block.ts';
-import { Backlog, type LogFrames } from './backlog.ts';
+import { STREAM_STATES, type DropReason, type StreamCounters, type StreamState } from '../control-block.ts';
+import { Backlog, type Dropped, type LogFrames } from './backlog.ts';
+import { dropNotice } from './drop-notice.ts';
 import { LevelGate } from './level-gate.ts';
 
 /** A destination that can be opened, and how large its batches are. */
@@ -48,6 +49,9 @@ export class Stream {
   #closed: Promise<void> | undefined;
   /** The last record that was offered, whether or not the stream wanted it. */
   #offeredSeq: number;
+  /** Drops that this stream's destination has not been told of. */
+  #untold = new Map<DropReason, number>();
+  #delivering = false;
 
   constructor(options: StreamOptions) {
     this.name = options.config.name;
@@ -92,7 +96,24 @@ export class Stream {
     }
     this.#options.counters.add({ accepted: wanted.count, queued: wanted.count, queuedBytes: wanted.bytes.length });
     this.#backlog.push(wanted, performance.now());
+    this.#limitLag();
     this.#driver?.wake();
+  }
+
+  /** Records of the log that nothing can give back: this stream's share of them is not known, so all count as its own. */
+  miss(lastSeq: number, count: number): void {
+    this.#offeredSeq = lastSeq;
+    this.#options.counters.add({ accepted: count, 'disk-fault': count });
+    this.#countDrop('disk-fault', count);
+    this.#settleIfIdle();
+  }
+
+  /** Makes the stream let go of its oldest lines, so that the log can. */
+  dropOldest(bytes: number): void {
+    this.#drop('log-full', this.#backlog.dropOldest(bytes));
+    const settledSeq = Math.min(this.#backlog.firstWaitingSeq - 1, this.#offeredSeq);
+    if (settledSeq > this.settledSeq) this.#options.counters.update({ settledSeq });
+    this.#options.settled();
   }
 
   /** Resolves when everything offered so far is settled and the sink has flushed; rejects with the sink's error. */
@@ -137,7 +158,7 @@ export class Stream {
     this.#driver = new SinkDriver({
       lines: {
         dueInMs: (nowMs) => this.#backlog.dueInMs(nowMs),
-        take: () => this.#backlog.take(),
+        take: () => this.#take(),
       },
       sink,
       settled: (batch, delivery) => this.#account(batch, delivery),
@@ -155,7 +176,15 @@ export class Stream {
     this.#driver.wake();
   }
 
+  #take(): Batch | undefined {
+    const batch = this.#backlog.take();
+    this.#delivering = batch !== undefined;
+    if (!batch) this.#settleIfIdle();
+    return batch;
+  }
+
   #account(batch: Batch, delivery: Delivery): void {
+    this.#delivering = false;
     if (delivery.pending) return;
     const [firstDead] = delivery.dead;
     if (firstDead) {
@@ -168,10 +197,58 @@ export class Stream {
       queued: -batch.count,
       queuedBytes: -batch.bytes.length,
     });
-    const settledSeq = this.#backlog.isEmpty ? this.#offeredSeq : (batch.position?.seq ?? 0);
-    this.#gate.forget(settledSeq);
-    this.#options.counters.update({ settledSeq });
+    const settledSeq = batch.position?.seq ?? 0;
+    if (settledSeq > this.settledSeq) this.#options.counters.update({ settledSeq });
+    this.#settleIfIdle();
+    this.#gate.forget(this.settledSeq);
     this.#options.settled();
+    this.#tellDrops();
+  }
+
+  /** With nothing waiting, everything offered is settled; what is still counted as queued was lost with its segment. */
+  #settleIfIdle(): void {
+    if (!this.#backlog.isEmpty || this.#delivering) return;
+    const { counters } = this.#options;
+    const lost = counters.read('queued');
+    if (lost > 0) this.#drop('disk-fault', { count: lost, bytes: counters.read('queuedBytes') });
+    counters.update({ settledSeq: this.#offeredSeq });
+  }
+
+  /** Past `queue.maxBytes` the stream's policy acts; one that spills comes to it when the log is full. */
+  #limitLag(): void {
+    const { queue } = this.#options.config;
+    const reason = queue.whenFull === 'spill' ? 'log-full' : 'queue-full';
+    while (this.#options.counters.read('queuedBytes') > queue.maxBytes) {
+      const excess = this.#options.counters.read('queuedBytes') - queue.maxBytes;
+      const dropped =
+        queue.whenFull === 'drop-oldest' ? this.#backlog.dropOldest(excess) : this.#backlog.thin();
+      if (dropped.count === 0) return;
+      this.#drop(reason, dropped);
+    }
+  }
+
+  #drop(reason: DropReason, { count, bytes }: Dropped): void {
+    if (count === 0) return;
+    this.#options.counters.add({ [reason]: count, queued: -count, queuedBytes: -bytes });
+    this.#countDrop(reason, count);
+  }
+
+  #countDrop(reason: DropReason, count: number): void {
+    if (this.#untold.size === 0) this.#options.report({ type: 'full', reason: DROP_EXPLANATIONS[reason] });
+    this.#untold.set(reason, (this.#untold.get(reason) ?? 0) + count);
+  }
+
+  /** Once the stream has caught up, its destination hears what it has missed, as a line of its own. */
+  #tellDrops(): void {
+    if (this.#untold.size === 0 || !this.#backlog.isEmpty) return;
+    const untold = this.#untold;
+    this.#untold = new Map();
+    const count = [...untold.values()].reduce((sum, each) => sum + each, 0);
+    const notice = dropNotice(untold, count);
+    this.#options.counters.add({ accepted: 1, queued: 1, queuedBytes: notice.bytes.length });
+    this.#backlog.push(notice, performance.now());
+    this.#driver?.wake();
+    this.#options.report({ type: 'dropped', reason: [...untold.keys()].join(', '), count });
   }
 
   #hints(fromTransport: Partial<BatchHints> | undefined): BatchHints {
@@ -182,6 +259,16 @@ export class Stream {
     this.#options.counters.update({ state: STREAM_STATES.indexOf(state) });
   }
 }
+
+const DROP_EXPLANATIONS: Readonly<Record<DropReason, string>> = {
+  'queue-full': 'it lags further behind than queue.maxBytes: the least important lines are dropped',
+  'log-full': 'the log has reached spool.maxBytes: the oldest lines are dropped',
+  'disk-fault': 'lines are missing from the log on disk',
+  closed: 'the logger is closed',
+  sample: 'lines are sampled',
+  'rate-limit': 'the rate limit is reached',
+  dedupe: 'repeated lines are left out',
+};
 
 async function sleep(ms: number): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, ms));

@@ -1,0 +1,326 @@
+import { LEVEL_NAMES, messageOf, parseBytes, parseDuration } from '@treeline/contract';
+import * as v from 'valibot';
+
+/** Turns a contract unit into a schema that keeps the unit's own message. */
+function unit(parse: (value: number | string) => number, description: string) {
+  return v.pipe(
+    v.union([v.number(), v.string()]),
+    v.rawTransform<string | number, number>(({ dataset, addIssue, NEVER }) => {
+      try {
+        return parse(dataset.value);
+      } catch (error) {
+        addIssue({ message: messageOf(error) });
+        return NEVER;
+      }
+    }),
+    v.description(description),
+  );
+}
+
+const size = (description: string) => unit(parseBytes, description);
+const duration = (description: string) => unit(parseDuration, description);
+/** A size that stays as it was written: a number's unit depends on the stream's type. */
+const sizeAsGiven = v.pipe(
+  v.union([v.number(), v.string()]),
+  v.rawCheck(({ dataset, addIssue }) => {
+    try {
+      if (dataset.typed) parseBytes(dataset.value);
+    } catch (error) {
+      addIssue({ message: messageOf(error) });
+    }
+  }),
+);
+
+const text = (description: string) => v.pipe(v.string(), v.description(description));
+const flag = (description: string) => v.pipe(v.boolean(), v.description(description));
+const level = (description: string) => v.pipe(v.picklist(LEVEL_NAMES), v.description(description));
+
+const count = (description: string, least = 0) =>
+  v.pipe(
+    v.number(),
+    v.integer('must be a whole number'),
+    v.minValue(least, `must be ${least} or more`),
+    v.description(description),
+  );
+
+const share = (description: string) =>
+  v.pipe(
+    v.number(),
+    v.minValue(0, 'must be between 0 and 1'),
+    v.maxValue(1, 'must be between 0 and 1'),
+    v.description(description),
+  );
+
+const anyObject = (description: string) =>
+  v.pipe(v.record(v.string(), v.unknown()), v.description(description));
+
+const redact = v.pipe(
+  v.strictObject({
+    paths: v.optional(
+      v.pipe(
+        v.array(v.string()),
+        v.description(
+          'Paths such as `req.headers.authorization`; `*` stands for one key, `**` for any depth.',
+        ),
+      ),
+    ),
+    keys: v.optional(v.pipe(v.array(v.string()), v.description('Names of keys, wherever they stand.'))),
+    detectors: v.optional(
+      v.pipe(
+        v.array(v.picklist(['card', 'jwt', 'email'])),
+        v.description('Values that give themselves away: card numbers, JSON Web Tokens, e-mail addresses.'),
+      ),
+    ),
+    censor: v.optional(text('What stands in the place of a value.'), '[redacted]'),
+  }),
+  v.description('What is masked before a record leaves the process.'),
+);
+
+/** The keys of a stream that core itself reads; all others belong to its transport. */
+export const streamSchema = v.strictObject({
+  name: v.optional(
+    v.pipe(
+      v.string(),
+      v.minLength(1, 'must not be empty'),
+      v.description('Unique; what statistics, variables and overlays call the stream.'),
+    ),
+  ),
+  type: v.pipe(
+    v.string(),
+    v.minLength(1, 'must not be empty'),
+    v.description('`console`, `file`, `sqlite`, `network`, `pino`, or a type that the program listed.'),
+  ),
+  enabled: v.optional(flag('False leaves the stream out.'), true),
+  level: v.optional(level('The least level that passes; without it the stream follows the root level.')),
+  maxLevel: v.optional(level('The greatest level that passes.')),
+  filter: v.optional(text('A condition in the query language, such as `level>=warn or audit=true`.')),
+  bufferSize: v.optional(
+    v.pipe(
+      sizeAsGiven,
+      v.description(
+        'A batch goes when it holds so much: bytes on `console` and `file`, records on `sqlite` and `network`; a text such as `64K` is always bytes.',
+      ),
+    ),
+  ),
+  flushInterval: v.optional(duration('The longest time that a record waits for others.')),
+  batch: v.optional(
+    v.pipe(
+      v.strictObject({
+        maxBytes: v.optional(size('A batch goes when it holds so many bytes.')),
+        maxRecords: v.optional(count('A batch goes when it holds so many records.', 1)),
+        maxDelayMs: v.optional(duration('The longest time that a record waits for others.')),
+      }),
+      v.description('The full form of `bufferSize` and `flushInterval`.'),
+    ),
+  ),
+  queue: v.optional(
+    v.pipe(
+      v.strictObject({
+        maxBytes: v.optional(size('How far the stream may lag behind the log.')),
+        whenFull: v.optional(
+          v.pipe(
+            v.picklist(['spill', 'drop-by-level', 'drop-oldest']),
+            v.description(
+              'What happens beyond that: go on from the segments on disk, pass over the least important records, or skip the oldest.',
+            ),
+          ),
+        ),
+      }),
+      v.description('How a stream that lags is treated.'),
+    ),
+  ),
+  sample: v.optional(
+    v.pipe(
+      v.strictObject({
+        rate: share('The share of records that passes.'),
+        key: v.optional(text('Records with the same value of this field pass or stay together.')),
+        keep: v.optional(text('A filter for records that always pass.')),
+      }),
+      v.description('Lets a share of the records through.'),
+    ),
+  ),
+  rateLimit: v.optional(
+    v.pipe(
+      v.strictObject({
+        records: count('So many records pass in each period.', 1),
+        per: v.optional(duration('The period.'), '1s'),
+        by: v.optional(
+          v.pipe(
+            v.array(v.string()),
+            v.description('Fields; each combination of their values has a limit of its own.'),
+          ),
+        ),
+      }),
+      v.description('Bounds the records per time.'),
+    ),
+  ),
+  dedupe: v.optional(
+    v.pipe(
+      v.strictObject({
+        window: v.optional(duration('Equal records within this time count as one.'), '10s'),
+        by: v.optional(
+          v.pipe(
+            v.array(v.string()),
+            v.description('The fields that make records equal; level and msg unless told otherwise.'),
+          ),
+        ),
+        summary: v.optional(flag('Ends a window with a record that says how many were left out.'), true),
+      }),
+      v.description('Leaves out repetitions.'),
+    ),
+  ),
+  redact: v.optional(redact),
+  fields: v.optional(anyObject('Keys that stand in every record of this stream.')),
+  fallback: v.optional(text('The stream that takes the records while this one is down.')),
+});
+
+const feature = <Entries extends v.ObjectEntries>(entries: Entries, description: string) =>
+  v.optional(
+    v.pipe(
+      v.strictObject({ enabled: v.optional(flag('Switches it on.'), true), ...entries }),
+      v.description(description),
+    ),
+  );
+
+/** A config as a whole; the elements of `streams` are checked one by one. */
+export const rootSchema = v.strictObject({
+  $schema: v.optional(text('For editors.')),
+  version: v.optional(v.pipe(v.literal(1), v.description('The version of this shape.')), 1),
+  extends: v.optional(
+    v.pipe(
+      v.union([v.string(), v.array(v.string())]),
+      v.description('Configs that this one builds on, relative to it; later ones win.'),
+    ),
+  ),
+  enabled: v.optional(flag('False makes a logger that does nothing and opens nothing.'), true),
+  level: v.optional(level('The root level, which streams without one follow.'), 'info'),
+  levels: v.optional(
+    v.pipe(
+      v.record(v.string(), v.picklist(LEVEL_NAMES)),
+      v.description(
+        'Levels by logger name: `{ "http.client": "warn" }` holds for `http.client` and all below it.',
+      ),
+    ),
+  ),
+  timestamp: v.optional(flag('False leaves `time` out of the line.'), true),
+  serviceName: v.optional(text('Stands as `service` in every line.')),
+  serviceVersion: v.optional(text('The version of the service, for ECS and OpenTelemetry.')),
+  environment: v.optional(text('The deployment environment, for ECS and OpenTelemetry.')),
+  directory: v.optional(
+    text('Where relative paths of streams begin; a leading `logs/` of theirs is dropped.'),
+  ),
+  stateDirectory: v.optional(
+    text('Where segments, locks and dead letters live, relative to the working directory.'),
+  ),
+  fields: v.optional(anyObject('Keys that stand in every line.')),
+  redact: v.optional(redact),
+  streams: v.optional(v.pipe(v.array(v.unknown()), v.description('The destinations.'))),
+  enhancedFeatures: v.optional(
+    v.pipe(
+      v.strictObject({
+        requestTracking: feature(
+          {
+            maxActiveRequests: v.optional(count('So many requests are tracked at a time.', 1)),
+            maxContextAge: v.optional(duration('A request that takes longer is given up.')),
+            autoCleanup: v.optional(flag('Gives up old requests by a timer.')),
+            cleanupInterval: v.optional(duration('How often.')),
+          },
+          'Request ids and timings.',
+        ),
+        streamTracking: feature(
+          { enableMetrics: v.optional(flag('Counts and times each streamed answer.')) },
+          'Streamed answers.',
+        ),
+        errorLogging: feature(
+          {
+            enableStatistics: v.optional(flag('Counts errors by type.')),
+            maxHistorySize: v.optional(count('So many errors are remembered.')),
+          },
+          'Structured errors.',
+        ),
+        performanceMetrics: feature(
+          { sampleRate: v.optional(share('The share of calls that is timed.')) },
+          'Timings of the logger itself.',
+        ),
+      }),
+      v.description('Features of the logger beyond its streams.'),
+    ),
+  ),
+  mode: v.optional(
+    v.pipe(
+      v.picklist(['worker', 'in-process']),
+      v.description('Whether the pipeline has a thread of its own.'),
+    ),
+    'worker',
+  ),
+  durability: v.optional(
+    v.pipe(
+      v.picklist(['none', 'process', 'power']),
+      v.description(
+        '`process`: a line is in the page cache before its call returns; `power`: on the disk, in groups.',
+      ),
+    ),
+    'none',
+  ),
+  window: v.optional(size('So much of the log is held in memory.'), '16M'),
+  spool: v.optional(
+    v.pipe(
+      v.strictObject({
+        maxBytes: v.optional(size('So much of the log is kept on disk for streams that lag.'), '1G'),
+        segmentBytes: v.optional(size('The size of a segment.'), '8M'),
+      }),
+      v.description('The part of the log that is on disk.'),
+    ),
+    {},
+  ),
+  shutdown: v.optional(
+    v.pipe(
+      v.strictObject({
+        timeout: v.optional(
+          v.pipe(
+            duration('How long an exit may wait for the streams.'),
+            v.maxValue(60_000, 'must be at most 60s'),
+          ),
+          '3s',
+        ),
+      }),
+      v.description('What happens at the end.'),
+    ),
+    {},
+  ),
+  reload: v.optional(
+    v.pipe(
+      v.strictObject({
+        watch: v.optional(flag('False reads the config again only on SIGHUP and `logger.reload()`.'), true),
+      }),
+      v.description('How a changed config is noticed.'),
+    ),
+  ),
+  environments: v.optional(
+    v.pipe(
+      v.record(v.string(), v.looseObject({})),
+      v.description(
+        'Overlays by the value of `LOG_ENV`, else `NODE_ENV`; `streams` in them is an object by stream name.',
+      ),
+    ),
+  ),
+  tests: v.optional(
+    v.pipe(
+      v.array(
+        v.strictObject({
+          name: text('What it shows.'),
+          env: v.optional(v.record(v.string(), v.string())),
+          given: v.array(anyObject('A record.')),
+          expect: v.record(
+            v.string(),
+            v.strictObject({ count: count('So many of the records reach the stream.') }),
+          ),
+        }),
+      ),
+      v.description('What `treeline config test` checks.'),
+    ),
+  ),
+});
+
+export type RootConfig = v.InferOutput<typeof rootSchema>;
+export type StreamKeys = v.InferOutput<typeof streamSchema>;

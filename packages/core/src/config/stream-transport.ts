@@ -1,0 +1,219 @@
+import tty from 'node:tty';
+import type { OptionsSchema } from '@treeline/contract';
+import { closest } from '@treeline/query';
+import { consoleOptions, type ConsoleOptions } from './console-options.ts';
+import { nodeAt, originAt, textAt, toValue, withValue, type ConfigNode, type Member } from './node.ts';
+import { resolvePath, type Directories } from './destination.ts';
+import { KNOWN_OPTIONS } from './pending.ts';
+import type { Finding, ProblemList } from './problem-list.ts';
+import { streamSchema } from './schema.ts';
+import {
+  isOwnType,
+  listedModule,
+  loadOptionsSchema,
+  OWN_TRANSPORTS,
+  PRINTER,
+  resolveModule,
+  type ListedTransport,
+  type LookUp,
+  type OwnType,
+} from './transports.ts';
+import { validate } from './validate.ts';
+
+export interface TransportContext {
+  readonly problems: ProblemList;
+  readonly lookUp: LookUp;
+  readonly transports: readonly ListedTransport[];
+  readonly directories: Directories;
+}
+
+/** What a stream's type stands for, and its options as the transport's schema gave them back. */
+export interface StreamTransport {
+  /** Undefined for core's own console. */
+  readonly moduleUrl: string | undefined;
+  readonly options: unknown;
+}
+
+/** A stream in the config: its own node, and what messages call it. */
+export interface StreamPlace {
+  readonly node: ConfigNode;
+  readonly index: number;
+  readonly type: string;
+  readonly subject: string;
+}
+
+/** Finds a stream's transport and checks its options; undefined where it can't run, with a problem that says why. */
+export function readTransport(
+  place: StreamPlace,
+  options: ConfigNode,
+  context: TransportContext,
+): StreamTransport | undefined {
+  const { type } = place;
+  if (type === 'console') return readConsole(place, options, context);
+  if (type === 'pino') return readPino(place, options, context);
+  const located = withAbsolutePath(options, context.directories);
+  const listed = listedModule(type, context.transports);
+  if (listed === undefined && isOwnType(type)) return readOwn(type, place, located, context);
+  if (listed === undefined) return refuse(unknownType(type, context.transports), place, 'type', context);
+  const module = resolveModule(listed, context.lookUp);
+  if ('finding' in module) return refuse(module.finding, place, 'type', context);
+  return { moduleUrl: module.url, options: toValue(withoutExtensions(located)) };
+}
+
+/** The printer takes the place of core's own console where it is asked for. */
+function readConsole(
+  place: StreamPlace,
+  node: ConfigNode,
+  context: TransportContext,
+): StreamTransport | undefined {
+  const transport = checkOptions(consoleOptions, undefined, place, node, context);
+  if (!transport) return undefined;
+  const { stderr, format } = transport.options as ConsoleOptions;
+  const destination = stderr ? 2 : 1;
+  if (format === 'json' || (format === 'auto' && !tty.isatty(destination))) return transport;
+  const module = resolveModule(PRINTER, context.lookUp);
+  if (!('finding' in module)) return { moduleUrl: module.url, options: { destination } };
+  return format === 'auto' ? transport : refuse(module.finding, place, 'format', context);
+}
+
+function readOwn(
+  type: OwnType,
+  place: StreamPlace,
+  options: ConfigNode,
+  context: TransportContext,
+): StreamTransport | undefined {
+  const packageName = OWN_TRANSPORTS[type];
+  const module = resolveModule(packageName, context.lookUp);
+  if ('finding' in module) {
+    // The founding config knows this type, and there is no such package yet: the other streams must run.
+    const finding: Finding =
+      type === 'network'
+        ? {
+            code: 'CFG701',
+            severity: 'warning',
+            message: `${place.subject} is left out: the type "network" is known, but not built yet`,
+          }
+        : module.finding;
+    return refuse(finding, place, 'type', context);
+  }
+  const loaded = loadOptionsSchema(packageName, module);
+  if ('finding' in loaded) return refuse(loaded.finding, place, 'type', context);
+  return checkOptions(loaded.schema, module.url, place, options, context);
+}
+
+function checkOptions(
+  schema: OptionsSchema<unknown>,
+  moduleUrl: string | undefined,
+  place: StreamPlace,
+  node: ConfigNode,
+  { problems }: TransportContext,
+): StreamTransport | undefined {
+  const options = validate(schema, node, problems, {
+    at: ['streams', place.index],
+    subject: place.subject,
+    otherKeys: Object.keys(streamSchema.entries),
+    knownKeys: KNOWN_OPTIONS[place.type] ?? [],
+  });
+  return options === undefined ? undefined : { moduleUrl, options };
+}
+
+/** Any existing pino transport, which the program has to list: a config never chooses what code runs. */
+function readPino(
+  place: StreamPlace,
+  node: ConfigNode,
+  context: TransportContext,
+): StreamTransport | undefined {
+  const target = textAt(node, ['target']);
+  const given = nodeAt(node, ['options']);
+  let refused = false;
+  const report = (finding: Finding, key: string): void => {
+    refused = true;
+    refuse(finding, place, key, context);
+  };
+  for (const key of node.kind === 'object' ? node.members.keys() : []) {
+    if (key === 'target' || key === 'options' || key.startsWith('x-')) continue;
+    const similar = closest(key, ['target', 'options', ...Object.keys(streamSchema.entries)]);
+    const suggestion = similar ? `did you mean "${similar}"?` : 'settings of the target stand in "options"';
+    report(
+      { code: 'CFG101', message: `unknown key ${JSON.stringify(key)} in ${place.subject}`, suggestion },
+      key,
+    );
+  }
+  if (given && given.kind !== 'object')
+    report({ code: 'CFG102', message: `streams[${place.index}].options must be an object` }, 'options');
+  if (target === undefined) {
+    report(
+      {
+        code: 'CFG104',
+        message: `"target" is missing in ${place.subject}`,
+        suggestion: 'name a pino transport, such as "pino-loki"',
+      },
+      'target',
+    );
+    return undefined;
+  }
+  const listed = listedModule(target, context.transports);
+  if (listed === undefined) {
+    report(notListed(target, context.transports), 'target');
+    return undefined;
+  }
+  const module = resolveModule(listed, context.lookUp);
+  if ('finding' in module) return refuse(module.finding, place, 'target', context);
+  if (refused) return undefined;
+  return { moduleUrl: module.url, options: { target: module.url, options: given ? toValue(given) : {} } };
+}
+
+function notListed(target: string, transports: readonly ListedTransport[]): Finding {
+  const similar = closest(target, namesOf(transports));
+  return {
+    code: 'CFG201',
+    message: `the target ${JSON.stringify(target)} is not listed by the program`,
+    suggestion: similar
+      ? `did you mean "${similar}"?`
+      : `a config loads no code by itself: createLogger(config, { transports: [${JSON.stringify(target)}] })`,
+  };
+}
+
+function unknownType(type: string, transports: readonly ListedTransport[]): Finding {
+  const known = ['console', ...Object.keys(OWN_TRANSPORTS), 'pino', ...namesOf(transports)];
+  const similar = closest(type, known);
+  return {
+    code: 'CFG201',
+    message: `unknown stream type ${JSON.stringify(type)}`,
+    suggestion: similar
+      ? `did you mean "${similar}"?`
+      : `known: ${known.join(', ')}; a package has to be listed: createLogger(config, { transports: [${JSON.stringify(type)}] })`,
+  };
+}
+
+function namesOf(transports: readonly ListedTransport[]): string[] {
+  return transports.map((listed) => (typeof listed === 'string' ? listed : listed.type));
+}
+
+function refuse(
+  finding: Finding,
+  place: StreamPlace,
+  key: string,
+  { problems }: TransportContext,
+): undefined {
+  const origin = originAt(place.node, [key]);
+  const shown = nodeAt(place.node, [key]) ? origin : startOf(origin);
+  problems.add(shown, ['streams', place.index, key], finding);
+  return undefined;
+}
+
+function startOf<O extends { start?: number; end?: number }>(origin: O): O {
+  return origin.start === undefined ? origin : { ...origin, end: origin.start + 1 };
+}
+
+function withAbsolutePath(node: ConfigNode, directories: Directories): ConfigNode {
+  const found = nodeAt(node, ['path']);
+  if (found?.kind !== 'scalar' || typeof found.value !== 'string' || found.value === '') return node;
+  return withValue(node, ['path'], { ...found, value: resolvePath(found.value, directories) });
+}
+
+function withoutExtensions(node: ConfigNode): ConfigNode {
+  if (node.kind !== 'object') return node;
+  const members = new Map<string, Member>([...node.members].filter(([key]) => !key.startsWith('x-')));
+  return { ...node, members };
+}

@@ -1,0 +1,36 @@
+import fs from 'node:fs';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import { builtFile } from './built-file.ts';
+import type { ListedTransport } from './config/transports.ts';
+import { buildLogger, type PinoOptions, type TreelineLogger } from './logger.ts';
+
+/** What a program can say beside its config. */
+export interface CreateLoggerOptions {
+  /** pino's own options; those that would break the line are refused. */
+  readonly pino?: PinoOptions;
+  /** Packages and modules that the config may use as stream types or pino targets: a config loads no code by itself. */
+  readonly transports?: readonly ListedTransport[];
+  /** Laid over the config and the environment, in the config's own shape. */
+  readonly overrides?: object;
+}
+
+/**
+ * Builds a pino logger from a config: a path, an object of the same shape, or, with nothing, what `LOG_CONFIG_FILE` names or the
+ * application's root holds. Warnings about the config go to stderr. The pipeline worker starts with the first line.
+ *
+ * @throws ConfigError with all mistakes at once; nothing has been opened then.
+ */
+export function createLogger(source?: string | object, options: CreateLoggerOptions = {}): TreelineLogger {
+  const { transports = [], overrides } = options;
+  const { formatProblems, loadConfig } = loadConfigModule();
+  const { config, warnings } = loadConfig(source, { transports, ...(overrides && { overrides }) });
+  if (warnings.length > 0) fs.writeSync(2, `${formatProblems(warnings)}\n`);
+  return buildLogger(config, options.pino);
+}
+
+/** Reading a config takes longer to import than pino itself: a program that only has the package among its imports doesn't pay. */
+function loadConfigModule(): typeof import('./config/index.ts') {
+  const path = fileURLToPath(builtFile('config/index.js'));
+  return createRequire(import.meta.url)(path) as typeof import('./config/index.ts');
+}

@@ -1,0 +1,14 @@
+import { createBatch, LEVELS, type Batch } from '@treeline/contract';
+import type { DropReason } from '../control-block.ts';
+
+/** The line that tells a destination how many records it has missed. It belongs to no place in the log. */
+export function dropNotice(dropped: ReadonlyMap<DropReason, number>, count: number): Batch {
+  const record = {
+    level: LEVELS.warn,
+    time: Date.now(),
+    name: 'treeline',
+    dropped: Object.fromEntries(dropped),
+    msg: `${count} records were dropped before this line`,
+  };
+  return createBatch(Buffer.from(`${JSON.stringify(record)}\n`));
+}

@@ -1,0 +1,124 @@
+import { createBatch, sliceBatch, type Batch } from '@treeline/contract';
+import type { ControlBlock } from '../control-block.ts';
+import type { Chunk } from '../protocol.ts';
+import type { LogFrame, LogFrames } from './backlog.ts';
+import type { Stream } from './stream.ts';
+
+/** How much of the segments is read in one turn of the event loop. */
+const TURN_BYTES = 1024 * 1024;
+
+export interface FanOutOptions {
+  readonly logId: string;
+  readonly control: ControlBlock;
+  readonly streams: readonly Stream[];
+  readonly frames: LogFrames;
+  /** Called when records are missing from the log: neither memory nor the segments have them any more. */
+  missing(firstSeq: number, lastSeq: number): void;
+  /** Called when posted chunks have been taken. */
+  taken(): void;
+  /** Called when lines have been offered. */
+  fanned(): void;
+}
+
+/**
+ * Offers the log to the streams in order. Chunks come by message while the worker keeps up; those that the main thread has spilled
+ * are missing in between and are read from the segments.
+ */
+export class FanOut {
+  readonly #options: FanOutOptions;
+  readonly #arrived: Chunk[] = [];
+  #running = false;
+  #fannedSeq: number;
+
+  constructor(options: FanOutOptions) {
+    this.#options = options;
+    this.#fannedSeq = options.control.read('fannedSeq');
+  }
+
+  /** Takes a chunk that the main thread has posted; chunks come in order. */
+  arrive(chunk: Chunk): void {
+    this.#arrived.push(chunk);
+    this.resume();
+  }
+
+  /** To be called when a stream has room again, or more has been spilled. */
+  resume(): void {
+    if (this.#running) return;
+    this.#running = true;
+    this.#options.control.write('idle', 0);
+    this.#advance();
+  }
+
+  #advance(): void {
+    for (let bytesLeft = TURN_BYTES; bytesLeft > 0;) {
+      const batch = this.#nextBatch();
+      if (batch === 'wait') {
+        this.#rest();
+        return;
+      }
+      this.#offer(batch);
+      bytesLeft -= batch.bytes.length;
+    }
+    setImmediate(() => this.#advance());
+  }
+
+  /** The next lines in the log's order, from memory or from the segments; `wait` where none are to be had, or nobody has room. */
+  #nextBatch(): Batch | 'wait' {
+    for (;;) {
+      const nextSeq = this.#fannedSeq + 1;
+      const chunk = this.#arrived[0];
+      if (chunk && chunk.firstSeq <= nextSeq) {
+        const batch = this.#takeArrived(nextSeq);
+        if (batch) return batch;
+      } else if (this.#options.control.read('spilledSeq') >= nextSeq) {
+        if (!this.#options.streams.some((stream) => stream.hasRoom)) return 'wait';
+        const batch = this.#readSegments(nextSeq);
+        if (batch) return batch;
+      } else return 'wait';
+    }
+  }
+
+  /** The next posted chunk, without what the segments have already given. */
+  #takeArrived(nextSeq: number): Batch | undefined {
+    const chunk = this.#arrived.shift();
+    if (!chunk) return undefined;
+    const { control, logId } = this.#options;
+    control.write('fannedBytes', control.read('fannedBytes') + chunk.text.length);
+    this.#options.taken();
+    if (chunk.firstSeq + chunk.count <= nextSeq) return undefined;
+    return from(createBatch(Buffer.from(chunk.text), { logId, seq: chunk.firstSeq }), nextSeq);
+  }
+
+  #readSegments(nextSeq: number): Batch | undefined {
+    const { control, frames, logId } = this.#options;
+    const frame: LogFrame | undefined = frames.next(nextSeq);
+    const firstSeq = frame?.firstSeq ?? control.read('spilledSeq') + 1;
+    if (firstSeq > nextSeq) {
+      this.#options.missing(nextSeq, firstSeq - 1);
+      this.#fannedSeq = firstSeq - 1;
+      control.write('fannedSeq', this.#fannedSeq);
+    }
+    return frame && from(createBatch(frame.bytes, { logId, seq: frame.firstSeq }), this.#fannedSeq + 1);
+  }
+
+  #offer(batch: Batch): void {
+    for (const stream of this.#options.streams) stream.offer(batch);
+    this.#fannedSeq = batch.position?.seq ?? this.#fannedSeq;
+    this.#options.control.write('fannedSeq', this.#fannedSeq);
+    this.#options.fanned();
+  }
+
+  /** Says that a wake-up is wanted, and looks once more for what was spilled just before that was said. */
+  #rest(): void {
+    const { control, streams } = this.#options;
+    this.#running = false;
+    control.write('idle', 1);
+    const more = control.read('spilledSeq') > this.#fannedSeq && streams.some((stream) => stream.hasRoom);
+    if (more) this.resume();
+  }
+}
+
+function from(batch: Batch, seq: number): Batch {
+  const first = batch.seq(0);
+  return first >= seq ? batch : sliceBatch(batch, seq - first, batch.count);
+}

@@ -1,0 +1,58 @@
+import { DEFAULT_LEVEL, readLevel, readTimeMs, type LogRecord } from '@treeline/contract';
+import type { ColumnName, Field, Segment } from './ast.ts';
+
+/** Asks whether one of the values that a field has in a record passes a test; values that are absent are not offered. */
+export type FieldReader = (record: LogRecord, test: (value: unknown) => boolean) => boolean;
+
+/** Turns a field into what reads it. */
+export function fieldReader(field: Field): FieldReader {
+  if (field.kind === 'column') {
+    const read = COLUMN_READERS[field.name];
+    return (record, test) => {
+      const value = read(record);
+      return value !== undefined && test(value);
+    };
+  }
+  const { segments } = field;
+  return (record, test) => some(record, segments, 0, test);
+}
+
+const COLUMN_READERS: Readonly<Record<ColumnName, (record: LogRecord) => string | number | undefined>> = {
+  level: (record) => readLevel(record.level) ?? DEFAULT_LEVEL,
+  time: (record) => readTimeMs(record.time),
+  msg: (record) => (typeof record.msg === 'string' ? record.msg : undefined),
+  source: (record) =>
+    textOf(record['source']) ?? textOf(record.name) ?? textOf(record['service']) ?? textOf(record['app']),
+  type: (record) => textOf(record['type']) ?? 'log',
+  ref: (record) => refOf(record['ref_id']) ?? refOf(record['refId']),
+  trace: (record) => textOf(record['trace_id']),
+  span: (record) => textOf(record['span_id']),
+  // Only a store numbers its records.
+  id: () => undefined,
+};
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
+function refOf(value: unknown): string | undefined {
+  return typeof value === 'number' && Number.isFinite(value) ? String(value) : textOf(value);
+}
+
+function some(
+  value: unknown,
+  segments: readonly Segment[],
+  at: number,
+  test: (value: unknown) => boolean,
+): boolean {
+  if (value === undefined || value === null) return false;
+  const segment = segments[at];
+  if (segment === undefined) return test(value);
+  if (typeof segment === 'object') {
+    return Array.isArray(value) && value.some((item) => some(item, segments, at + 1, test));
+  }
+  if (typeof value !== 'object') return false;
+  const isIndex = typeof segment === 'number';
+  if (isIndex !== Array.isArray(value) || !Object.hasOwn(value, segment)) return false;
+  return some((value as Record<string | number, unknown>)[segment], segments, at + 1, test);
+}
