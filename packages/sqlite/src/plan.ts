@@ -1,6 +1,7 @@
 import { LEVELS } from '@treeline/contract';
 import type { Place } from './cursor.ts';
 import { MS_PER_HOUR } from './ddl.ts';
+import { escapeLike } from './filter-sql.ts';
 import type { CheckedQuery } from './log-query.ts';
 import { sql, type Sql } from './sql.ts';
 
@@ -55,15 +56,17 @@ interface Conditions {
   readonly refId: Sql | undefined;
   readonly level: Sql | undefined;
   readonly text: Sql | undefined;
+  readonly filter: Sql | undefined;
 }
 
-function columnConditions({ source, type, refId, level, text }: CheckedQuery): Conditions {
+function columnConditions({ source, type, refId, level, text, filter }: CheckedQuery): Conditions {
   return {
     source: source === undefined ? undefined : sql('source = ?', source),
     type: type === undefined ? undefined : sql('type = ?', type),
     refId: refId === undefined ? undefined : sql('ref_id = ?', refId),
     level: level === undefined ? undefined : sql('level >= ?', level),
     text: text === undefined ? undefined : sql(`msg LIKE ? ESCAPE '\\'`, `%${escapeLike(text)}%`),
+    filter: filter?.condition,
   };
 }
 
@@ -108,8 +111,4 @@ export function hoursWithRefs(query: CheckedQuery, { after }: Span): Sql {
       SELECT (${next('ts / 3600000 < hour')}) FROM hours WHERE hour IS NOT NULL)`,
     params: [...params, ...params],
   };
-}
-
-function escapeLike(text: string): string {
-  return text.replace(/[\\%_]/g, String.raw`\$&`);
 }

@@ -1,6 +1,7 @@
 import type { Place } from './cursor.ts';
 import type { Database } from './driver.ts';
 import type { CheckedQuery } from './log-query.ts';
+import { useTests } from './filter-tests.ts';
 import { hoursWithRefs, planOf, rangeOf, type Plan, type Span } from './plan.ts';
 import { ROW_COLUMNS, toLogRow, type LogRow, type RawRow } from './row.ts';
 import { allOf, sql, type Sql } from './sql.ts';
@@ -101,6 +102,7 @@ function readRows(db: Database, plan: Plan, query: CheckedQuery, span: Span, lim
 }
 
 function select(db: Database, plan: Plan, query: CheckedQuery, span: Span, columns: Sql): Sql {
+  useTests(db, query.filter?.tests ?? []);
   const conditions = [...plan.driving, ...plan.residual, ...rangeOf(query, span)];
   if (plan.index === 'logs_ref_id') {
     const hours = hoursWithRefs(query, span);
