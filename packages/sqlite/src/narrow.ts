@@ -81,7 +81,9 @@ function absorbEquality(field: Field, value: Value, facts: Facts): boolean {
     return true;
   }
   const keys = field.segments.filter((segment) => typeof segment === 'string');
-  if (keys.length === field.segments.length && (value.kind === 'string' || value.kind === 'number')) {
+  // Other numbers SQLite may have read an ulp apart: an index would not find them.
+  const isExact = value.kind === 'string' || (value.kind === 'number' && Number.isSafeInteger(value.value));
+  if (isExact && keys.length === field.segments.length && !keys.some((key) => key.includes('.'))) {
     facts.indexed ??= { field: keys.join('.'), value: value.value };
   }
   return false;
