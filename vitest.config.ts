@@ -6,7 +6,12 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['packages/*/src/**/*.test.ts', 'apps/{cli,gateway}/src/**/*.test.ts'],
+          include: [
+            'packages/*/src/**/*.test.ts',
+            'packages/*/examples/*.test.mjs',
+            'apps/{cli,gateway}/src/**/*.test.ts',
+            'scripts/*.test.mjs',
+          ],
           testTimeout: 15_000,
         },
       },

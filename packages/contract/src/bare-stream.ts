@@ -3,8 +3,9 @@ import { BatchQueue, type BatchHints } from './batch-queue.ts';
 import { createBatch, type Batch } from './batch.ts';
 import { deliver, raceAbort } from './delivery.ts';
 import { messageOf, TreelineError } from './errors.ts';
-import { LineSplitter } from './line-splitter.ts';
+import { LineSplitter, MAX_LINE_BYTES } from './line-splitter.ts';
 import { DEFAULT_BATCH_HINTS, type Sink, type SinkEvent } from './sink.ts';
+import { formatBytes } from './units.ts';
 
 /** pino waits 10 s for a transport to close; what is undelivered by then is counted, not lost in silence. */
 const CLOSE_DEADLINE_MS = 8_000;
@@ -13,10 +14,11 @@ const CLOSE_DEADLINE_MS = 8_000;
 const CLOSE_GRACE_MS = 1_000;
 
 /**
- * Lines that may wait here before back-pressure begins. It is one of thread-stream's rings: a smaller bound would hold up the main
- * thread, which waits in `exit` until the ring is read and gives up after 10 s, for what is in memory here already.
+ * Lines that may wait here before back-pressure begins; core's window is as large. It is not smaller, because pino's thread-stream makes
+ * up for no lag: in `exit` the main thread waits until its ring of 4 MiB is read and throws after 10 s, and a burst that is not read to
+ * its end before the thread is ready keeps the process from ending at all. What is taken in is counted at least.
  */
-const MAX_WAITING_BYTES = 4 * 1024 * 1024;
+const MAX_WAITING_BYTES = 16 * 1024 * 1024;
 
 /** Above one ring, so that a chunk that is taken in at once needs no `drain`, whose nextTick would starve the sink's own I/O. */
 const HIGH_WATER_MARK = 5 * 1024 * 1024;
@@ -108,7 +110,10 @@ export class BareStream extends Writable {
   }
 
   override _destroy(error: Error | null, callback: Callback): void {
-    if (!this.#closed) this.#startDeadline(0);
+    if (!this.#closed) {
+      this.#deadline.abort();
+      this.#startDeadline(0);
+    }
     void this.#close().then(() => callback(error));
   }
 
@@ -227,12 +232,16 @@ export class BareStream extends Writable {
   #reportLosses(): void {
     const { truncatedLines } = this.#splitter;
     if (truncatedLines > 0)
-      this.#report({ type: 'warning', reason: 'lines too long were cut', count: truncatedLines });
+      this.#report({
+        type: 'warning',
+        reason: `lines over ${formatBytes(MAX_LINE_BYTES)} were cut`,
+        count: truncatedLines,
+      });
     const count = this.#accepted - this.#settled + this.#undelivered;
     if (count > 0)
       this.#report({
         type: 'dropped',
-        reason: `not delivered within ${this.#closeDeadlineMs} ms of closing`,
+        reason: 'not delivered before the stream closed',
         count,
       });
   }

@@ -2,6 +2,9 @@ const LINE_FEED = 10;
 const EMPTY_LINE = Buffer.from('\n\n');
 const LINE_END = Buffer.from('\n');
 
+/** Far above what any logger writes, far below what would harm a process: longer lines are cut, and counted. */
+export const MAX_LINE_BYTES = 16 * 1024 * 1024;
+
 /**
  * Cuts a byte stream whose chunks end anywhere into runs of complete lines; the lines are the same wherever the chunks end. Empty lines are
  * left out. A chunk is kept, not copied, until its last line is complete: it must not be written to again.
@@ -14,7 +17,7 @@ export class LineSplitter {
   #truncating = false;
   #truncatedLines = 0;
 
-  constructor(maxLineBytes = 16 * 1024 * 1024) {
+  constructor(maxLineBytes = MAX_LINE_BYTES) {
     this.#maxLineBytes = maxLineBytes;
   }
 

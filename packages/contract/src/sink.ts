@@ -71,6 +71,9 @@ export interface SchemaIssue {
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
 }
 
+/** A method's type, so that a transport of some options is a transport of unknown ones. */
+type HintsOf<Options> = { of(options: Options): Partial<BatchHints> }['of'];
+
 /** How a kind of destination is opened. */
 export interface TransportDefinition<Options> {
   /** The package's short name, for messages. */
@@ -78,7 +81,7 @@ export interface TransportDefinition<Options> {
   /** Checks and completes the options; without it they reach `open` as they were given. */
   readonly options?: OptionsSchema<Options>;
   /** Core and the bare adapter gather batches by these; a stream's `bufferSize` and `flushInterval` change them. */
-  readonly batch?: Partial<BatchHints> | ((options: Options) => Partial<BatchHints>);
+  readonly batch?: Partial<BatchHints> | HintsOf<Options>;
   /** Opens the destination; native code is loaded here and not before. */
   open(options: Options, context: SinkContext): Sink | Promise<Sink>;
 }

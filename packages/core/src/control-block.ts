@@ -35,7 +35,24 @@ export const STREAM_STATES = ['starting', 'up', 'down', 'closed'] as const;
 
 export type StreamState = (typeof STREAM_STATES)[number];
 
-const LOG_COUNTERS = ['settledSeq', 'fannedSeq', 'fannedBytes', 'spilledSeq', 'idle', 'drained'] as const;
+const LOG_COUNTERS = [
+  /** What every stream has settled. */
+  'settledSeq',
+  /** What has been offered to the streams. */
+  'fannedSeq',
+  /** Of the chunks that were posted, what the worker has taken. */
+  'fannedBytes',
+  /** What the segments hold, as far as it was not settled before. Written by the main thread. */
+  'spilledSeq',
+  /** What is settled and written down as such. */
+  'savedSeq',
+  /** 1 while the worker wants to be woken when more is spilled. */
+  'idle',
+  /** The last drain that has come to its end. */
+  'drained',
+  /** The last request to save the cursors that was done. */
+  'saved',
+] as const;
 
 type LogCounter = (typeof LOG_COUNTERS)[number];
 
@@ -44,7 +61,7 @@ const LOG_BYTES = SIGNAL_BYTES + LOG_COUNTERS.length * 8;
 
 /**
  * What the main thread and the pipeline worker know of one log, in memory that both see: the main thread reads it in the middle of a
- * synchronous burst, waits on it in `exit`, and finds it intact when the worker has died. Each number has one writer.
+ * synchronous burst, waits on it in `exit`, and finds it intact when the worker has died. Each number has one writer, but for `idle`.
  */
 export class ControlBlock {
   readonly buffer: SharedArrayBuffer;
@@ -78,6 +95,11 @@ export class ControlBlock {
 
   write(counter: LogCounter, value: number): void {
     Atomics.store(this.#log, LOG_COUNTERS.indexOf(counter), BigInt(value));
+  }
+
+  /** Whether the worker had asked to be woken; it is not asked again. */
+  takeIdle(): boolean {
+    return Atomics.exchange(this.#log, LOG_COUNTERS.indexOf('idle'), 0n) === 1n;
   }
 
   /** Wakes whoever waits for progress. */
@@ -132,6 +154,15 @@ export class StreamCounters {
       Atomics.add(this.#numbers, STREAM_COUNTERS.indexOf(counter as StreamCounter), BigInt(value));
     }
     Atomics.add(this.#numbers, 0, 1n);
+  }
+
+  /** The worker is dead: what it had queued will be offered again, and counted again. */
+  forgetQueued(): void {
+    // It may have died in the middle of a change, which would never end.
+    if (this.read('version') % 2 === 1) Atomics.add(this.#numbers, 0, 1n);
+    const { accepted, adopted, queued } = this.snapshot();
+    const own = Math.min(accepted, queued);
+    this.update({ accepted: accepted - own, adopted: adopted - (queued - own), queued: 0, queuedBytes: 0, state: 0 });
   }
 
   /** All numbers as of one moment. */

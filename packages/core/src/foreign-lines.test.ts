@@ -1,10 +1,11 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { readForeignLines } from './foreign-lines.ts';
 
 const asText = (text: string): string => JSON.stringify({ level: 30, msg: text });
 
-const read = (text: string): ReturnType<typeof readForeignLines> => readForeignLines(Buffer.from(text), asText);
+const read = (text: string): ReturnType<typeof readForeignLines> =>
+  readForeignLines(Buffer.from(text), asText);
 
 describe('readForeignLines', () => {
   test.each([
@@ -35,8 +36,12 @@ describe('readForeignLines', () => {
   });
 
   test('keeps the order of objects and text', () => {
-    const { text, count, textCount } = read('{"level":30,"n":1}\nhello\n\n{"n":2}\n \r\nbye\n{"level":40,"n":3}\n');
-    expect(text).toBe(`{"level":30,"n":1}\n${asText('hello')}\n{"n":2}\n${asText('bye')}\n{"level":40,"n":3}\n`);
+    const { text, count, textCount } = read(
+      '{"level":30,"n":1}\nhello\n\n{"n":2}\n \r\nbye\n{"level":40,"n":3}\n',
+    );
+    expect(text).toBe(
+      `{"level":30,"n":1}\n${asText('hello')}\n{"n":2}\n${asText('bye')}\n{"level":40,"n":3}\n`,
+    );
     expect({ count, textCount }).toEqual({ count: 5, textCount: 2 });
   });
 

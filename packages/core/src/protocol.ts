@@ -12,6 +12,8 @@ export interface Chunk {
 /** What a pipeline in the worker is built from. */
 export interface PipelineSpec {
   readonly logId: string;
+  /** Where the log's segments are, once there are any. */
+  readonly logDirectory: string;
   readonly config: PipelineConfig;
   readonly control: SharedArrayBuffer;
 }
@@ -23,11 +25,23 @@ export interface OpenMessage {
   readonly port: MessagePort;
 }
 
+/** Asks the worker to end, its sinks' threads first. */
+export interface StopMessage {
+  readonly type: 'stop';
+  readonly timeoutMs: number;
+}
+
 /** From a logger to its pipeline. */
 export type ToPipeline =
   | ({ readonly type: 'chunk' } & Chunk)
   /** Deliver what there is without gathering; `drained` takes the token when every stream has settled and flushed. */
   | { readonly type: 'drain'; readonly token: number }
+  /** More has been spilled while the worker was idle. */
+  | { readonly type: 'wake' }
+  /** The segments may not grow further: whoever lags most has to let go. */
+  | { readonly type: 'log-full' }
+  /** Write the cursors; `saved` takes the token. */
+  | { readonly type: 'save'; readonly token: number }
   | { readonly type: 'root-level'; readonly level: number }
   | { readonly type: 'request'; readonly id: number; readonly request: PipelineRequest };
 

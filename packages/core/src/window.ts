@@ -25,6 +25,24 @@ export class Window {
     return this.hasUnposted ? this.#chunks[this.#postedCount++] : undefined;
   }
 
+  /** The chunk that has waited longest. */
+  get oldest(): Chunk | undefined {
+    return this.#chunks[0];
+  }
+
+  /** Whether the oldest chunk is still to be posted. */
+  get isOldestUnposted(): boolean {
+    return this.#postedCount === 0;
+  }
+
+  /** Lets go of the oldest chunk, which is in the segments or given up. */
+  shift(): void {
+    const chunk = this.#chunks.shift();
+    if (!chunk) return;
+    this.#bytes -= chunk.text.length;
+    this.#postedCount = Math.max(0, this.#postedCount - 1);
+  }
+
   /** Lets go of the chunks that every stream has settled. */
   release(settledSeq: number): void {
     let released = 0;

@@ -126,7 +126,7 @@ export class Parser {
   #primary(): Filter {
     const { scanner } = this;
     const start = scanner.at;
-    if (scanner.done) scanner.fail('the query ends where a condition is expected', Math.max(0, start - 1));
+    if (scanner.done) scanner.fail('the query ends where a condition is expected', start);
     if (!scanner.take('(')) return this.#term();
     const filter = this.#or();
     scanner.skipSpace();

@@ -8,7 +8,7 @@ import { interpolate, readFault, type Environment } from './interpolate.ts';
 import { merge } from './merge.ts';
 import { nodeAt, nodeFrom, textAt, withoutKey, withValue, type ConfigNode, type Origin } from './node.ts';
 import { decodeConfig, parseConfig, readObject } from './parse.ts';
-import { warnOfPending } from './pending.ts';
+import { notBuilt, warnOfPending } from './pending.ts';
 import { ProblemList } from './problem-list.ts';
 import { ConfigError, sortProblems, type ConfigProblem } from './problem.ts';
 import { rootSchema, type RootConfig } from './schema.ts';
@@ -26,6 +26,8 @@ export interface LoadContext {
   readonly transports?: readonly ListedTransport[];
   /** Laid over everything else, in the config's own shape. */
   readonly overrides?: object;
+  /** Where an unnamed config is looked for (default: the folder of the main script): the nearest package at or above it. */
+  readonly discoverFrom?: string;
 }
 
 export interface LoadedConfig {
@@ -42,7 +44,7 @@ export interface LoadedConfig {
 export function loadConfig(source?: string | object, context: LoadContext = {}): LoadedConfig {
   const { env = process.env, cwd = process.cwd(), transports = [], overrides } = context;
   const problems = new ProblemList();
-  const found = readSource(source, env, cwd, problems);
+  const found = readSource(source, { env, cwd, discoverFrom: context.discoverFrom }, problems);
   if (!found) throw new ConfigError(sortProblems(problems.all));
   const layered = applyOverlay(found.node, env, problems);
   const fromEnv = applyEnvironment(layered, env, problems);
@@ -59,10 +61,15 @@ interface Source {
   readonly file: string | undefined;
 }
 
+interface Surroundings {
+  readonly env: Environment;
+  readonly cwd: string;
+  readonly discoverFrom: string | undefined;
+}
+
 function readSource(
   source: string | object | undefined,
-  env: Environment,
-  cwd: string,
+  { env, cwd, discoverFrom }: Surroundings,
   problems: ProblemList,
 ): Source | undefined {
   if (typeof source === 'object') {
@@ -73,7 +80,7 @@ function readSource(
   const named = env['LOG_CONFIG_FILE'];
   if (named)
     return readFileSource(named, { kind: 'variable', variable: 'LOG_CONFIG_FILE' }, env, cwd, problems);
-  const [file, other] = discoverConfigs(cwd);
+  const [file, other] = discoverConfigs(cwd, discoverFrom);
   if (file === undefined) return { node: nodeFrom({}, { kind: 'default' }), file: undefined };
   if (other !== undefined) {
     const names = [file, other].map((name) => path.relative(cwd, name)).join(' and ');
@@ -230,6 +237,13 @@ function build(
     probe: root?.enabled !== false,
   });
   const directives = [...readLevels(node, problems), ...envDirectives];
+  if (envDirectives.length > 0) {
+    problems.add({ kind: 'variable', variable: 'LOG_LEVEL' }, ['levels'], {
+      code: 'CFG701',
+      severity: 'warning',
+      message: notBuilt('a level for single loggers'),
+    });
+  }
   return root && complete(root, { file: context.file, cwd, base, streams, directives });
 }
 

@@ -94,6 +94,11 @@ export function originAt(node: ConfigNode, path: Path): Origin {
   return node.origin;
 }
 
+/** Where something begins, for a mark that must not underline the whole of it. */
+export function firstCharacter(origin: Origin): Origin {
+  return origin.start === undefined ? origin : { ...origin, end: origin.start + 1 };
+}
+
 export function childOf(node: ConfigNode, key: string | number): ConfigNode | undefined {
   if (node.kind === 'object') return node.members.get(String(key))?.value;
   return node.kind === 'array' ? node.items[Number(key)] : undefined;

@@ -65,7 +65,7 @@ export function parseConfig(text: string, file: string, problems: ProblemList): 
 
 /** Takes a config from the program, within the same limits; undefined, with a problem added, where it passes them. */
 export function readObject(value: object, origin: Origin, problems: ProblemList): ConfigNode | undefined {
-  const fault = findFault(value, []);
+  const fault = findFault(value, [], []);
   if (!fault) return nodeFrom(value, origin);
   problems.add(origin, fault.path, fault);
   return undefined;
@@ -74,8 +74,11 @@ export function readObject(value: object, origin: Origin, problems: ProblemList)
 function findFault(
   value: unknown,
   path: Path,
+  above: readonly object[],
 ): { code: 'CFG003' | 'CFG006'; message: string; path: Path } | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
+  if (above.includes(value))
+    return { code: 'CFG003', message: 'the config contains itself', path: path.slice(0, 3) };
   if (path.length >= MAX_DEPTH) {
     return {
       code: 'CFG003',
@@ -88,7 +91,7 @@ function findFault(
     if (!Array.isArray(value) && FORBIDDEN_KEYS.has(key)) {
       return { code: 'CFG006', message: `the key ${JSON.stringify(key)} is not allowed`, path: itemPath };
     }
-    const fault = findFault(item, itemPath);
+    const fault = findFault(item, itemPath, [...above, value]);
     if (fault) return fault;
   }
   return undefined;
@@ -106,7 +109,7 @@ const TOKENS = /"(?:[^"\\\n\r]|\\.)*("?)|\/\/[^\n]*|\/\*[\s\S]*?(\*\/|$)|[{}[\]]
 
 /** Finds, before the parser runs, what it would report at an unhelpful place, or recurse too deeply on. */
 function scan(text: string): Fault | undefined {
-  if (text.trim() === '') {
+  if (trailing(text, 0) === undefined) {
     return {
       code: 'CFG004',
       start: 0,
@@ -196,19 +199,30 @@ function explainSyntax(text: string, offset: number): { message: string; suggest
       : `write "${word}" if it is a text`;
     return { message: `${word} is no JSON value`, suggestion };
   }
-  if (/["\d\]}el]/.test(previous) && /["\d{[tfn-]/.test(rest[0] ?? '')) {
-    return previous === '"' &&
-      /[{,]\s*"(?:[^"\\]|\\.)*"$/.test(before) &&
-      !/^[{[]?\s*"[^"]*"\s*[:}]/.test(rest)
-      ? { message: 'a colon is missing before this' }
-      : { message: 'a comma is missing before this' };
-  }
-  if (previous === '\\')
+  if (rest.startsWith('\\')) {
     return {
-      message: `"\\${rest[0]}" is no escape that JSON knows`,
+      message: `"${rest.slice(0, 2)}" is no escape that JSON knows`,
       suggestion: 'write \\\\ for a backslash',
     };
+  }
+  if (/^-?0\d/.test(rest))
+    return { message: 'no number begins with 0', suggestion: 'quote it, or leave the 0 out' };
+  if (/["\d\]}el]/.test(previous) && /["\d{[tfn-]/.test(rest[0] ?? '')) {
+    const missing = isKey(before) ? 'colon' : 'comma';
+    return { message: `a ${missing} is missing before this` };
+  }
   return { message: `unexpected ${JSON.stringify(rest[0])}` };
+}
+
+/** Whether a text ends with a string that stands where an object wants a key. */
+function isKey(before: string): boolean {
+  if (!/[{,](?:\s|\/\/[^\n]*|\/\*[^]*?\*\/)*"(?:[^"\\]|\\.)*"$/.test(before)) return false;
+  const open: string[] = [];
+  for (const [token] of before.matchAll(TOKENS)) {
+    if (token === '{' || token === '[') open.push(token);
+    else if (token === '}' || token === ']') open.pop();
+  }
+  return open.at(-1) === '{';
 }
 
 function convert(

@@ -1,22 +1,30 @@
-import { formatPath, keyOriginAt, nodeAt, type ConfigNode, type Path } from './node.ts';
+import { formatPath, keyOriginAt, nodeAt, toValue, type ConfigNode, type Path } from './node.ts';
 import type { ProblemList } from './problem-list.ts';
 
-/** Keys of the config's shape that nothing acts on yet. A line goes when its feature comes. */
-export const PENDING_KEYS: readonly Path[] = [
-  ['serviceVersion'],
-  ['environment'],
-  ['redact'],
-  ['levels'],
-  ['tests'],
-  ['reload'],
-  ['enhancedFeatures', 'requestTracking'],
-  ['enhancedFeatures', 'streamTracking'],
-  ['enhancedFeatures', 'errorLogging'],
-  ['enhancedFeatures', 'performanceMetrics'],
+/** A key of the config's shape that nothing acts on yet. Its line goes when its feature comes. */
+interface Pending {
+  readonly path: Path;
+  /** The value that asks for nothing. */
+  readonly unless?: unknown;
+}
+
+const PENDING: readonly Pending[] = [
+  { path: ['serviceVersion'] },
+  { path: ['environment'] },
+  { path: ['redact'] },
+  { path: ['levels'] },
+  { path: ['reload'] },
+  { path: ['mode'], unless: 'worker' },
+  { path: ['durability'], unless: 'none' },
+  { path: ['enhancedFeatures', 'requestTracking'] },
+  { path: ['enhancedFeatures', 'streamTracking'] },
+  { path: ['enhancedFeatures', 'errorLogging'] },
+  { path: ['enhancedFeatures', 'performanceMetrics'] },
 ];
 
 /** Keys of every stream that nothing acts on yet. */
-export const PENDING_STREAM_KEYS: readonly string[] = [
+const PENDING_IN_STREAMS: readonly string[] = [
+  'filter',
   'sample',
   'rateLimit',
   'dedupe',
@@ -27,29 +35,34 @@ export const PENDING_STREAM_KEYS: readonly string[] = [
 
 /** Options that the config's shape knows; where an installed transport does not, they are named in a warning. */
 export const KNOWN_OPTIONS: Readonly<Record<string, readonly string[]>> = {
-  file: ['rotation', 'retention', 'compress', 'format', 'perProcess', 'splitBy', 'mode'],
-  sqlite: ['retention', 'format'],
-  network: [],
   console: [],
+  file: ['retention', 'compress', 'format', 'perProcess', 'splitBy'],
+  sqlite: ['retention', 'format'],
 };
+
+/** The text of a warning about something that is known, but not built yet. */
+export function notBuilt(what: string): string {
+  return `${what} is known, but not built yet: it has no effect`;
+}
 
 /** Names what a config asks for in vain; what it switches off is not asked for. */
 export function warnOfPending(config: ConfigNode, problems: ProblemList): void {
-  const warn = (path: Path): void => {
-    const node = nodeAt(config, path);
-    if (!node || isSwitchedOff(node)) return;
-    problems.add(keyOriginAt(config, path), path, {
-      code: 'CFG701',
-      severity: 'warning',
-      message: `${formatPath(path)} is known, but not built yet: it has no effect`,
-    });
-  };
-  for (const path of PENDING_KEYS) warn(path);
+  for (const { path, unless } of PENDING) warnAt(config, path, unless, problems);
   const streams = nodeAt(config, ['streams']);
   if (streams?.kind !== 'array') return;
   for (const index of streams.items.keys()) {
-    for (const key of PENDING_STREAM_KEYS) warn(['streams', index, key]);
+    for (const key of PENDING_IN_STREAMS) warnAt(config, ['streams', index, key], undefined, problems);
   }
+}
+
+function warnAt(config: ConfigNode, path: Path, unless: unknown, problems: ProblemList): void {
+  const node = nodeAt(config, path);
+  if (!node || isSwitchedOff(node) || (unless !== undefined && toValue(node) === unless)) return;
+  problems.add(keyOriginAt(config, path), path, {
+    code: 'CFG701',
+    severity: 'warning',
+    message: notBuilt(formatPath(path)),
+  });
 }
 
 function isSwitchedOff(node: ConfigNode): boolean {

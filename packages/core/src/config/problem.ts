@@ -77,7 +77,7 @@ const EXCERPT_WIDTH = 110;
 /** Cuts a long line around the mistake, so that the caret still stands under it. */
 function excerpt(line: string, column: number, length: number): { text: string; caret: string } {
   const start = column - 1;
-  const from = start > EXCERPT_WIDTH - 30 ? start - 30 : 0;
+  const from = start > EXCERPT_WIDTH - 30 ? start - 60 : 0;
   const cut = line.slice(from, from + EXCERPT_WIDTH);
   const text = `${from > 0 ? '…' : ''}${cut}${line.length > from + EXCERPT_WIDTH ? '…' : ''}`;
   const width = Math.max(1, Math.min(length, cut.length - (start - from)));

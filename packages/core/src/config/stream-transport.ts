@@ -2,7 +2,16 @@ import tty from 'node:tty';
 import type { OptionsSchema } from '@treeline/contract';
 import { closest } from '@treeline/query';
 import { consoleOptions, type ConsoleOptions } from './console-options.ts';
-import { nodeAt, originAt, textAt, toValue, withValue, type ConfigNode, type Member } from './node.ts';
+import {
+  firstCharacter,
+  nodeAt,
+  originAt,
+  textAt,
+  toValue,
+  withValue,
+  type ConfigNode,
+  type Member,
+} from './node.ts';
 import { resolvePath, type Directories } from './destination.ts';
 import { KNOWN_OPTIONS } from './pending.ts';
 import type { Finding, ProblemList } from './problem-list.ts';
@@ -106,7 +115,7 @@ function checkOptions(
   moduleUrl: string | undefined,
   place: StreamPlace,
   node: ConfigNode,
-  { problems }: TransportContext,
+  { problems, directories }: TransportContext,
 ): StreamTransport | undefined {
   const options = validate(schema, node, problems, {
     at: ['streams', place.index],
@@ -114,7 +123,15 @@ function checkOptions(
     otherKeys: Object.keys(streamSchema.entries),
     knownKeys: KNOWN_OPTIONS[place.type] ?? [],
   });
-  return options === undefined ? undefined : { moduleUrl, options };
+  return options === undefined ? undefined : { moduleUrl, options: withDefaultPath(options, directories) };
+}
+
+/** A path that the schema put in by default is relative too. */
+function withDefaultPath(options: unknown, directories: Directories): unknown {
+  if (typeof options !== 'object' || options === null || !('path' in options)) return options;
+  return typeof options.path === 'string' && options.path !== ''
+    ? { ...options, path: resolvePath(options.path, directories) }
+    : options;
 }
 
 /** Any existing pino transport, which the program has to list: a config never chooses what code runs. */
@@ -197,13 +214,9 @@ function refuse(
   { problems }: TransportContext,
 ): undefined {
   const origin = originAt(place.node, [key]);
-  const shown = nodeAt(place.node, [key]) ? origin : startOf(origin);
+  const shown = nodeAt(place.node, [key]) ? origin : firstCharacter(origin);
   problems.add(shown, ['streams', place.index, key], finding);
   return undefined;
-}
-
-function startOf<O extends { start?: number; end?: number }>(origin: O): O {
-  return origin.start === undefined ? origin : { ...origin, end: origin.start + 1 };
 }
 
 function withAbsolutePath(node: ConfigNode, directories: Directories): ConfigNode {

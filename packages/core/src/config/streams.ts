@@ -2,7 +2,8 @@ import { parseBytes, parseLevel, type BatchHints } from '@treeline/contract';
 import type { StreamConfig } from './config.ts';
 import { probeFile, realFile } from './destination.ts';
 import { defaultName } from './environment.ts';
-import { nodeAt, originAt, textAt, type ConfigNode, type Member, type Origin } from './node.ts';
+import { checkFilters } from './filters.ts';
+import { firstCharacter, nodeAt, originAt, textAt, type ConfigNode, type Member } from './node.ts';
 import { streamSchema, type StreamKeys } from './schema.ts';
 import {
   readTransport,
@@ -43,6 +44,7 @@ function readStream(node: ConfigNode, index: number, context: StreamsContext): C
   const type = textAt(node, ['type']) || undefined;
   const subject = `streams[${index}]${type === undefined ? '' : ` (type ${JSON.stringify(type)})`}`;
   const keys = validate(streamSchema, core, context.problems, { at: ['streams', index], subject });
+  checkFilters(node, index, context.problems);
   const name = textAt(node, ['name']) || defaultName(type ?? 'stream', index);
   const enabledNode = nodeAt(node, ['enabled']);
   const enabled = !(enabledNode?.kind === 'scalar' && enabledNode.value === false);
@@ -67,16 +69,12 @@ function splitKeys(node: ConfigNode): { core: ConfigNode; options: ConfigNode } 
 }
 
 function warnOfName(node: ConfigNode, index: number, name: string, { problems }: StreamsContext): void {
-  problems.add(startOf(node.origin), ['streams', index], {
+  problems.add(firstCharacter(node.origin), ['streams', index], {
     code: 'CFG602',
     severity: 'warning',
     message: `streams[${index}] has no name and is called "${name}"`,
     suggestion: 'give it a name, so that its statistics and its backlog stay its own when the order changes',
   });
-}
-
-function startOf(origin: Origin): Origin {
-  return origin.start === undefined ? origin : { ...origin, end: origin.start + 1 };
 }
 
 /** The file of a stream, real name, after a look at whether it can be written. */

@@ -1,5 +1,6 @@
 import { formatLevel, LEVEL_NAMES, type OptionsSchema } from '@treeline/contract';
 import {
+  firstCharacter,
   formatPath,
   keyOriginAt,
   nodeAt,
@@ -10,6 +11,7 @@ import {
   type ConfigNode,
   type Path,
 } from './node.ts';
+import { notBuilt } from './pending.ts';
 import type { Finding, ProblemList } from './problem-list.ts';
 import { isSecretKey, MASK, maskText } from './secret.ts';
 import { closest } from '@treeline/query';
@@ -44,26 +46,63 @@ export function validate<Output>(
   problems: ProblemList,
   options: ValidateOptions,
 ): Output | undefined {
+  const lists = findListsForObjects(schema, node);
+  for (const path of lists) {
+    const fullPath = [...options.at, ...path];
+    problems.add(originAt(node, path), fullPath, {
+      code: 'CFG102',
+      message: `${formatPath(fullPath) || 'the config'} must be an object; got a list`,
+    });
+  }
+  if (lists.length > 0) return undefined;
   let current = node;
   let faulty = false;
+  /** Keys that an unknown one was probably meant to be: that they are missing follows. */
+  const meant = new Set<string>();
   // A strict schema stops at its first unknown key: each is reported, taken out, and the rest looked at again.
   for (;;) {
     const result = schema['~standard'].validate(toValue(current));
     if (result instanceof Promise) throw new TypeError('a schema of a config must answer at once');
-    if (!result.issues) return faulty ? undefined : result.value;
+    if (!result.issues) {
+      const list = listForObject(current, result.value, []);
+      if (list) reportList(current, list, problems, options);
+      return faulty || list ? undefined : result.value;
+    }
     const issues = result.issues.map((issue) => ({ issue: issue as Issue, path: keysOf(issue as Issue) }));
     const unknown = issues.filter(({ issue }) => isUnknownKey(issue));
     const coerced = coerce(current, issues);
     if (unknown.length === 0 && coerced === current) {
-      for (const { issue, path } of issues) report(issue, path, current, problems, options);
+      for (const { issue, path } of issues) {
+        if (!meant.has(formatPath(path))) report(issue, path, current, problems, options);
+      }
       return undefined;
     }
     current = coerced;
     for (const { path } of unknown) {
-      faulty = reportUnknownKey(schema, path, node, problems, options) || faulty;
+      const parent = path.slice(0, -1);
+      if (nodeAt(current, parent)?.kind === 'array') {
+        reportList(current, parent, problems, options);
+        return undefined;
+      }
+      const known = knownKeys(schema, path, options);
+      const similar = closest(String(path.at(-1)), known);
+      if (similar !== undefined) meant.add(formatPath([...parent, similar]));
+      faulty = reportUnknownKey(path, node, { known, similar }, problems, options) || faulty;
       current = withoutKey(current, path);
     }
   }
+}
+
+/** Lists where an object is wanted: valibot takes an empty one for an object. */
+function findListsForObjects(schema: unknown, node: ConfigNode, path: Path = []): Path[] {
+  const inner = unwrap(schema);
+  const entries = isRecord(inner) && isRecord(inner['entries']) ? inner['entries'] : undefined;
+  if (!entries) return [];
+  if (node.kind === 'array') return [path];
+  if (node.kind !== 'object') return [];
+  return [...node.members].flatMap(([key, member]) =>
+    findListsForObjects(entries[key], member.value, [...path, key]),
+  );
 }
 
 function isUnknownKey(issue: Issue): boolean {
@@ -95,11 +134,37 @@ function readAs(text: string, expected: string): number | boolean | undefined {
   return /\bnumber\b|^\d+$/.test(expected) && isNumber ? Number(text) : undefined;
 }
 
+/** To valibot a list is an object like any other: finds one that passed as such. */
+function listForObject(node: ConfigNode, output: unknown, at: Path): Path | undefined {
+  if (node.kind === 'scalar' || !isRecord(output)) return undefined;
+  if (node.kind === 'array' && !Array.isArray(output)) return at;
+  const children: [string | number, ConfigNode][] =
+    node.kind === 'array'
+      ? [...node.items.entries()]
+      : [...node.members].map(([key, member]) => [key, member.value]);
+  for (const [key, child] of children) {
+    const found = listForObject(child, output[key], [...at, key]);
+    if (found) return found;
+  }
+  return undefined;
+}
+
+function reportList(node: ConfigNode, path: Path, problems: ProblemList, { at }: ValidateOptions): void {
+  const fullPath = [...at, ...path];
+  const message = `${formatPath(fullPath) || 'the config'} must be an object; got a list`;
+  problems.add(firstCharacter(originAt(node, path)), fullPath, { code: 'CFG102', message });
+}
+
+/** The keys that may stand where an unknown one does. */
+function knownKeys(schema: object, path: Path, { otherKeys = [] }: ValidateOptions): string[] {
+  return [...keysOfSchema(schema, path.slice(0, -1)), ...(path.length === 1 ? otherKeys : [])];
+}
+
 /** Whether it was an error. */
 function reportUnknownKey(
-  schema: object,
   path: Path,
   node: ConfigNode,
+  { known, similar }: { known: readonly string[]; similar: string | undefined },
   problems: ProblemList,
   options: ValidateOptions,
 ): boolean {
@@ -111,18 +176,13 @@ function reportUnknownKey(
     problems.add(origin, fullPath, {
       code: 'CFG701',
       severity: 'warning',
-      message: `${formatPath(fullPath)} is known, but not built yet: it has no effect`,
+      message: notBuilt(formatPath(fullPath)),
     });
     return false;
   }
-  const known = [
-    ...keysOfSchema(schema, path.slice(0, -1)),
-    ...(path.length === 1 ? (options.otherKeys ?? []) : []),
-  ];
   const parent = path.slice(0, -1);
   const inner = formatPath([...options.at, ...parent]);
   const subject = parent.length === 0 ? (options.subject ?? inner) : inner;
-  const similar = closest(key, known);
   problems.add(origin, fullPath, {
     code: 'CFG101',
     message: `unknown key ${JSON.stringify(key)}${subject === '' ? '' : ` in ${subject}`}`,
@@ -168,15 +228,8 @@ function report(
 ): void {
   const fullPath = [...options.at, ...path];
   const found = nodeAt(node, path);
-  const missing = found === undefined;
-  const origin = missing ? originAt(node, path.slice(0, -1)) : found.origin;
-  problems.add(
-    missing && origin.start !== undefined ? { ...origin, end: origin.start + 1 } : origin,
-    fullPath,
-    {
-      ...(missing ? describeMissing(fullPath, options, path) : describeWrong(issue, fullPath, found)),
-    },
-  );
+  if (found) problems.add(found.origin, fullPath, describeWrong(issue, fullPath, found));
+  else problems.add(firstCharacter(originAt(node, path)), fullPath, describeMissing(fullPath, options, path));
 }
 
 function describeMissing(fullPath: Path, options: ValidateOptions, path: Path): Finding {
@@ -202,10 +255,9 @@ function describeWrong(issue: Issue, fullPath: Path, node: ConfigNode): Finding 
       suggestion: similar ? `did you mean "${similar}"?` : undefined,
     };
   }
-  const unitRule = /^(?:size|duration|level) (must be .*); got .*$/s.exec(issue.message)?.[1];
-  if (unitRule) return { code: 'CFG102', message: `${path} ${unitRule}; got ${got}` };
-  if (issue.message.startsWith('must '))
-    return { code: 'CFG102', message: `${path} ${issue.message}; got ${got}` };
+  // Schemas say "<unit> must be <rule>; got <value>" or a part of it; the path and the masked value are ours.
+  const rule = /^(?:\w+ )?(must (?:(?!; got ).)*)/s.exec(issue.message)?.[1];
+  if (rule !== undefined) return { code: 'CFG102', message: `${path} ${rule}; got ${got}` };
   const wanted = describeExpected(issue.expected ?? undefined);
   if (wanted === undefined) return { code: 'CFG102', message: `${path}: ${maskText(issue.message)}` };
   return {

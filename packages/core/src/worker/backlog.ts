@@ -84,6 +84,10 @@ export class Backlog implements DrivenLines {
     return this.#queue.count === 0 && !this.isLagging;
   }
 
+  get memoryBytes(): number {
+    return this.#queue.bytes + this.#readBack.bytes;
+  }
+
   /** Whether the next lines come from the segments. */
   get isLagging(): boolean {
     return this.#readBack.count > 0 || this.#replayTo > this.#readSeq;

@@ -27,6 +27,7 @@ export interface FanOutOptions {
 export class FanOut {
   readonly #options: FanOutOptions;
   readonly #arrived: Chunk[] = [];
+  #waiters: { readonly seq: number; readonly resolve: () => void }[] = [];
   #running = false;
   #fannedSeq: number;
 
@@ -47,6 +48,14 @@ export class FanOut {
     this.#running = true;
     this.#options.control.write('idle', 0);
     this.#advance();
+  }
+
+  /** Resolves when the streams have been offered everything up to `seq`. */
+  reached(seq: number): Promise<void> {
+    if (this.#fannedSeq >= seq) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#waiters.push({ seq, resolve });
+    });
   }
 
   #advance(): void {
@@ -74,7 +83,8 @@ export class FanOut {
         if (!this.#options.streams.some((stream) => stream.hasRoom)) return 'wait';
         const batch = this.#readSegments(nextSeq);
         if (batch) return batch;
-      } else return 'wait';
+      } else if (chunk) this.#skip(chunk.firstSeq - 1);
+      else return 'wait';
     }
   }
 
@@ -93,19 +103,29 @@ export class FanOut {
     const { control, frames, logId } = this.#options;
     const frame: LogFrame | undefined = frames.next(nextSeq);
     const firstSeq = frame?.firstSeq ?? control.read('spilledSeq') + 1;
-    if (firstSeq > nextSeq) {
-      this.#options.missing(nextSeq, firstSeq - 1);
-      this.#fannedSeq = firstSeq - 1;
-      control.write('fannedSeq', this.#fannedSeq);
-    }
+    if (firstSeq > nextSeq) this.#skip(firstSeq - 1);
     return frame && from(createBatch(frame.bytes, { logId, seq: frame.firstSeq }), this.#fannedSeq + 1);
+  }
+
+  /** Goes on behind records that are neither in memory nor in the segments. */
+  #skip(lastSeq: number): void {
+    this.#options.missing(this.#fannedSeq + 1, lastSeq);
+    this.#moveTo(lastSeq);
   }
 
   #offer(batch: Batch): void {
     for (const stream of this.#options.streams) stream.offer(batch);
-    this.#fannedSeq = batch.position?.seq ?? this.#fannedSeq;
-    this.#options.control.write('fannedSeq', this.#fannedSeq);
+    this.#moveTo(batch.position?.seq ?? this.#fannedSeq);
+  }
+
+  #moveTo(seq: number): void {
+    this.#fannedSeq = seq;
+    this.#options.control.write('fannedSeq', seq);
     this.#options.fanned();
+    const due = this.#waiters.filter((waiter) => waiter.seq <= seq);
+    if (due.length === 0) return;
+    this.#waiters = this.#waiters.filter((waiter) => waiter.seq > seq);
+    for (const { resolve } of due) resolve();
   }
 
   /** Says that a wake-up is wanted, and looks once more for what was spilled just before that was said. */

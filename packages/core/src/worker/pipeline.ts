@@ -1,24 +1,29 @@
 import { parseLevel, raceAbort, type SinkEvent } from '@treeline/contract';
+import type { Damage } from '@treeline/spool';
 import type { MessagePort } from 'node:worker_threads';
 import { ControlBlock } from '../control-block.ts';
 import type { FlushResult, FromPipeline, PipelineRequest, PipelineSpec, ToPipeline } from '../protocol.ts';
-import type { LogFrames } from './backlog.ts';
+import { adoptFor } from './adoption.ts';
+import { CursorKeeper } from './cursor-keeper.ts';
 import { FanOut } from './fan-out.ts';
 import { loadSink } from './load-sink.ts';
+import { SegmentFrames } from './segment-frames.ts';
 import { Stream } from './stream.ts';
 
 /**
  * One logger's pipeline in the worker:
  *
- *     chunk ──► batch (scanned once) ──┬─► stream: level ► queue ► sink
- *                                      ├─► stream …
- *                                      └─► stream …        each settles at its own speed
+ *     chunk ──► batch (scanned once) ──┬─► stream: level ► backlog ► sink
+ *     segments ─┘                      ├─► stream …          ▲
+ *                                      └─► stream …          └ from the segments where it lags; each settles at its own speed
  */
 export class Pipeline {
   readonly #spec: PipelineSpec;
   readonly #port: MessagePort;
   readonly #control: ControlBlock;
   readonly #streams: readonly Stream[];
+  readonly #frames: SegmentFrames[] = [];
+  readonly #cursors: CursorKeeper;
   readonly #fanOut: FanOut;
   #closing: Promise<FlushResult> | undefined;
 
@@ -26,39 +31,60 @@ export class Pipeline {
     this.#spec = spec;
     this.#port = port;
     this.#control = ControlBlock.attach(spec.control);
-    const rootLevel = parseLevel(spec.config.level);
-    const frames: LogFrames = { next: () => undefined };
-    this.#streams = spec.config.streams.map((config, index) => {
-      const report = (event: SinkEvent): void => {
-        this.#post({ type: 'status', status: { ...event, stream: config.name } });
-      };
-      return new Stream({
-        config,
-        logId: spec.logId,
-        rootLevel,
-        frames,
-        spilledSeq: () => this.#control.read('spilledSeq'),
-        counters: this.#control.stream(index),
-        load: () => loadSink(config, [spec.logId], report),
-        settled: () => {
-          this.#publishSettled();
-          this.#fanOut.resume();
-        },
-        report,
-      });
+    let allowDelivery = (): void => undefined;
+    const adopted = new Promise<void>((resolve) => {
+      allowDelivery = resolve;
     });
+    this.#streams = spec.config.streams.map((_, index) => this.#createStream(index, adopted));
+    this.#cursors = new CursorKeeper(spec.logDirectory, this.#control, this.#streams);
     this.#fanOut = new FanOut({
       logId: spec.logId,
       control: this.#control,
       streams: this.#streams,
-      frames,
-      missing: (firstSeq, lastSeq) => {
-        for (const stream of this.#streams) stream.miss(lastSeq, lastSeq - firstSeq + 1);
-      },
+      frames: this.#openFrames(),
+      missing: (firstSeq, lastSeq) => this.#miss(firstSeq, lastSeq),
       taken: () => this.#post({ type: 'credit' }),
       fanned: () => this.#publishSettled(),
     });
+    void this.#adopt().finally(allowDelivery);
     port.on('message', (message: ToPipeline) => this.#receive(message));
+    this.#fanOut.resume();
+  }
+
+  #createStream(index: number, adopted: Promise<void>): Stream {
+    const { config, logId } = this.#spec;
+    const stream = config.streams[index];
+    if (!stream) throw new RangeError(`stream index must be below ${config.streams.length}; got ${index}`);
+    const report = (event: SinkEvent): void => {
+      this.#post({ type: 'status', status: { ...event, stream: stream.name } });
+    };
+    return new Stream({
+      config: stream,
+      logId,
+      rootLevel: parseLevel(config.level),
+      counters: this.#control.stream(index),
+      frames: this.#openFrames(),
+      spilledSeq: () => this.#control.read('spilledSeq'),
+      windowBytes: config.windowBytes,
+      adopted,
+      load: () => loadSink(stream, [logId], report),
+      settled: () => {
+        this.#publishSettled();
+        this.#fanOut.resume();
+      },
+      report,
+    });
+  }
+
+  #openFrames(): SegmentFrames {
+    const frames = new SegmentFrames(this.#spec.logDirectory, (damage) => this.#reportDamage(damage));
+    this.#frames.push(frames);
+    return frames;
+  }
+
+  async #adopt(): Promise<void> {
+    const skipped = await adoptFor(this.#spec.config, this.#streams);
+    for (const reason of skipped) this.#reportToAll({ type: 'warning', reason: `a log was left alone: ${reason}` });
   }
 
   #receive(message: ToPipeline): void {
@@ -66,8 +92,19 @@ export class Pipeline {
       case 'chunk':
         this.#fanOut.arrive(message);
         break;
+      case 'wake':
+        this.#fanOut.resume();
+        break;
+      case 'log-full':
+        this.#makeRoom();
+        break;
       case 'drain':
         void this.#drain(message.token);
+        break;
+      case 'save':
+        this.#cursors.save();
+        this.#control.write('saved', message.token);
+        this.#control.notify();
         break;
       case 'root-level':
         for (const stream of this.#streams) stream.setRootLevel(message.level);
@@ -78,18 +115,44 @@ export class Pipeline {
     }
   }
 
-  /** What every stream has settled leaves the main thread's window. */
+  /** What every stream has settled leaves the main thread's window and, once written down, the segments. */
   #publishSettled(): void {
     let settledSeq = this.#control.read('fannedSeq');
     for (const stream of this.#streams) settledSeq = Math.min(settledSeq, stream.settledSeq);
     this.#control.write('settledSeq', settledSeq);
     this.#control.notify();
+    this.#cursors.progress();
+  }
+
+  #miss(firstSeq: number, lastSeq: number): void {
+    for (const stream of this.#streams) stream.miss(lastSeq, lastSeq - firstSeq + 1, 'disk-fault');
+  }
+
+  /** The log is full: the stream that lags most lets go of a segment's worth of its oldest lines. */
+  #makeRoom(): void {
+    const [laggard] = this.#streams.toSorted((a, b) => a.settledSeq - b.settledSeq);
+    laggard?.dropOldest(this.#spec.config.spool.segmentBytes);
+    this.#cursors.save();
+  }
+
+  #reportDamage({ reason, records, bytes }: Damage): void {
+    this.#reportToAll({ type: 'warning', reason: `the log on disk is damaged (${reason}, ${bytes} bytes)`, count: records });
+  }
+
+  #reportToAll(event: SinkEvent): void {
+    for (const { name } of this.#streams) this.#post({ type: 'status', status: { ...event, stream: name } });
   }
 
   async #drain(token: number): Promise<void> {
+    await this.#spilledIsFanned();
     await Promise.allSettled(this.#streams.map((stream) => stream.flush()));
     this.#control.write('drained', token);
     this.#control.notify();
+  }
+
+  /** Chunks come before the request that follows them, but what was spilled before it has to be read first. */
+  #spilledIsFanned(): Promise<void> {
+    return this.#fanOut.reached(this.#control.read('spilledSeq'));
   }
 
   async #answer(id: number, request: PipelineRequest): Promise<void> {
@@ -98,14 +161,18 @@ export class Pipeline {
     if (request.type === 'close') this.#port.close();
   }
 
-  /** Chunks arrive before the request that follows them, so all that was logged before it has been offered. */
   #flush(timeoutMs: number): Promise<FlushResult> {
-    return this.#settleWithin(timeoutMs, (stream) => stream.flush());
+    return this.#settleWithin(timeoutMs, async (stream) => {
+      await this.#spilledIsFanned();
+      await stream.flush();
+    });
   }
 
   #close(timeoutMs: number): Promise<FlushResult> {
     this.#closing ??= this.#flush(timeoutMs).then(async (result) => {
       await this.#settleWithin(timeoutMs, (stream) => stream.close());
+      this.#cursors.close();
+      for (const frames of this.#frames) frames.close();
       return result;
     });
     return this.#closing;
@@ -133,4 +200,3 @@ export class Pipeline {
     this.#port.postMessage(message);
   }
 }
-

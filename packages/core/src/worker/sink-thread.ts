@@ -1,7 +1,7 @@
 import { batchFromParts, messageOf, type Sink, type WriteResult } from '@treeline/contract';
 import { parentPort, workerData } from 'node:worker_threads';
 import { loadTransport } from './load-transport.ts';
-import type { ThreadCall, ThreadMessage, ThreadRequest, ThreadSpec } from './thread-protocol.ts';
+import { STOP, type ThreadCall, type ThreadMessage, type ThreadRequest, type ThreadSpec } from './thread-protocol.ts';
 
 /** A thread that runs one sink, for those whose calls block or whose code is not ours. */
 const spec = workerData as ThreadSpec;
@@ -37,9 +37,15 @@ async function perform(sink: Sink, request: ThreadRequest): Promise<WriteResult 
   }
 }
 
+parentPort?.on('message', (message: ThreadCall | typeof STOP) => {
+  if (message === STOP) process.exit();
+});
+
 openSink().then(
   (sink) => {
-    parentPort?.on('message', ({ id, request }: ThreadCall) => {
+    parentPort?.on('message', (message: ThreadCall | typeof STOP) => {
+      if (message === STOP) return;
+      const { id, request } = message;
       perform(sink, request).then(
         (result) => post({ type: 'reply', id, result }),
         (error: unknown) => post({ type: 'failed', id, error: messageOf(error) }),

@@ -4,6 +4,7 @@ import {
   messageOf,
   raceAbort,
   SinkDriver,
+  sliceBatch,
   type Batch,
   type BatchHints,
   type Delivery,
@@ -11,7 +12,9 @@ import {
   type SinkEvent,
 } from '@treeline/contract';
 import type { StreamConfig } from '../config/config.ts';
+import { streamKey } from '../stream-key.ts';
 import { STREAM_STATES, type DropReason, type StreamCounters, type StreamState } from '../control-block.ts';
+import { AdoptedLines, type AdoptedLinesOptions } from './adopted-lines.ts';
 import { Backlog, type Dropped, type LogFrames } from './backlog.ts';
 import { dropNotice } from './drop-notice.ts';
 import { LevelGate } from './level-gate.ts';
@@ -29,6 +32,10 @@ export interface StreamOptions {
   readonly counters: StreamCounters;
   readonly frames: LogFrames;
   spilledSeq(): number;
+  /** What may stay in memory while the segments can't take it. */
+  readonly windowBytes: number;
+  /** Nothing is delivered before what dead processes left has been taken over. */
+  readonly adopted: Promise<unknown>;
   /** Loads the transport; may reject, and is tried again. */
   load(): Promise<OpenableSink>;
   /** Called when `settledSeq` has moved. */
@@ -39,6 +46,7 @@ export interface StreamOptions {
 /** One destination within a pipeline: picks its lines, and drives its sink at its own speed. */
 export class Stream {
   readonly name: string;
+  readonly key: string;
   readonly #options: StreamOptions;
   readonly #gate: LevelGate;
   readonly #closing = new AbortController();
@@ -51,10 +59,14 @@ export class Stream {
   #offeredSeq: number;
   /** Drops that this stream's destination has not been told of. */
   #untold = new Map<DropReason, number>();
+  /** What dead processes left for this stream, oldest first. */
+  #adopted: AdoptedLines[] = [];
+  #adoptions: AdoptedLinesOptions[] = [];
   #delivering = false;
 
   constructor(options: StreamOptions) {
     this.name = options.config.name;
+    this.key = streamKey(options.config);
     this.#options = options;
     this.#gate = new LevelGate(options.config.level ?? options.rootLevel, options.config.maxLevel);
     this.#offeredSeq = this.settledSeq;
@@ -88,7 +100,9 @@ export class Stream {
   offer(batch: Batch): void {
     const lastSeq = batch.position?.seq ?? 0;
     if (lastSeq <= this.#offeredSeq) return;
-    const wanted = this.#gate.select(batch);
+    // After a crash of the worker the log is offered again from where the slowest stream was.
+    const first = Math.max(0, this.#offeredSeq + 1 - batch.seq(0));
+    const wanted = this.#gate.select(first === 0 ? batch : sliceBatch(batch, first, batch.count));
     this.#offeredSeq = lastSeq;
     if (wanted.count === 0 && this.#options.counters.read('queued') === 0) {
       this.#options.counters.update({ settledSeq: lastSeq });
@@ -100,11 +114,17 @@ export class Stream {
     this.#driver?.wake();
   }
 
+  /** Takes over what a dead process left for this stream. */
+  adopt(lines: AdoptedLinesOptions): void {
+    this.#adoptions.push(lines);
+  }
+
   /** Records of the log that nothing can give back: this stream's share of them is not known, so all count as its own. */
-  miss(lastSeq: number, count: number): void {
+  miss(lastSeq: number, count: number, reason: DropReason): void {
+    if (lastSeq <= this.#offeredSeq) return;
     this.#offeredSeq = lastSeq;
-    this.#options.counters.add({ accepted: count, 'disk-fault': count });
-    this.#countDrop('disk-fault', count);
+    this.#options.counters.add({ accepted: count, [reason]: count });
+    this.#countDrop(reason, count);
     this.#settleIfIdle();
   }
 
@@ -144,6 +164,8 @@ export class Stream {
         const openable = await this.#options.load();
         this.#backlog.setHints(this.#hints(openable.batch));
         this.#sink = await openable.open();
+        await this.#options.adopted;
+        this.#takeOver(this.#hints(openable.batch));
         this.#start(this.#sink);
         return;
       } catch (error) {
@@ -157,7 +179,7 @@ export class Stream {
   #start(sink: Sink): void {
     this.#driver = new SinkDriver({
       lines: {
-        dueInMs: (nowMs) => this.#backlog.dueInMs(nowMs),
+        dueInMs: (nowMs) => this.#adopted[0]?.dueInMs() ?? this.#backlog.dueInMs(nowMs),
         take: () => this.#take(),
       },
       sink,
@@ -176,11 +198,34 @@ export class Stream {
     this.#driver.wake();
   }
 
+  #takeOver(hints: BatchHints): void {
+    const { config, rootLevel, counters } = this.#options;
+    this.#adopted = this.#adoptions.map((lines) => {
+      const gate = new LevelGate(config.level ?? rootLevel, config.maxLevel);
+      return new AdoptedLines(lines, gate, hints, (count, bytes, lost) => {
+        counters.add({ adopted: count + lost, queued: count, queuedBytes: bytes, 'disk-fault': lost });
+        if (lost > 0) this.#countDrop('disk-fault', lost);
+      });
+    });
+    this.#adoptions = [];
+  }
+
   #take(): Batch | undefined {
-    const batch = this.#backlog.take();
+    const batch = this.#takeAdopted() ?? (this.#adopted.length > 0 ? undefined : this.#backlog.take());
     this.#delivering = batch !== undefined;
     if (!batch) this.#settleIfIdle();
     return batch;
+  }
+
+  #takeAdopted(): Batch | undefined {
+    for (let lines = this.#adopted[0]; lines; lines = this.#adopted[0]) {
+      const batch = lines.take();
+      if (batch) return batch;
+      lines.settle(-1);
+      lines.close();
+      this.#adopted.shift();
+    }
+    return undefined;
   }
 
   #account(batch: Batch, delivery: Delivery): void {
@@ -197,8 +242,9 @@ export class Stream {
       queued: -batch.count,
       queuedBytes: -batch.bytes.length,
     });
-    const settledSeq = batch.position?.seq ?? 0;
-    if (settledSeq > this.settledSeq) this.#options.counters.update({ settledSeq });
+    const { logId, seq: settledSeq } = batch.position ?? { logId: this.#options.logId, seq: 0 };
+    if (logId !== this.#options.logId) this.#adopted[0]?.settle(settledSeq);
+    else if (settledSeq > this.settledSeq) this.#options.counters.update({ settledSeq });
     this.#settleIfIdle();
     this.#gate.forget(this.settledSeq);
     this.#options.settled();
@@ -207,7 +253,7 @@ export class Stream {
 
   /** With nothing waiting, everything offered is settled; what is still counted as queued was lost with its segment. */
   #settleIfIdle(): void {
-    if (!this.#backlog.isEmpty || this.#delivering) return;
+    if (!this.#backlog.isEmpty || this.#delivering || this.#adopted.length > 0) return;
     const { counters } = this.#options;
     const lost = counters.read('queued');
     if (lost > 0) this.#drop('disk-fault', { count: lost, bytes: counters.read('queuedBytes') });
@@ -218,6 +264,9 @@ export class Stream {
   #limitLag(): void {
     const { queue } = this.#options.config;
     const reason = queue.whenFull === 'spill' ? 'log-full' : 'queue-full';
+    const inMemory = this.#backlog.memoryBytes;
+    // The segments can't take it, or the main thread would have spilled it.
+    if (inMemory > 2 * this.#options.windowBytes) this.#drop('disk-fault', this.#backlog.dropOldest(inMemory / 4));
     while (this.#options.counters.read('queuedBytes') > queue.maxBytes) {
       const excess = this.#options.counters.read('queuedBytes') - queue.maxBytes;
       const dropped =
@@ -240,7 +289,7 @@ export class Stream {
 
   /** Once the stream has caught up, its destination hears what it has missed, as a line of its own. */
   #tellDrops(): void {
-    if (this.#untold.size === 0 || !this.#backlog.isEmpty) return;
+    if (this.#untold.size === 0 || !this.#backlog.isEmpty || this.#adopted.length > 0) return;
     const untold = this.#untold;
     this.#untold = new Map();
     const count = [...untold.values()].reduce((sum, each) => sum + each, 0);

@@ -1,14 +1,29 @@
 import {
   batchToParts,
+  raceAbort,
   TreelineError,
   type Batch,
   type Sink,
   type SinkEvent,
   type WriteResult,
 } from '@treeline/contract';
+import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { builtFile } from '../built-file.ts';
-import type { ThreadCall, ThreadMessage, ThreadRequest, ThreadSpec } from './thread-protocol.ts';
+import { STOP, type ThreadCall, type ThreadMessage, type ThreadRequest, type ThreadSpec } from './thread-protocol.ts';
+
+/** The threads that run, those that are still opening their sink included. */
+const threads = new Set<Worker>();
+
+/** Lets every thread end by itself; those that don't within the time are terminated. */
+export async function stopThreads(timeoutMs: number): Promise<void> {
+  const ended = [...threads].map(async (thread) => {
+    thread.postMessage(STOP);
+    await once(thread, 'exit');
+  });
+  await raceAbort(Promise.all(ended), AbortSignal.timeout(timeoutMs));
+  await Promise.all([...threads].map((thread) => thread.terminate()));
+}
 
 /**
  * Runs a sink in a thread of its own and looks like that sink. When the thread dies, calls under way reject, and the next write
@@ -36,6 +51,7 @@ class ThreadSink implements Sink {
 
   async start(): Promise<void> {
     const worker = new Worker(builtFile('worker/sink-thread.js'), { workerData: this.#spec });
+    threads.add(worker);
     let isOpen = false;
     await new Promise<void>((resolve, reject) => {
       worker.on('message', (message: ThreadMessage) => {
@@ -51,6 +67,7 @@ class ThreadSink implements Sink {
       });
       worker.on('error', (error) => this.#report({ type: 'warning', reason: `its thread failed: ${error.message}` }));
       worker.on('exit', (exitCode) => {
+        threads.delete(worker);
         const error = new TreelineError('THREAD_DIED', `its thread ended with code ${exitCode}`);
         reject(error);
         if (isOpen) this.#died(error);

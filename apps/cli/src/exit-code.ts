@@ -1,0 +1,42 @@
+import { TreelineError, type ErrorCode } from '@treeline/contract';
+
+/** What the command's exit codes mean; those above 60 are of sysexits.h. */
+export const EXIT = {
+  ok: 0,
+  /** Something went wrong, or nothing matched where `--exit-code` asks. */
+  failed: 1,
+  /** A wrong option, argument or query. */
+  usage: 2,
+  /** A config or store that is missing or can't be read. */
+  noInput: 66,
+  /** A config with mistakes. */
+  config: 78,
+} as const;
+
+const EXIT_BY_ERROR: Partial<Record<ErrorCode, number>> = {
+  CONFIG_INVALID: EXIT.config,
+  CONFIG_UNREADABLE: EXIT.noInput,
+  TRANSPORT_MISSING: EXIT.config,
+  DESTINATION_UNUSABLE: EXIT.config,
+  STORE_MISSING: EXIT.noInput,
+  STORE_UNUSABLE: EXIT.noInput,
+  STORE_CORRUPT: EXIT.noInput,
+  QUERY_INVALID: EXIT.usage,
+};
+
+/** A failure that ends the command with a message for people and an exit code. */
+export class CommandFailure extends Error {
+  readonly exitCode: number;
+
+  constructor(exitCode: number, message: string) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}
+
+/** The exit code for whatever was thrown. */
+export function exitCodeOf(thrown: unknown): number {
+  if (thrown instanceof CommandFailure) return thrown.exitCode;
+  if (thrown instanceof TreelineError) return EXIT_BY_ERROR[thrown.code] ?? EXIT.failed;
+  return EXIT.failed;
+}

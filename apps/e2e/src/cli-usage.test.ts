@@ -1,0 +1,124 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { makeFolder, treeline, TREELINE, writeConfig } from './command.ts';
+
+let cwd = '';
+
+beforeEach(() => {
+  cwd = makeFolder();
+});
+
+afterEach(() => {
+  fs.rmSync(cwd, { recursive: true, force: true });
+});
+
+describe('treeline', () => {
+  test.each([
+    [['--help'], 'Usage: treeline [options] [command]'],
+    [['help'], 'Usage: treeline [options] [command]'],
+    [['run', '--help'], 'Usage: treeline run [options]'],
+    [['help', 'run'], 'Usage: treeline run [options]'],
+    [['query', '-h'], 'Usage: treeline query [options]'],
+    [['check', '--help'], 'Usage: treeline check [options] [config]'],
+  ])('%j prints help on stdout and exits 0', async (args, usage) => {
+    const { code, stdout, stderr } = await treeline(args, { cwd });
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toContain(usage);
+  });
+
+  test('--version prints the version of its package', async () => {
+    const manifest = path.join(path.dirname(TREELINE), '../package.json');
+    const { version } = JSON.parse(fs.readFileSync(manifest, 'utf8')) as { version: string };
+    expect(await treeline(['--version'], { cwd })).toMatchObject({ code: 0, stdout: `${version}\n` });
+  });
+
+  test.each([
+    [[], 'Usage: treeline [options] [command]'],
+    [['qeury'], "treeline: unknown command 'qeury'\n(Did you mean query?)\n"],
+    [['query', '--sorce', 'x'], "treeline: unknown option '--sorce'\n(Did you mean --source?)\n"],
+    [['run', 'config.json'], "treeline: too many arguments for 'run'. Expected 0 arguments but got 1.\n"],
+    [['run', '-c'], "treeline: option '-c, --config <file>' argument missing\n"],
+    [
+      ['query', '--level', 'wran'],
+      "argument 'wran' is invalid. It must be one of trace, debug, info, warn, error, fatal",
+    ],
+    [['query', '-n', '0'], 'It must be a whole number from 1, or "all".'],
+    [['query', '-n', '1e3'], 'It must be a whole number from 1, or "all".'],
+    [['query', '-o', 'xml'], "argument 'xml' is invalid. Allowed choices are pretty, jsonl, rows."],
+    [['query', '--since', 'soon'], "option '--since <time>' argument 'soon' is invalid. It must be like 2h"],
+    [['query', '--until', '2026-02-30'], "option '--until <time>' argument '2026-02-30' is invalid."],
+    [['check', '-o', 'yaml'], "argument 'yaml' is invalid. Allowed choices are text, json, github."],
+    [['query', '--\u001b[31mred'], String.raw`treeline: unknown option '--\u001b[31mred'`],
+  ])('%j is refused on stderr with exit 2', async (args, message) => {
+    const { code, stdout, stderr } = await treeline(args, { cwd });
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toContain(message);
+    expect(stderr).not.toMatch(/^\s+at /m);
+  });
+
+  test('says what to do where it has not been built', async () => {
+    const bin = path.join(cwd, 'bin', 'treeline.js');
+    fs.mkdirSync(path.dirname(bin));
+    fs.copyFileSync(TREELINE, bin);
+    fs.writeFileSync(path.join(cwd, 'package.json'), '{ "type": "module" }');
+    const { spawnSync } = await import('node:child_process');
+    const { status, stdout, stderr } = spawnSync(process.execPath, [bin, '--help'], { encoding: 'utf8' });
+    expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
+    expect(stderr).toMatch(/^treeline: the command has not been built: run .*\n$/);
+  });
+});
+
+describe('treeline check', () => {
+  test('prints nothing but the good news about a sound config', async () => {
+    const config = writeConfig(cwd, { streams: [{ name: 'console', type: 'console' }] });
+    expect(await treeline(['check', config], { cwd })).toEqual({
+      code: 0,
+      signal: null,
+      stdout: 'config.json: no mistakes\n',
+      stderr: '',
+    });
+  });
+
+  test('prints all mistakes at their places, and starts nothing', async () => {
+    fs.writeFileSync(
+      path.join(cwd, 'config.json'),
+      '{\n  "level": "inof",\n  "streams": [{ "name": "f", "type": "file", "paht": "x.log" }]\n}\n',
+    );
+    const { code, stdout, stderr } = await treeline(['check', 'config.json'], { cwd });
+    expect({ code, stderr }).toEqual({ code: 78, stderr: '' });
+    expect(stdout).toMatch(/^config\.json:2:12 error CFG\d+ .*"inof"/m);
+    expect(stdout).toMatch(/^config\.json:3:\d+ error CFG\d+ .*"paht"/m);
+    expect(fs.readdirSync(cwd)).toEqual(['config.json']);
+  });
+
+  test('prints JSON for programs', async () => {
+    const config = writeConfig(cwd, { level: 'inof', streams: [] });
+    const { code, stdout } = await treeline(['check', '-o', 'json', config], { cwd });
+    expect(code).toBe(78);
+    const problems = JSON.parse(stdout) as object[];
+    expect(problems).toContainEqual(
+      expect.objectContaining({ file: 'config.json', line: 1, column: 10, severity: 'error', path: 'level' }),
+    );
+  });
+
+  test('prints an empty list, and nothing for GitHub, where there is nothing to say', async () => {
+    const config = writeConfig(cwd, { streams: [{ name: 'console', type: 'console' }] });
+    expect((await treeline(['check', '-o', 'json', config], { cwd })).stdout).toBe('[]\n');
+    expect((await treeline(['check', '-o', 'github', config], { cwd })).stdout).toBe('');
+  });
+
+  test('prints annotations for GitHub', async () => {
+    const config = writeConfig(cwd, { level: 'inof', streams: [] });
+    const { stdout } = await treeline(['check', '-o', 'github', config], { cwd });
+    expect(stdout).toMatch(/^::error file=config\.json,line=1,col=10,title=CFG\d+ .*$/m);
+  });
+
+  test('finds the config of its folder, or says with exit 66 that there is none', async () => {
+    const none = await treeline(['check'], { cwd });
+    expect(none.code).toBe(66);
+    expect(none.stderr).toContain('no config was found');
+    writeConfig(cwd, { streams: [{ name: 'console', type: 'console' }] }, 'logging.config.json');
+    expect(await treeline(['check'], { cwd })).toMatchObject({ code: 0 });
+  });
+});

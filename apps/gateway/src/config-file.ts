@@ -1,0 +1,30 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { messageOf } from '@treeline/contract';
+import * as v from 'valibot';
+
+/** The path of a file in this app's `config` folder. */
+export function configPath(name: string): string {
+  return fileURLToPath(new URL(`../config/${name}`, import.meta.url));
+}
+
+/**
+ * Reads a JSON file that must fit a schema.
+ *
+ * @throws Error that names the file and every wrong key.
+ */
+export function readConfig<const Schema extends v.GenericSchema>(
+  path: string,
+  schema: Schema,
+): v.InferOutput<Schema> {
+  let json: unknown;
+  try {
+    json = JSON.parse(readFileSync(path, 'utf8'));
+  } catch (error) {
+    throw new Error(`${path} can't be read: ${messageOf(error)}`, { cause: error });
+  }
+  const result = v.safeParse(schema, json);
+  if (result.success) return result.output;
+  const issues = result.issues.map((issue) => `${v.getDotPath(issue) ?? '(root)'}: ${issue.message}`);
+  throw new Error(`${path} is not valid: ${issues.join('; ')}`);
+}

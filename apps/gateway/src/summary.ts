@@ -1,0 +1,88 @@
+import { existsSync, statSync } from 'node:fs';
+import { formatBytes, formatLevel } from '@treeline/contract';
+import { openLogReader, type LogReader, type LogRow } from '@treeline/sqlite';
+
+const SLOWEST = 3;
+const ERRORS = 3;
+const MAX_CAUSES = 5;
+
+/** What a store holds from a moment on: records by level, the slowest requests, the errors. Text for a terminal. */
+export function summarise(storePath: string, since: number): string {
+  const reader = openLogReader(storePath);
+  try {
+    return [
+      ...describeLevels(reader, since),
+      ...describeSlowest(reader, since),
+      ...describeErrors(reader, since),
+    ].join('\n');
+  } finally {
+    reader.close();
+  }
+}
+
+/** The files of a run that exist, with their sizes. */
+export function describeFiles(paths: readonly string[]): string {
+  const width = Math.max(...paths.map((path) => path.length));
+  return paths
+    .filter((path) => existsSync(path))
+    .map((path) => `  ${path.padEnd(width)}  ${formatBytes(statSync(path).size)}`)
+    .join('\n');
+}
+
+function describeLevels(reader: LogReader, since: number): string[] {
+  const counts = new Map<number, number>();
+  for (const { level } of reader.iterate({ since })) counts.set(level, (counts.get(level) ?? 0) + 1);
+  const total = [...counts.values()].reduce((sum, count) => sum + count, 0);
+  const byLevel = [...counts]
+    .toSorted(([a], [b]) => a - b)
+    .map(([level, count]) => `${formatLevel(level)} ${count}`);
+  return [`  ${total} records: ${byLevel.join(', ')}`];
+}
+
+function describeSlowest(reader: LogReader, since: number): string[] {
+  const requests = [...reader.iterate({ since, type: 'request' })]
+    .map((row) => ({ row, durationMs: numberOf(row.payload['duration_ms']) }))
+    .toSorted((a, b) => b.durationMs - a.durationMs)
+    .slice(0, SLOWEST);
+  const lines = requests.map(
+    ({ row, durationMs }) =>
+      `    ${`${durationMs} ms`.padStart(8)}  ${oneLine(row.msg)}  ${oneLine(row.payload['req_id'])}`,
+  );
+  return ['  slowest requests', ...lines];
+}
+
+function describeErrors(reader: LogReader, since: number): string[] {
+  const total = reader.count({ since, level: 'error' });
+  const rows = reader.queryLogs({ since, level: 'error', limit: ERRORS });
+  const more = total > rows.length ? `, the newest ${rows.length}` : '';
+  return [`  errors: ${total}${more}`, ...rows.flatMap(describeError)];
+}
+
+function describeError(row: LogRow): string[] {
+  const time = new Date(row.ts).toISOString().slice(11, 23);
+  return [
+    `    ${time}  ${oneLine(row.msg)}`,
+    ...causesOf(row.payload['err']).map((cause) => `${' '.repeat(18)}because ${cause}`),
+  ];
+}
+
+/** pino writes the messages of a chain of causes as one, joined by a colon and a space. */
+function causesOf(error: unknown): string[] {
+  if (typeof error !== 'object' || error === null || !('stack' in error) || typeof error.stack !== 'string')
+    return [];
+  const causes = error.stack.split('\ncaused by: ').slice(1, 1 + MAX_CAUSES);
+  return causes.map((cause) => oneLine(cause.split('\n', 1)[0]));
+}
+
+/** What came in from outside must not move the cursor or colour the terminal. */
+function oneLine(value: unknown): string {
+  const text = typeof value === 'string' ? value : JSON.stringify(value ?? '');
+  return text.replaceAll(
+    /[\u0000-\u001f\u007f-\u009f]/gu,
+    (control) => `\\x${control.charCodeAt(0).toString(16).padStart(2, '0')}`,
+  );
+}
+
+function numberOf(value: unknown): number {
+  return typeof value === 'number' ? value : 0;
+}

@@ -1,0 +1,64 @@
+import { createLog, openCursors, type LogWriter } from '@treeline/spool';
+import type { PipelineConfig } from './config/config.ts';
+import type { Chunk } from './protocol.ts';
+import { serviceOf } from './service.ts';
+
+/** The main thread's end of the log's segments: nothing is on disk until the window is full, or durability asks for it. */
+export class Spill {
+  readonly #writer: LogWriter;
+  readonly #isPowerSafe: boolean;
+
+  constructor(config: PipelineConfig) {
+    const { stateDirectory, spool, durability } = config;
+    this.#isPowerSafe = durability === 'power';
+    this.#writer = createLog({
+      stateDirectory,
+      service: serviceOf(config),
+      segmentBytes: spool.segmentBytes,
+      maxBytes: spool.maxBytes,
+      durability: this.#isPowerSafe ? 'power' : 'process',
+    });
+  }
+
+  get logId(): string {
+    return this.#writer.logId;
+  }
+
+  get directory(): string {
+    return this.#writer.directory;
+  }
+
+  get bytes(): number {
+    return this.#writer.bytes;
+  }
+
+  get lastError(): string | undefined {
+    return this.#writer.lastError?.message;
+  }
+
+  /** Writes a chunk; tells whether the segments hold it now, and if not, why. */
+  append({ firstSeq, count, text }: Chunk): 'appended' | 'full' | 'fault' {
+    const outcome = this.#writer.append(firstSeq, count, text);
+    if (outcome !== 'appended') return outcome === 'full' ? 'full' : 'fault';
+    if (this.#isPowerSafe) void this.#writer.syncInBackground();
+    return 'appended';
+  }
+
+  /** Gives back the segments whose every record is settled, and known to be on disk. */
+  release(savedSeq: number): void {
+    this.#writer.releaseUpTo(savedSeq);
+  }
+
+  /** Writes how far each stream has come, once no worker does it any more. */
+  saveCursors(settledSeqs: ReadonlyMap<string, number>): void {
+    const cursors = openCursors(this.#writer.directory);
+    for (const [key, seq] of settledSeqs) cursors.set(key, { seq, counters: {} });
+    cursors.close();
+  }
+
+  /** Leaves the log to the next start, or takes it off the disk where all of it is settled. */
+  end(isSettled: boolean): void {
+    if (isSettled) this.#writer.remove();
+    else this.#writer.close();
+  }
+}

@@ -1,0 +1,46 @@
+import { spawn } from 'node:child_process';
+
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+const isWindows = process.platform === 'win32';
+
+/**
+ * Runs a command to its end and resolves to its exit code. Its output goes where ours goes. A signal that ends this process ends
+ * first whatever the command has started: npx, pnpm and turbo don't all pass signals on to their children.
+ */
+export function run(command, args, { env = {} } = {}) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, {
+      stdio: ['ignore', 'inherit', 'inherit'],
+      env: { ...process.env, ...env },
+      detached: !isWindows,
+      shell: isWindows,
+    });
+    let received;
+    const passOn = (signal) => {
+      received = signal;
+      killGroup(child, signal);
+    };
+    for (const signal of SIGNALS) process.on(signal, passOn);
+    const stopListening = () => {
+      for (const signal of SIGNALS) process.off(signal, passOn);
+    };
+    child.once('error', (error) => {
+      stopListening();
+      reject(new Error(`${command} can't be started: ${error.message}`, { cause: error }));
+    });
+    child.once('close', (code) => {
+      stopListening();
+      if (received) process.kill(process.pid, received);
+      resolve(code ?? 1);
+    });
+  });
+}
+
+function killGroup(child, signal) {
+  try {
+    if (isWindows) child.kill(signal);
+    else process.kill(-child.pid, signal);
+  } catch (error) {
+    if (error.code !== 'ESRCH') throw error;
+  }
+}
