@@ -89,7 +89,7 @@ const NUMBERS = [
   12.5,
 ];
 
-const text = fc.oneof(
+const anyText = fc.oneof(
   { weight: 4, arbitrary: fc.constantFrom(...TEXTS) },
   { weight: 1, arbitrary: fc.string({ unit: 'grapheme', maxLength: 6 }) },
 );
@@ -97,7 +97,7 @@ const number = fc.oneof(
   { weight: 4, arbitrary: fc.constantFrom(...NUMBERS) },
   { weight: 1, arbitrary: fc.double({ noNaN: true, noDefaultInfinity: true }) },
 );
-const leaf = fc.oneof(text, number, fc.boolean(), fc.constant(null));
+const leaf = fc.oneof(anyText, number, fc.boolean(), fc.constant(null));
 const json = fc.oneof(
   { weight: 3, arbitrary: leaf },
   {
@@ -121,7 +121,7 @@ const line = fc
       {
         level: fc.constantFrom(10, 30, 35, 50, 60),
         time,
-        name: text,
+        name: anyText,
         source: json,
         type: json,
         ref_id: json,
@@ -173,7 +173,7 @@ const field: fc.Arbitrary<Field> = fc.oneof(
   },
 );
 const value: fc.Arbitrary<Value> = fc.oneof(
-  { weight: 3, arbitrary: text.map((each): Value => ({ kind: 'string', value: each })) },
+  { weight: 3, arbitrary: anyText.map((each): Value => ({ kind: 'string', value: each })) },
   { weight: 3, arbitrary: number.map((each): Value => ({ kind: 'number', value: each })) },
   fc.boolean().map((each): Value => ({ kind: 'boolean', value: each })),
   time.map((ms): Value => ({ kind: 'time', text: new Date(ms).toISOString() })),
@@ -202,10 +202,10 @@ const condition: fc.Arbitrary<Filter> = fc.oneof(
   fc.record({
     kind: fc.constant('glob' as const),
     field,
-    parts: fc.array(text, { minLength: 2, maxLength: 4 }),
+    parts: fc.array(anyText, { minLength: 2, maxLength: 4 }),
     orAbsent,
   }),
-  fc.record({ kind: fc.constant('contains' as const), field, text, negated, orAbsent }),
+  fc.record({ kind: fc.constant('contains' as const), field, text: anyText, negated, orAbsent }),
   fc.record({
     kind: fc.constant('regex' as const),
     field,
@@ -215,7 +215,7 @@ const condition: fc.Arbitrary<Filter> = fc.oneof(
     orAbsent,
   }),
   fc.record({ kind: fc.constant('exists' as const), field }),
-  fc.record({ kind: fc.constant('text' as const), scope: fc.constantFrom('msg', 'any'), text }),
+  fc.record({ kind: fc.constant('text' as const), scope: fc.constantFrom('msg', 'any'), text: anyText }),
   fc.record({
     kind: fc.constantFrom('since' as const, 'until' as const),
     time: time.map((ms) => ({ kind: 'time' as const, text: new Date(ms).toISOString() })),

@@ -310,15 +310,15 @@ export function escapeLike(text: string): string {
 const VALUE_FIELD: Field = { kind: 'path', segments: ['value'] };
 
 /** Asks the predicate itself, about one value. */
-function askTest(filter: FieldCondition, operand: Operand, { call, options }: Compiler): Sql {
-  const predicate = compileFilter({ ...filter, field: VALUE_FIELD }, options);
-  return call((value) => predicate({ level: 0, value: operand.fromTest(value) }), operand.forTest);
+function askTest(filter: FieldCondition, operand: Operand, compiler: Compiler): Sql {
+  const predicate = compileFilter({ ...filter, field: VALUE_FIELD }, compiler.options);
+  return compiler.call((value) => predicate({ level: 0, value: operand.fromTest(value) }), operand.forTest);
 }
 
 /** Asks the predicate itself, about the whole record. */
-function wholeRecord(filter: Filter, { call, options }: Compiler): Sql {
-  const predicate = compileFilter(filter, options);
-  return call(
+function wholeRecord(filter: Filter, compiler: Compiler): Sql {
+  const predicate = compileFilter(filter, compiler.options);
+  return compiler.call(
     (payload) => typeof payload === 'string' && predicate(JSON.parse(payload) as LogRecord),
     PAYLOAD,
   );

@@ -36,12 +36,12 @@ export async function* followLogs(
     let file = fileOf(path);
     let lastId = after === undefined ? newestId(db) : parseCursor(after).id;
     let seenVersion: number | undefined;
-    while (!signal?.aborted) {
+    while (!isEnded(signal)) {
       const version = db.prepare<[], number>('PRAGMA data_version').pluck().get();
       if (version !== seenVersion) {
         seenVersion = version;
         const newest = newestId(db);
-        while (lastId < newest && !signal?.aborted) {
+        while (lastId < newest && !isEnded(signal)) {
           const upTo = Math.min(newest, lastId + 50 * PAGE_ROWS);
           useTests(db, checked.filter?.tests ?? []);
           const rows = rowsBetween(db, lastId, upTo, conditions);
@@ -60,6 +60,10 @@ export async function* followLogs(
   } finally {
     db.close();
   }
+}
+
+function isEnded(signal: AbortSignal | undefined): boolean {
+  return signal?.aborted === true;
 }
 
 function newestId(db: Database): number {

@@ -209,7 +209,7 @@ function readPercentiles(
   for (const rows of until(deadline, aggregatePages<[number | null]>(db, query, { columns }))) {
     for (const [number] of rows) if (number !== null) numbers.push(number);
   }
-  const sorted = Float64Array.from(numbers).sort();
+  const sorted = Float64Array.from(numbers).toSorted();
   const result: Record<number, number | undefined> = {};
   for (const rank of of) {
     if (!(rank > 0 && rank <= 100))
