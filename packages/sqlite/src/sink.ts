@@ -7,13 +7,13 @@ import {
   type SinkContext,
   type WriteResult,
 } from '@treeline/contract';
-import { deriveColumns } from './columns.ts';
 import { connect, setAside, sleep, untilFree, type Connection } from './connection.ts';
 import { storeError } from './database.ts';
 import { isCorrupt, sqliteCode } from './driver.ts';
 import { Maintenance } from './maintenance.ts';
+import { rowOfLine } from './new-row.ts';
 import type { SqliteOptions } from './options.ts';
-import { payloadOf } from './payload.ts';
+
 import { positionKey, readPosition } from './writer.ts';
 
 /** A transaction's length where others want to write, or where the thread is the program's own. */
@@ -158,8 +158,7 @@ class SqliteSink implements Sink {
 
   #insertLine(batch: Batch, index: number, arrivalMs: number, refused: Refusals): void {
     try {
-      const payload = payloadOf(batch.line(index));
-      this.#connection.writer.insert(deriveColumns(payload.record, arrivalMs), payload);
+      this.#connection.writer.insert(rowOfLine(batch.line(index), arrivalMs));
     } catch (error) {
       if (!isRowError(error)) throw error;
       refused.set(index, messageOf(error));

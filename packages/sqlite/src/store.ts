@@ -1,12 +1,11 @@
 import { TreelineError } from '@treeline/contract';
 import { backupStore, type BackupProgress } from './backup.ts';
-import { deriveColumns } from './columns.ts';
 import { openDatabase, openReadOnlyDatabase, storeError } from './database.ts';
 import type { Database } from './driver.ts';
 import { deleteRows } from './deletion.ts';
 import { recordOfEntry, type LogEntry } from './entry.ts';
 import { checkQuery, type LogQuery } from './log-query.ts';
-import { payloadOf } from './payload.ts';
+import { rowOfLine } from './new-row.ts';
 import { countPages, readPages } from './reading.ts';
 import { readStats, type Stats, type StatsQuery } from './stats.ts';
 import type { LogRow } from './row.ts';
@@ -76,11 +75,11 @@ export function openLogStore(path = 'data/logs.db'): LogStore {
     ...reader,
     append(entries) {
       const records = (Array.isArray(entries) ? entries : [entries as LogEntry]).map(recordOfEntry);
-      const rows = records.map((record) => payloadOf(Buffer.from(JSON.stringify(record))));
+      const rows = records.map((record) => rowOfLine(Buffer.from(JSON.stringify(record)), Date.now()));
       return guarded(path, () => {
         writer.begin();
         try {
-          const ids = rows.map((row) => writer.insert(deriveColumns(row.record, Date.now()), row));
+          const ids = rows.map((row) => writer.insert(row));
           writer.commit();
           return ids;
         } finally {

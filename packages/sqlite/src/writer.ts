@@ -1,7 +1,6 @@
 import type { BatchPosition } from '@treeline/contract';
-import type { Columns } from './columns.ts';
 import type { Database, Statement } from './driver.ts';
-import type { Payload } from './payload.ts';
+import type { NewRow } from './new-row.ts';
 import { Rollup } from './rollup.ts';
 
 type InsertParams = [
@@ -70,7 +69,7 @@ export class LogWriter {
   }
 
   /** Returns the id of the new row. A row that SQLite refuses leaves the transaction as it was. */
-  insert(columns: Columns, payload: Payload): number {
+  insert({ columns, payload, mended }: NewRow): number {
     const { lastInsertRowid } = this.#insert.run(
       columns.source,
       columns.type,
@@ -81,10 +80,10 @@ export class LogWriter {
       columns.traceId,
       columns.spanId,
       columns.parentSpanId,
-      payload.json,
+      payload,
     );
     this.#rollup.count(columns);
-    if (payload.mended) this.#mended[payload.mended]++;
+    if (mended) this.#mended[mended]++;
     return Number(lastInsertRowid);
   }
 
