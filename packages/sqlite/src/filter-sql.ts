@@ -302,7 +302,7 @@ function matchesGlob(parts: readonly string[], operand: Operand, compiler: Compi
 /** SQLite refuses patterns over 50 000 bytes (SQLITE_MAX_LIKE_PATTERN_LENGTH). */
 const MAX_PATTERN_LENGTH = 10_000;
 
-export function escapeLike(text: string): string {
+function escapeLike(text: string): string {
   return text.replace(/[\\%_]/g, String.raw`\$&`);
 }
 

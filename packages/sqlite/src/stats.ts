@@ -137,7 +137,7 @@ interface Minutes {
 
 /** The whole minutes of a query's range, where log_counts has the columns that it asks for. */
 function wholeMinutes(db: Database, query: CheckedQuery): Minutes | undefined {
-  if (query.refId !== undefined || query.text !== undefined || query.filter) return undefined;
+  if (query.refId !== undefined || query.filter) return undefined;
   const from = query.sinceMs === undefined ? -Infinity : Math.ceil(query.sinceMs / MS_PER_MINUTE);
   const to = query.untilMs === undefined ? Infinity : Math.floor(query.untilMs / MS_PER_MINUTE);
   if (from >= to) return undefined;

@@ -92,6 +92,15 @@ export class LogWriter {
     this.setMeta(key, `${seq} ${Date.now()}`);
   }
 
+  /** Drops the places in logs that nobody has written from since a time. */
+  forgetPositions(beforeMs: number): void {
+    this.#db
+      .prepare(
+        `DELETE FROM meta WHERE key LIKE 'position:%' AND CAST(substr(value, instr(value, ' ') + 1) AS INTEGER) < ?`,
+      )
+      .run(beforeMs);
+  }
+
   commit(): void {
     this.#rollup.write();
     for (const [kind, count] of Object.entries(this.#mended)) {
