@@ -1,7 +1,8 @@
 import { MS_PER_MINUTE } from './ddl.ts';
 import type { Database } from './driver.ts';
-import { jsonValue, numberValue } from './field.ts';
+import { jsonValue, numberValue, parseField } from './field.ts';
 import type { CheckedQuery, LogQuery } from './log-query.ts';
+import { percentileOf } from './percentile.ts';
 import { aggregatePages } from './reading.ts';
 import { allOf, sql, type Sql } from './sql.ts';
 
@@ -180,7 +181,7 @@ function topValues(
 ): NonNullable<Stats['top']> {
   const counts = new Map<string, number>();
   let uncounted = 0;
-  const value = jsonValue(field);
+  const value = jsonValue(parseField(field));
   const columns = sql(`${value.text}, count(*)`, ...value.params);
   const pages = aggregatePages<[string | null, number]>(db, query, { columns, groupBy: 'GROUP BY 1' });
   for (const rows of until(deadline, pages)) {
@@ -205,7 +206,7 @@ function readPercentiles(
   deadline: Deadline,
 ): Record<number, number | undefined> {
   const numbers: number[] = [];
-  const columns = numberValue(field);
+  const columns = numberValue(parseField(field));
   for (const rows of until(deadline, aggregatePages<[number | null]>(db, query, { columns }))) {
     for (const [number] of rows) if (number !== null) numbers.push(number);
   }
@@ -214,7 +215,7 @@ function readPercentiles(
   for (const rank of of) {
     if (!(rank > 0 && rank <= 100))
       throw new RangeError(`percentiles must be over 0 and up to 100; got ${rank}`);
-    result[rank] = sorted[Math.ceil((rank / 100) * sorted.length) - 1];
+    result[rank] = percentileOf(sorted, rank);
   }
   return result;
 }

@@ -9,6 +9,7 @@ import { rowOfLine } from './new-row.ts';
 import { countPages, readPages } from './reading.ts';
 import { readStats, type Stats, type StatsQuery } from './stats.ts';
 import type { LogRow } from './row.ts';
+import { readTable, type Table, type TableQuery } from './table.ts';
 import { LogWriter } from './writer.ts';
 
 /** Rows of one call. */
@@ -25,6 +26,12 @@ export interface LogReader {
   iterate(query?: LogQuery): IterableIterator<LogRow>;
   /** Number of rows, by level and over time, the most frequent values and percentiles of a field. */
   stats(query?: StatsQuery): Stats;
+  /**
+   * The answer to a query with stages (`level>=error | count by source`).
+   *
+   * @throws TreelineError `QUERY_INVALID` where it does not parse.
+   */
+  table(query: TableQuery): Table;
   /** @throws TreelineError `TIMEOUT` where `timeoutMs` did not suffice. */
   count(query?: Omit<LogQuery, 'limit' | 'order'>): number;
   readonly meta: { readonly get: (key: string) => string | undefined };
@@ -151,6 +158,7 @@ function readerOf(db: Database, path: string): LogReader {
       });
     },
     stats: (query = {}) => guarded(path, () => readStats(db, checkQuery(query), query)),
+    table: (query) => guarded(path, () => readTable(db, query)),
     meta: { get: (key) => guarded(path, () => getMeta.get(key)) },
     close: () => void db.close(),
   };
