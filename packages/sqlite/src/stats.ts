@@ -3,10 +3,11 @@ import type { Database } from './driver.ts';
 import { jsonValue, numberValue, parseField } from './field.ts';
 import type { CheckedQuery, LogQuery } from './log-query.ts';
 import { percentileOf } from './percentile.ts';
-import { aggregatePages } from './reading.ts';
+import { aggregatePages, readPages } from './reading.ts';
 import { allOf, sql, type Sql } from './sql.ts';
 
-type Dimension = 'level' | 'source' | 'type';
+/** The columns that log_counts has. */
+export type Dimension = 'level' | 'source' | 'type';
 
 /** What to tell about the rows of a query, beside their number. */
 export interface StatsQuery extends Omit<LogQuery, 'limit' | 'cursor' | 'order'> {
@@ -48,7 +49,7 @@ export interface HistogramStep {
 const MAX_DISTINCT = 100_000;
 
 /** Ends the work when the time is up; set once for all parts of an answer. */
-interface Deadline {
+export interface Deadline {
   readonly atMs: number;
   passed: boolean;
 }
@@ -74,21 +75,18 @@ export function readStats(db: Database, query: CheckedQuery, wanted: StatsQuery)
   };
 }
 
+/** The times of the first and the last row, each looked for from its end. */
 function timeRange(db: Database, query: CheckedQuery, deadline: Deadline): [number, number] | undefined {
-  let range: [number, number] | undefined;
-  const columns = sql('min(ts), max(ts)');
-  for (const [row] of until(
-    deadline,
-    aggregatePages<[number | null, number | null]>(db, query, { columns }),
-  )) {
-    if (!row || row[0] === null || row[1] === null) continue;
-    range = range ? [Math.min(range[0], row[0]), Math.max(range[1], row[1])] : [row[0], row[1]];
-  }
-  return range;
+  const [firstMs, lastMs] = (['asc', 'desc'] as const).map((order) => {
+    const pages = readPages(db, { ...query, order, limit: 1 });
+    for (const [row] of until(deadline, pages)) if (row) return row.ts;
+    return undefined;
+  });
+  return firstMs === undefined || lastMs === undefined ? undefined : [firstMs, lastMs];
 }
 
 /** From the counts by minute where they can tell, else from the rows; the parts of minutes at both ends always from the rows. */
-function countSteps(
+export function countSteps(
   db: Database,
   query: CheckedQuery,
   { stepMs, by }: NonNullable<StatsQuery['histogram']>,

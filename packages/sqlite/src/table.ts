@@ -3,10 +3,12 @@ import { parseQuery, type Aggregate, type Field, type Query, type Stage } from '
 import { columnName, Grouping, type TableRow } from './aggregate.ts';
 import type { Database } from './driver.ts';
 import { jsonValue, numberValue } from './field.ts';
+import { MS_PER_MINUTE } from './ddl.ts';
 import { checkQuery, type CheckedQuery, type LogQuery } from './log-query.ts';
 import { aggregatePages, readPages } from './reading.ts';
 import type { LogRow } from './row.ts';
 import { sql, type Sql } from './sql.ts';
+import { countSteps, type Deadline, type Dimension } from './stats.ts';
 import { applyStage, stepOf, topRows } from './table-stages.ts';
 
 /** A query with its stages, and bounds beside it. */
@@ -100,6 +102,13 @@ class Work {
 
   #count(by: readonly Field[]): Grouping {
     const grouping = new Grouping(by.map(columnName), []);
+    const dimension = rollupDimension(by);
+    if (dimension) {
+      if (by.length === 0) grouping.add([], 0);
+      for (const step of this.#steps(MS_PER_MINUTE, dimension))
+        grouping.add(by.length === 0 ? [] : [step.by], step.count);
+      return grouping;
+    }
     const columns = list([...by.map(jsonValue), sql('count(*)')]);
     const groupBy = by.length === 0 ? '' : `GROUP BY ${by.map((_, index) => index + 1).join(', ')}`;
     for (const rows of this.#pages<[...(string | null)[], number]>(columns, groupBy)) {
@@ -114,6 +123,13 @@ class Work {
 
   #histogram(stepMs: number, by: readonly Field[]): TableRow[] {
     const grouping = new Grouping(['ts', ...by.map(columnName)], []);
+    const dimension = rollupDimension(by);
+    if (dimension) {
+      for (const { ts, by: value, count } of this.#steps(stepMs, dimension)) {
+        grouping.add(by.length === 0 ? [ts] : [ts, value], count);
+      }
+      return grouping.rows();
+    }
     const step = sql('ts - ((ts % ?) + ?) % ?', stepMs, stepMs, stepMs);
     const columns = list([step, ...by.map(jsonValue), sql('count(*)')]);
     const groupBy = `GROUP BY ${[step, ...by].map((_, index) => index + 1).join(', ')}`;
@@ -140,6 +156,15 @@ class Work {
       }
     }
     return grouping;
+  }
+
+  /** From the counts by minute where those can tell. */
+  #steps(stepMs: number, { by }: RollupDimension): { ts: number; by: unknown; count: number }[] {
+    const deadline: Deadline = { atMs: this.#deadlineMs, passed: false };
+    const steps = countSteps(this.#db, this.#query, by ? { stepMs, by } : { stepMs }, deadline);
+    if (deadline.passed) this.complete = false;
+    // An empty source means none.
+    return steps.map((step) => ({ ts: step.ts, by: step.by === '' ? null : step.by, count: step.count }));
   }
 
   *#pages<Row>(columns: Sql, groupBy: string): Generator<readonly Row[], void> {
@@ -179,6 +204,20 @@ class Work {
     }
     return [...byId.values()].toSorted((a, b) => a.ts - b.ts || a.id - b.id);
   }
+}
+
+interface RollupDimension {
+  readonly by: Dimension | undefined;
+}
+
+/** What the counts by minute are apart by, where a query asks for nothing else. */
+function rollupDimension(by: readonly Field[]): RollupDimension | undefined {
+  const [first] = by;
+  if (!first) return { by: undefined };
+  if (by.length > 1 || first.kind !== 'column') return undefined;
+  return first.name === 'level' || first.name === 'source' || first.name === 'type'
+    ? { by: first.name }
+    : undefined;
 }
 
 function needsAll(stage: Stage): boolean {
