@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { openLogReader, type LogRow } from '@treeline/sqlite';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { finish, makeFolder, readRecords, startTreeline, treeline, writeConfig } from './command.ts';
+import { collect, finish, makeFolder, readRecords, startTreeline, treeline, writeConfig } from './command.ts';
 
 let cwd = '';
 
@@ -102,7 +102,7 @@ describe('treeline run', () => {
     peakKiB = Math.max(peakKiB, peakMemoryKiB(child.pid));
     child.stdin.end();
     const { code, stderr } = await finished;
-    expect(code, stderr).toBe(0);
+    expect({ code, stderr }).toMatchObject({ code: 0 });
     expect(stderr).toContain('1000000 lines, 10000 of them text');
     expect(countStore()).toBe(1_000_000);
     expect(await countLines(path.join(cwd, 'app.log'))).toBe(1_000_000);
@@ -135,7 +135,7 @@ describe('treeline run', () => {
     lock.close();
     await writing;
     const { code, stderr } = await finished;
-    expect(code, stderr).toBe(0);
+    expect({ code, stderr }).toMatchObject({ code: 0 });
     expect(countStore()).toBe(200_001);
   });
 
@@ -152,7 +152,7 @@ describe('treeline run', () => {
     }
     child.stdin.end();
     await once(child, 'close');
-    expect(child.exitCode, stderr.text).toBe(0);
+    expect({ code: child.exitCode, stderr: stderr.text }).toMatchObject({ code: 0 });
     expect(await countLines(path.join(cwd, 'app.log'))).toBe(100_001);
     expect(stderr.text).toContain('console: down: its reader has closed the pipe');
   });
@@ -247,10 +247,4 @@ async function countLines(file: string): Promise<number> {
 /** Waits until a number has not changed for a second. */
 async function standsStill(read: () => number): Promise<void> {
   for (let before = Number.NaN; before !== read(); await sleep(1000)) before = read();
-}
-
-function collect(stream: NodeJS.ReadableStream): { text: string } {
-  const collected = { text: '' };
-  stream.setEncoding('utf8').on('data', (chunk: string) => (collected.text += chunk));
-  return collected;
 }

@@ -50,6 +50,13 @@ export async function finish(child: ChildProcess & Piped): Promise<Finished> {
   return { code: child.exitCode, signal: child.signalCode, stdout, stderr };
 }
 
+/** Gathers a stream's text, for commands whose other streams are cut. */
+export function collect(stream: NodeJS.ReadableStream): { readonly text: string } {
+  const collected = { text: '' };
+  stream.setEncoding('utf8').on('data', (chunk: string) => (collected.text += chunk));
+  return collected;
+}
+
 /** Runs `treeline` to its end. */
 export async function treeline(
   args: readonly string[],
