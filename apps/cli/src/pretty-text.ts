@@ -1,17 +1,17 @@
-import { createBatch, parseOptions } from '@treeline/contract';
-import pretty, { createPrinter, resolveOptions } from '@treeline/pretty';
+import { createBatch } from '@treeline/contract';
+import { createPrinter } from '@treeline/pretty';
 
 /** Prints lines for people, in the shape and the colours that suit standard output. Dates are shown: a store holds many days. */
-export async function prettyTexts(
-  lines: Iterable<string>,
-  { utc }: { readonly utc: boolean },
-): Promise<Iterable<string>> {
-  const options = await parseOptions(pretty.definition, { utc, time: 'iso' });
+export function* prettyTexts(lines: Iterable<string>, { utc }: { readonly utc: boolean }): Generator<string> {
   const printer = createPrinter(
-    resolveOptions(options, { env: process.env, isTerminal: process.stdout.isTTY }),
+    { time: 'iso', utc },
+    {
+      env: process.env,
+      isTerminal: process.stdout.isTTY,
+      columns: process.stdout.columns,
+      cwd: process.cwd(),
+    },
   );
-  return (function* texts() {
-    for (const line of lines) yield printer.write(createBatch(Buffer.from(`${line}\n`)));
-    yield printer.end();
-  })();
+  for (const line of lines) yield printer.write(createBatch(Buffer.from(`${line}\n`)));
+  yield printer.end();
 }

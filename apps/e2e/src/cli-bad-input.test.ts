@@ -1,17 +1,20 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { makeFolder, treeline } from './command.ts';
+import { treeline } from './command.ts';
+import { scratchFolder } from './program.ts';
 
 let cwd = '';
+let folder: ReturnType<typeof scratchFolder> | undefined;
 
 beforeEach(() => {
-  cwd = makeFolder();
+  folder = scratchFolder();
+  cwd = folder.path;
   fs.chmodSync(cwd, 0o777);
 });
 
 afterEach(() => {
-  fs.rmSync(cwd, { recursive: true, force: true });
+  folder?.[Symbol.dispose]();
 });
 
 interface BadInput {

@@ -3,15 +3,18 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { openLogStore, type LogEntry } from '@treeline/sqlite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { collect, makeFolder, startTreeline, treeline, type Finished } from './command.ts';
+import { collect, startTreeline, treeline, type Finished } from './command.ts';
+import { scratchFolder } from './program.ts';
 
 const HOUR_MS = 3_600_000;
 
 let cwd = '';
+let folder: ReturnType<typeof scratchFolder> | undefined;
 let nowMs = 0;
 
 beforeAll(() => {
-  cwd = makeFolder();
+  folder = scratchFolder();
+  cwd = folder.path;
   nowMs = Date.now();
   fill('logs.db', [
     { source: 'api', type: 'http', refId: 'o-1', level: 30, ts: nowMs - 3 * HOUR_MS, msg: 'GET /orders' },
@@ -40,7 +43,7 @@ beforeAll(() => {
 });
 
 afterAll(() => {
-  fs.rmSync(cwd, { recursive: true, force: true });
+  folder?.[Symbol.dispose]();
 });
 
 function fill(name: string, entries: LogEntry[]): void {

@@ -5,16 +5,19 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { openLogReader, type LogRow } from '@treeline/sqlite';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { collect, finish, makeFolder, readRecords, startTreeline, treeline, writeConfig } from './command.ts';
+import { collect, finish, startTreeline, treeline, writeConfig } from './command.ts';
+import { readRecords, scratchFolder } from './program.ts';
 
 let cwd = '';
+let folder: ReturnType<typeof scratchFolder> | undefined;
 
 beforeEach(() => {
-  cwd = makeFolder();
+  folder = scratchFolder();
+  cwd = folder.path;
 });
 
 afterEach(() => {
-  fs.rmSync(cwd, { recursive: true, force: true });
+  folder?.[Symbol.dispose]();
 });
 
 const STORE = { name: 'store', type: 'sqlite', path: 'logs.db' };

@@ -1,16 +1,19 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { makeFolder, treeline, TREELINE, writeConfig } from './command.ts';
+import { treeline, TREELINE, writeConfig } from './command.ts';
+import { scratchFolder } from './program.ts';
 
 let cwd = '';
+let folder: ReturnType<typeof scratchFolder> | undefined;
 
 beforeEach(() => {
-  cwd = makeFolder();
+  folder = scratchFolder();
+  cwd = folder.path;
 });
 
 afterEach(() => {
-  fs.rmSync(cwd, { recursive: true, force: true });
+  folder?.[Symbol.dispose]();
 });
 
 describe('treeline', () => {

@@ -13,10 +13,10 @@ const { values } = parseArgs({
 });
 
 const server = createBackend(readConfig(values.config, backendConfig).models);
+server.listen(Number(values.port), '127.0.0.1');
+await once(server, 'listening');
 endWith(async () => {
   server.close();
   server.closeAllConnections();
 });
-server.listen(Number(values.port), '127.0.0.1');
-await once(server, 'listening');
 announce(server);

@@ -19,14 +19,14 @@ const GRACE_MS = 3_000;
 const logger = createLogger(values.logging);
 const config = readConfig(values.routes, routesConfig);
 const { app, close } = createGateway({ logger, backendUrl: values.backend, config });
-endWith(async () => {
-  await close(GRACE_MS);
-  logger.info('gateway stopped');
-  await logger.close();
-});
 await app.listen({ port: Number(values.port), host: '127.0.0.1' });
 logger.info(
   { url: urlOf(app.server), backend: values.backend, routes: Object.keys(config.routes) },
   'gateway started',
 );
+endWith(async () => {
+  await close(GRACE_MS);
+  logger.info('gateway stopped');
+  await logger.close();
+});
 announce(app.server);

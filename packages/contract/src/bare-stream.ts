@@ -14,10 +14,11 @@ const CLOSE_DEADLINE_MS = 8_000;
 const CLOSE_GRACE_MS = 1_000;
 
 /**
- * Lines that may wait here before back-pressure begins. It is one of thread-stream's rings: a smaller bound would hold up the main
- * thread, which waits in `exit` until the ring is read and gives up after 10 s, for what is in memory here already.
+ * Lines that may wait here before back-pressure begins; core's window is as large. It is not smaller, because pino's thread-stream makes
+ * up for no lag: in `exit` the main thread waits until its ring of 4 MiB is read and throws after 10 s, and a burst that is not read to
+ * its end before the thread is ready keeps the process from ending at all. What is taken in is counted at least.
  */
-const MAX_WAITING_BYTES = 4 * 1024 * 1024;
+const MAX_WAITING_BYTES = 16 * 1024 * 1024;
 
 /** Above one ring, so that a chunk that is taken in at once needs no `drain`, whose nextTick would starve the sink's own I/O. */
 const HIGH_WATER_MARK = 5 * 1024 * 1024;

@@ -57,6 +57,7 @@ export class PipelineClient implements PipelineOwner {
   #releaseExit: (() => void) | undefined;
   #postedBytes = 0;
   #nextId = 1;
+  #isStarted = false;
   #exiting = false;
   #droppedAfterClose = 0;
   #closing: Promise<FlushResult> | undefined;
@@ -76,20 +77,18 @@ export class PipelineClient implements PipelineOwner {
 
   /** pino's destination. */
   write(line: string): void {
-    if (this.#closed) this.#droppedAfterClose++;
-    else {
-      if (this.#isDurable) this.#writeThrough(line, 1);
-      this.#lane.write(line);
-    }
+    this.writeLines(line, 1);
   }
 
   /** Takes complete lines of another program, each with its line feed. */
   writeLines(text: string, count: number): void {
-    if (this.#closed) this.#droppedAfterClose += count;
-    else {
-      if (this.#isDurable) this.#writeThrough(text, count);
-      this.#lane.writeLines(text, count);
+    if (this.#closed) {
+      this.#droppedAfterClose += count;
+      return;
     }
+    this.#releaseExit ??= drainAtEnd((cause) => this.#drainAtEnd(cause));
+    if (this.#isDurable) this.#writeThrough(text, count);
+    this.#lane.writeLines(text, count);
   }
 
   /** Resolves when the window has room, or the pipeline was closed. */
@@ -162,13 +161,13 @@ export class PipelineClient implements PipelineOwner {
 
   #start(): void {
     prepareStdio(this.#config.streams);
-    this.#releaseExit = drainAtEnd((cause) => this.#drainAtEnd(cause));
+    this.#isStarted = true;
     openPipeline(this);
   }
 
   #send(chunk: Chunk): void {
     this.#window.push(chunk);
-    if (!this.#releaseExit) this.#start();
+    if (!this.#isStarted) this.#start();
     this.#pump();
     if (this.#exiting) this.#drain();
   }
@@ -317,7 +316,7 @@ export class PipelineClient implements PipelineOwner {
 
   async #request(request: PipelineRequest): Promise<FlushResult> {
     this.#lane.close();
-    if (!this.#releaseExit) return this.#everyStream('flushed');
+    if (!this.#isStarted) return this.#everyStream('flushed');
     while (this.#postNext());
     const id = this.#nextId++;
     // An idle process would end before the answer comes.

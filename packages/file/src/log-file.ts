@@ -23,12 +23,20 @@ export type Place = { readonly at: 'path'; readonly bytes: number } | { readonly
 export class LogFile {
   readonly path: string;
   readonly inode: bigint;
+  /** Whether opening it has made it. */
+  readonly isNew: boolean;
   readonly #device: bigint;
   readonly #handle: FileHandle;
 
-  private constructor(filePath: string, handle: FileHandle, stat: { ino: bigint; dev: bigint }) {
+  private constructor(
+    filePath: string,
+    handle: FileHandle,
+    isNew: boolean,
+    stat: { ino: bigint; dev: bigint },
+  ) {
     this.path = filePath;
     this.#handle = handle;
+    this.isNew = isNew;
     this.inode = stat.ino;
     this.#device = stat.dev;
   }
@@ -36,9 +44,9 @@ export class LogFile {
   /** Opens a file, making it and its folders where they are missing; what is made gets the modes whatever the umask. */
   static async open(filePath: string, modes: Modes): Promise<LogFile> {
     await makeDirectory(path.dirname(filePath), modes.dirMode);
-    const handle = await openForAppending(filePath, modes.mode);
+    const { handle, isNew } = await openForAppending(filePath, modes.mode);
     try {
-      return new LogFile(filePath, handle, await handle.stat({ bigint: true }));
+      return new LogFile(filePath, handle, isNew, await handle.stat({ bigint: true }));
     } catch (error) {
       await handle.close();
       throw error;
@@ -99,10 +107,9 @@ export class LogFile {
   }
 
   async #endsWith(bytes: Uint8Array, size: number): Promise<boolean> {
-    if (size < bytes.length) return false;
+    if (size < bytes.length || (await this.place()).at !== 'path') return false;
     const reader = await fs.open(this.path, 'r');
     try {
-      if ((await reader.stat({ bigint: true })).ino !== this.inode) return false;
       const { buffer } = await reader.read(Buffer.alloc(bytes.length), 0, bytes.length, size - bytes.length);
       return buffer.equals(bytes);
     } finally {
@@ -111,14 +118,17 @@ export class LogFile {
   }
 }
 
-async function openForAppending(filePath: string, mode: number): Promise<FileHandle> {
+async function openForAppending(
+  filePath: string,
+  mode: number,
+): Promise<{ handle: FileHandle; isNew: boolean }> {
   try {
-    const made = await fs.open(filePath, 'ax', mode);
-    await made.chmod(mode);
-    return made;
+    const handle = await fs.open(filePath, 'ax', mode);
+    await handle.chmod(mode);
+    return { handle, isNew: true };
   } catch (error) {
     if (codeOf(error) !== 'EEXIST') throw error;
-    return fs.open(filePath, 'a', mode);
+    return { handle: await fs.open(filePath, 'a', mode), isNew: false };
   }
 }
 

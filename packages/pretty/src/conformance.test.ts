@@ -3,7 +3,7 @@ import os from 'node:os';
 import path from 'node:path';
 import type { LogRecord } from '@treeline/contract';
 import { testTransport } from '@treeline/contract/testing';
-import { afterAll, test } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 import pretty, { type PrettyOptions } from './index.ts';
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'treeline-pretty-'));
@@ -16,6 +16,7 @@ const cases = testTransport({
     destination: path.join(folder, `${count++}.log`),
     mode: 'flat',
     color: 'never',
+    maxLineBytes: '2M',
   }),
   read: (given) =>
     fs
@@ -25,7 +26,9 @@ const cases = testTransport({
       .map(unprint),
 });
 
-for (const { name, run } of cases) test(name, run);
+test.each(cases)('$name', async ({ run }) => {
+  await expect(run()).resolves.toBeUndefined();
+});
 
 /** Reads a flat line of the sample records back. */
 function unprint(line: string): LogRecord {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { escapeLines, escapeText, quoteText } from './escape.ts';
+import { escapeText, quoteText } from './escape.ts';
 
 describe('escapeText', () => {
   test.each([
@@ -20,8 +20,14 @@ describe('escapeText', () => {
   });
 });
 
-test('escapeLines cuts at line feeds and escapes each line', () => {
-  expect(escapeLines('a\r\nb\u001b\nc')).toEqual(['a', 'b\\x1b', 'c']);
+test('escapeText keeps line feeds where lines get a gutter, and starts tabs anew on each', () => {
+  const text = escapeText('abc\r\nd\te\u001b', { lineFeed: '\n', trustColors: false });
+  expect(text).toBe('abc\nd   e\\x1b');
+});
+
+test('escapeText lets trusted colours through, and no other sequence', () => {
+  const text = escapeText('\u001b[31mred\u001b[2J', { lineFeed: '\\n', trustColors: true });
+  expect(text).toBe('\u001b[31mred\\x1b[2J\u001b[0m');
 });
 
 test('quoteText can not be left by a quote in the text', () => {

@@ -12,36 +12,57 @@ const UNSAFE =
 
 const TAB_STOP = 4;
 
-/** Escapes text for one line: a line feed becomes `\n`, a tab is spread to the next stop of 4. */
-export function escapeText(text: string): string {
-  return PRINTABLE_ASCII.test(text) ? text : replaceUnsafe(text, '\\n');
+/** How text is escaped. */
+export interface Escaping {
+  /** What a line feed becomes: `\\n` on one line, `\n` where the text is cut into lines that each get a gutter. */
+  readonly lineFeed: '\\n' | '\n';
+  /** Lets colours through: SGR sequences and nothing else. */
+  readonly trustColors: boolean;
 }
 
-/** Escapes text and cuts it at its line feeds (a carriage return before one is dropped): for blocks that have a gutter. */
-export function escapeLines(text: string): string[] {
-  return text.split(/\r?\n/).map(escapeText);
+const ONE_LINE: Escaping = { lineFeed: '\\n', trustColors: false };
+
+/** Escapes text; a tab is spread to the next stop of 4. */
+export function escapeText(text: string, escaping: Escaping = ONE_LINE): string {
+  return PRINTABLE_ASCII.test(text) ? text : replaceUnsafe(text, escaping);
 }
 
 /** Escapes text and puts it in double quotes, so that a string can't be taken for a number or for what stands beside it. */
-export function quoteText(text: string): string {
-  return `"${escapeText(text.replace(/["\\]/g, '\\$&'))}"`;
+export function quoteText(text: string, escaping: Escaping = ONE_LINE): string {
+  return `"${escapeText(text.replace(/["\\]/g, '\\$&'), escaping)}"`;
 }
 
-function replaceUnsafe(text: string, lineFeed: string): string {
+function replaceUnsafe(text: string, escaping: Escaping): string {
+  if (escaping.trustColors) return replaceBetweenColors(text, escaping);
   let column = 0;
   let from = 0;
-  return text.replace(UNSAFE, (char: string, offset: number) => {
+  const unbroken = escaping.lineFeed === '\n' ? text.replaceAll('\r\n', '\n') : text;
+  return unbroken.replace(UNSAFE, (char: string, offset: number) => {
     column += offset - from;
     from = offset + char.length;
-    const shown = char === '\t' ? ' '.repeat(TAB_STOP - (column % TAB_STOP)) : escapeChar(char, lineFeed);
+    if (char === '\n' && escaping.lineFeed === '\n') {
+      column = 0;
+      return char;
+    }
+    const shown = char === '\t' ? ' '.repeat(TAB_STOP - (column % TAB_STOP)) : escapeChar(char);
     column += shown.length;
     return shown;
   });
 }
 
-function escapeChar(char: string, lineFeed: string): string {
+const COLORS = /(\u001b\[[\d;:]*m)/;
+
+function replaceBetweenColors(text: string, escaping: Escaping): string {
+  const parts = text.split(COLORS);
+  const escaped = parts.map((part, index) =>
+    index % 2 === 1 ? part : escapeText(part, { ...escaping, trustColors: false }),
+  );
+  return parts.length > 1 ? `${escaped.join('')}\u001b[0m` : escaped.join('');
+}
+
+function escapeChar(char: string): string {
   const code = char.codePointAt(0) ?? 0;
-  if (code === 0x0a) return lineFeed;
+  if (code === 0x0a) return '\\n';
   if (code <= 0x9f) return `\\x${code.toString(16).padStart(2, '0')}`;
   const replaced = (code >= 0xd800 && code <= 0xdfff) || code === 0xfffe || code === 0xffff;
   return replaced ? '\ufffd' : `\\u{${code.toString(16)}}`;

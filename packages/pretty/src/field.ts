@@ -1,22 +1,66 @@
-import { escapeText, quoteText } from './escape.ts';
+import { escapeText, quoteText, type Escaping } from './escape.ts';
+import type { Line } from './line.ts';
+import { LITERAL, NUMBER, PLAIN_NESTED, PLAIN_STRING, STRING, decode } from './scanner.ts';
 import type { Theme } from './theme.ts';
+
+/** How fields are printed. */
+export interface FieldFormat {
+  readonly placement: 'inline' | 'bracket' | 'below' | 'none';
+  readonly theme: Theme;
+  readonly escaping: Escaping;
+  isShown(key: string): boolean;
+}
 
 const PLAIN_KEY = /^[\w.$@/-]+$/;
 
-/** Prints `key=value`; a key with spaces or quotes is quoted, as a string value always is. */
-export function formatField(key: string, value: unknown, theme: Theme): string {
-  const shown = PLAIN_KEY.test(key) ? escapeText(key) : quoteText(key);
-  return `${theme.key(`${shown}=`)}${formatValue(value)}`;
+/** Prints the fields at these tokens of a line, with what separates them from the message before. */
+export function formatFields(line: Line, tokens: readonly number[], format: FieldFormat): string {
+  if (format.placement === 'none') return '';
+  const { theme, escaping } = format;
+  let text = '';
+  for (const index of tokens) {
+    const key = line.key(index);
+    if (!format.isShown(key)) continue;
+    const field = `${theme.faint(`${formatKey(key)}=`)}${formatToken(line, index, escaping)}`;
+    text += joiner(text === '', format.placement) + field;
+  }
+  return text !== '' && format.placement === 'bracket' ? `${text}}` : text;
 }
 
-/** Prints a value as JSON, so that a string, a number and an object can be told apart. */
-export function formatValue(value: unknown): string {
-  if (typeof value === 'string') return quoteText(value);
-  return escapeText(JSON.stringify(value) ?? String(value));
+function joiner(isFirst: boolean, placement: FieldFormat['placement']): string {
+  if (placement === 'below') return '\n  ';
+  if (placement === 'bracket') return isFirst ? ' {' : ', ';
+  return ' ';
 }
 
-/** A value as plain text; foreign input may hold anything where a text is expected, also objects that String() throws on. */
-export function textOf(value: unknown): string {
-  if (typeof value === 'string') return value;
-  return value === undefined ? '' : JSON.stringify(value);
+/** A key as it stands, or quoted where it could be taken for something else. */
+export function formatKey(key: string): string {
+  return PLAIN_KEY.test(key) ? key : quoteText(key);
+}
+
+/** A value as its JSON, cut from the line where that is safe: so strings, numbers and objects can be told apart. */
+function formatToken(line: Line, index: number, escaping: Escaping): string {
+  const token = line.token(index);
+  switch (line.kind(index)) {
+    case PLAIN_STRING:
+    case NUMBER:
+    case LITERAL:
+    case PLAIN_NESTED:
+      return token;
+    case STRING:
+      return quoteText(decode(token), escaping);
+    default:
+      return escapeText(token);
+  }
+}
+
+const PLAIN_WORD = /^[\x21\x23-\x3c\x3e-\x7e]+$/;
+const AMBIGUOUS_WORD = /^(?:[[{\d+-]|true$|false$|null$)/;
+
+/** An attribute of a span, from its JSON: words stand without quotes, as labels do. */
+export function formatAttr(key: string, json: string, theme: Theme): string {
+  const word = json.startsWith('"') ? decode(json) : '';
+  const isPlain = PLAIN_WORD.test(word) && !AMBIGUOUS_WORD.test(word);
+  const value = isPlain ? word : json.startsWith('"') ? quoteText(word) : escapeText(json);
+  return `${theme.faint(`${formatKey(key)}=`)}${value}`;
 }

@@ -1,9 +1,9 @@
 import { defineTransport, type Transport } from '@treeline/contract';
 import { options, type ParsedPrettyOptions, type PrettyOptions } from './options.ts';
-import { createPrinter, type Printer, type PrinterOptions } from './printer.ts';
+import { createPrinter, type Printer } from './printer.ts';
+import type { Surroundings } from './settings.ts';
 
-export { resolveOptions } from './sink.ts';
-export { createPrinter, type PrettyOptions, type Printer, type PrinterOptions };
+export { createPrinter, type PrettyOptions, type Printer, type Surroundings };
 
 /** Prints records for people: `pino({ transport: { target: '@treeline/pretty' } })`. */
 const pretty: Transport<ParsedPrettyOptions> = defineTransport<ParsedPrettyOptions>({

@@ -1,10 +1,11 @@
 import { createBatch } from '@treeline/contract';
 import { describe, expect, test } from 'vitest';
-import { createPrinter, type PrinterOptions } from './printer.ts';
+import type { PrettyOptions } from './options.ts';
+import { createPrinter } from './printer.ts';
 
-const options: PrinterOptions = { mode: 'live', colored: false, time: 'local', utc: true };
+const options: PrettyOptions = { mode: 'live', time: 'local', utc: true };
 
-function print(lines: readonly unknown[], overrides: Partial<PrinterOptions> = {}): string {
+function print(lines: readonly unknown[], overrides: Partial<PrettyOptions> = {}): string {
   const text = lines.map((line) => `${typeof line === 'string' ? line : JSON.stringify(line)}\n`).join('');
   const printer = createPrinter({ ...options, ...overrides });
   return printer.write(createBatch(Buffer.from(text))) + printer.end();
@@ -18,7 +19,7 @@ describe('createPrinter', () => {
       print([
         { level: 40, time, pid: 1, hostname: 'h', name: 'db', rows: 1, sql: 'select', msg: 'slow query' },
       ]),
-    ).toBe('12:00:00.121 WARN  db slow query rows=1 sql="select"\n');
+    ).toBe('12:00:00.121 WARN  db   slow query rows=1 sql="select"\n');
   });
 
   test('prints a date in flat mode, and one line whatever the message holds', () => {
@@ -30,21 +31,23 @@ describe('createPrinter', () => {
   test('prints an error with its stack below, behind the gutter', () => {
     const err = { type: 'TypeError', message: 'no', stack: 'TypeError: no\n    at a.js:1:2' };
     expect(print([{ level: 50, time, err, msg: 'failed' }])).toBe(
-      '12:00:00.121 ERROR failed\n    │ TypeError: no\n    │     at a.js:1:2\n',
+      '12:00:00.121 ERROR      failed\n                        │  TypeError: no\n                        │    at a.js:1:2\n',
     );
   });
 
   test('keeps lines that are no JSON, made safe', () => {
-    expect(print(['plain \u001b[31mtext'], { time: 'none' })).toBe('INFO  plain \\x1b[31mtext\n');
+    expect(print(['plain \u001b[31mtext'], { time: 'none' })).toBe('plain \\x1b[31mtext\n');
   });
 
   test('prints values of an unexpected type as JSON', () => {
     expect(print([{ level: 30, time, name: 7, msg: { toString: 1 } }], { time: 'none' })).toBe(
-      'INFO  7 {"toString":1}\n',
+      'INFO  7    {"toString":1}\n',
     );
   });
 
   test('paints the level where colours are wanted', () => {
-    expect(print([{ level: 50, time, msg: 'x' }], { colored: true })).toContain('\u001b[1;31mERROR\u001b[0m');
+    expect(print([{ level: 50, time, msg: 'x' }], { color: 'always' })).toContain(
+      '\u001b[1;31mERROR\u001b[0m',
+    );
   });
 });

@@ -1,71 +1,126 @@
-import { formatLevel, type Batch, type LogRecord } from '@treeline/contract';
-import { formatErrorBlock, formatErrorLine, readError } from './error.ts';
-import { escapeLines, escapeText } from './escape.ts';
-import { formatField, textOf } from './field.ts';
-import { createTheme } from './theme.ts';
-import { createTimeFormatter } from './time.ts';
+import { isAscii } from 'node:buffer';
+import type { Batch } from '@treeline/contract';
+import { createFilter, type Filter } from './filter.ts';
+import { FlatMode } from './flat.ts';
+import { ForestMode } from './forest.ts';
+import { Layout } from './layout.ts';
+import { Line } from './line.ts';
+import { LiveMode } from './live.ts';
+import type { Mode } from './mode.ts';
+import type { PrettyOptions } from './options.ts';
+import { parsePrettyOptions, resolveSettings, type PrinterSettings, type Surroundings } from './settings.ts';
+import { SpanTable } from './span-table.ts';
+import { WaterfallMode } from './waterfall.ts';
+import { counted } from './unclosed.ts';
 
 /** Turns batches of lines into text. Synchronous and total: no input makes it throw. */
 export interface Printer {
   /** The text for a batch, each line ended by a line feed. */
   write(batch: Batch): string;
-  /** What is left to say at the end of input. */
+  /** What is left to say at the end of input: spans that are open, records that are missing, what bounds have cut. */
   end(): string;
 }
 
-/** How a printer prints, with everything that depends on the surroundings decided. */
-export interface PrinterOptions {
-  readonly mode: 'live' | 'flat';
-  readonly colored: boolean;
-  readonly time: 'iso' | 'local' | 'none';
-  readonly utc: boolean;
+const BRACE_OPEN = 0x7b;
+const BYTE_ORDER_MARK = '\ufeff';
+const SPAN_MARKER = '"span":{"op":';
+
+/**
+ * Creates a printer. Without surroundings it prints for a file: flat, without colours.
+ *
+ * @throws TypeError that names each wrong option.
+ */
+export function createPrinter(
+  options: PrettyOptions = {},
+  surroundings: Partial<Surroundings> = {},
+): Printer {
+  const all: Surroundings = { env: {}, isTerminal: false, cwd: '', nowMs: Date.now(), ...surroundings };
+  return createPrinterFrom(resolveSettings(parsePrettyOptions(options), all));
 }
 
-/** Keys that have a column of their own, or are left out as noise. */
-const COLUMN_KEYS: ReadonlySet<string> = new Set(['level', 'time', 'name', 'msg', 'pid', 'hostname', 'err']);
+/** Creates a printer of which everything has been decided. */
+export function createPrinterFrom(settings: PrinterSettings): Printer {
+  return new BatchPrinter(settings);
+}
 
-export function createPrinter(options: PrinterOptions): Printer {
-  const theme = createTheme(options.colored);
-  const formatTime = createTimeFormatter(options.time, options.utc);
-  const isFlat = options.mode === 'flat';
+class BatchPrinter implements Printer {
+  readonly #filter: Filter;
+  readonly #layout: Layout;
+  readonly #spans: SpanTable;
+  readonly #mode: Mode;
+  readonly #line: Line;
+  readonly #needsSpans: boolean;
+  #isFirst = true;
 
-  const head = (record: LogRecord): string => {
-    const level = formatLevel(record.level).toUpperCase().padEnd(5);
-    const time = formatTime(record.time);
-    return [
-      time && theme.time(time),
-      theme.level(level, record.level),
-      record.name === undefined ? '' : theme.name(escapeText(textOf(record.name))),
-    ]
-      .filter((part) => part !== '')
-      .join(' ');
-  };
+  constructor(settings: PrinterSettings) {
+    this.#filter = createFilter(settings);
+    this.#layout = new Layout(settings);
+    this.#spans = new SpanTable({ ...settings, leastLevel: this.#filter.leastLevel });
+    this.#line = new Line({ ...settings, customLevels: settings.levelsByName });
+    this.#mode = createMode(settings, this.#layout, this.#spans);
+    this.#needsSpans = settings.mode !== 'flat';
+  }
 
-  const fields = (record: LogRecord): string =>
-    Object.keys(record)
-      .filter((key) => !COLUMN_KEYS.has(key))
-      .map((key) => ` ${formatField(key, record[key], theme)}`)
-      .join('');
+  write(batch: Batch): string {
+    const { bytes, levels, ends, count } = batch;
+    const text = isAscii(bytes) ? bytes.toString('latin1') : bytes.toString('utf8');
+    const gate = this.#filter.canSkipByLevel ? this.#filter.leastLevel : -Infinity;
+    let nextSpan = gate > -Infinity && this.#needsSpans ? spanFrom(text, 0) : Infinity;
+    let out = '';
+    for (let index = 0, start = 0; index < count; index++) {
+      const end = text.length === bytes.length ? (ends[index] ?? 1) - 1 : text.indexOf('\n', start);
+      const level = levels[index] ?? 0;
+      if (nextSpan < start) nextSpan = spanFrom(text, start);
+      // What is below the level needs no parsing, unless it opens or closes something that is printed later.
+      if (level < gate && nextSpan > end && text.charCodeAt(start) === BRACE_OPEN)
+        this.#spans.noteRecord(level, undefined);
+      else out += this.#print(text, start, end);
+      start = end + 1;
+    }
+    return out;
+  }
 
-  const line = (record: LogRecord): string => {
-    const error = readError(record.err);
-    const text = textOf(record.msg);
-    const [first = '', ...more] = isFlat ? [escapeText(text)] : escapeLines(text);
-    const below = error && !isFlat ? formatErrorBlock(error) : [];
-    const beside = error && isFlat ? ` ${theme.error(formatErrorLine(error))}` : '';
-    const unread = record.err !== undefined && !error ? ` ${formatField('err', record.err, theme)}` : '';
-    const message = first === '' ? '' : ` ${first}`;
-    const gutter = theme.faint('    │ ');
-    return [
-      `${head(record)}${message}${fields(record)}${unread}${beside}`,
-      ...[...more, ...below].map((each) => gutter + each),
-    ]
-      .map((each) => `${each}\n`)
-      .join('');
-  };
+  end(): string {
+    return this.#mode.end() + this.#notes();
+  }
 
-  return {
-    write: (batch) => batch.records().map(line).join(''),
-    end: () => '',
-  };
+  #print(text: string, start: number, end: number): string {
+    const line = this.#line;
+    const from = this.#isFirst && text.startsWith(BYTE_ORDER_MARK) ? start + 1 : start;
+    this.#isFirst = false;
+    line.read(text, from, end);
+    this.#spans.noteRecord(line.level, line.timeMs);
+    return this.#mode.line(line, this.#filter.accepts(line));
+  }
+
+  /** No bound is silent. */
+  #notes(): string {
+    const { doubles, evicted, cutAttrs } = this.#spans;
+    const { cutRecords, glyphs, theme, lineEnd } = this.#layout;
+    const notes = [
+      doubles > 0 ? `${counted(doubles, 'line')} came twice` : '',
+      evicted > 0 ? `${counted(evicted, 'open span')} given up (maxOpenSpans, maxOpenMs)` : '',
+      cutRecords > 0 ? `${counted(cutRecords, 'record')} cut (maxLineBytes)` : '',
+      cutAttrs > 0 ? `${counted(cutAttrs, 'attribute')} not kept` : '',
+    ].filter((note) => note !== '');
+    return notes.length === 0 ? '' : theme.warning(`${glyphs.ended} ${notes.join(', ')}`) + lineEnd;
+  }
+}
+
+function spanFrom(text: string, start: number): number {
+  const at = text.indexOf(SPAN_MARKER, start);
+  return at < 0 ? Infinity : at;
+}
+
+function createMode(settings: PrinterSettings, layout: Layout, spans: SpanTable): Mode {
+  switch (settings.mode) {
+    case 'live':
+      return new LiveMode(layout, spans);
+    case 'forest':
+      return new ForestMode(layout, spans);
+    case 'waterfall':
+      return new WaterfallMode(layout, spans);
+    case 'flat':
+      return new FlatMode(layout, spans);
+  }
 }

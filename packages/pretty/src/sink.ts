@@ -1,15 +1,17 @@
 import fs from 'node:fs';
 import tty from 'node:tty';
 import { openFdWriter, TreelineError, type FdWriter, type Sink } from '@treeline/contract';
-import { wantsColor } from './color.ts';
 import type { ParsedPrettyOptions } from './options.ts';
-import { createPrinter, type PrinterOptions } from './printer.ts';
+import { createPrinterFrom } from './printer.ts';
+import { resolveSettings } from './settings.ts';
 
 /** Opens the destination of the transport and prints batches to it. */
 export function openPrettySink(options: ParsedPrettyOptions): Sink {
   const { destination } = options;
   const isTerminal = typeof destination === 'number' && tty.isatty(destination);
-  const printer = createPrinter(resolveOptions(options, { env: process.env, isTerminal }));
+  const printer = createPrinterFrom(
+    resolveSettings(options, { env: process.env, isTerminal, cwd: process.cwd(), nowMs: Date.now() }),
+  );
   const output = typeof destination === 'number' ? openFdWriter(destination) : openFile(destination);
   let closed = false;
   const print = async (text: string): Promise<void> => {
@@ -25,17 +27,6 @@ export function openPrettySink(options: ParsedPrettyOptions): Sink {
       output.close();
     },
   };
-}
-
-/** Decides what `auto` means for the stream that is written to. */
-export function resolveOptions(
-  options: ParsedPrettyOptions,
-  { env, isTerminal }: { env: Readonly<Record<string, string | undefined>>; isTerminal: boolean },
-): PrinterOptions {
-  const { color, utc } = options;
-  const mode = options.mode === 'auto' ? (isTerminal ? 'live' : 'flat') : options.mode;
-  const time = options.time === 'auto' ? (mode === 'flat' ? 'iso' : 'local') : options.time;
-  return { mode, time, utc, colored: wantsColor({ color, env, isTerminal }) };
 }
 
 function openFile(path: string): FdWriter {

@@ -1,46 +1,80 @@
 /** Paints our own parts of a line; what comes from the log is escaped before it gets here. */
 export interface Theme {
-  /** The level's label, padded to five columns. */
+  readonly colored: boolean;
   level(label: string, level: number): string;
-  time(text: string): string;
+  /** What belongs to one tree, in a colour that its id decides; never red or yellow, which are levels. */
+  lane(text: string, id: string): string;
   name(text: string): string;
-  key(text: string): string;
   faint(text: string): string;
   error(text: string): string;
+  warning(text: string): string;
+  strong(text: string): string;
 }
 
-const PLAIN: Theme = {
-  level: (label) => label,
-  time: (text) => text,
-  name: (text) => text,
-  key: (text) => text,
-  faint: (text) => text,
-  error: (text) => text,
+export const RESET = '\u001b[0m';
+
+const paint = (codes: string) => {
+  const start = `\u001b[${codes}m`;
+  return (text: string): string => (text === '' ? '' : `${start}${text}${RESET}`);
 };
 
-const paint =
-  (...codes: number[]) =>
-  (text: string): string =>
-    text === '' ? '' : `\u001b[${codes.join(';')}m${text}\u001b[0m`;
+const plain = (text: string): string => text;
 
-const BY_LEVEL: readonly (readonly [number, (text: string) => string])[] = [
-  [60, paint(1, 97, 41)],
-  [50, paint(1, 31)],
-  [40, paint(1, 33)],
-  [30, paint(1, 32)],
-  [20, paint(1, 34)],
-  [0, paint(1, 35)],
+const PLAIN: Theme = {
+  colored: false,
+  level: plain,
+  lane: plain,
+  name: plain,
+  faint: plain,
+  error: plain,
+  warning: plain,
+  strong: plain,
+};
+
+const LEVELS: readonly (readonly [number, (text: string) => string])[] = [
+  [60, paint('1;97;41')],
+  [50, paint('1;31')],
+  [40, paint('1;33')],
+  [30, paint('1;32')],
+  [20, paint('1;34')],
+  [-Infinity, paint('1;35')],
 ];
 
-const COLORED: Theme = {
-  level: (label, level) => (BY_LEVEL.find(([least]) => level >= least)?.[1] ?? paint(1))(label),
-  time: paint(2),
-  name: paint(36),
-  key: paint(2),
-  faint: paint(2),
-  error: paint(31),
+const LANES = ['36', '35', '34', '32', '96', '95', '94', '92'].map(paint);
+
+const COLOR_CODES: Readonly<Record<string, string>> = {
+  black: '30',
+  red: '31',
+  green: '32',
+  yellow: '33',
+  blue: '34',
+  magenta: '35',
+  cyan: '36',
+  white: '37',
+  gray: '90',
 };
 
-export function createTheme(colored: boolean): Theme {
-  return colored ? COLORED : PLAIN;
+/** `colors` are colours of levels, by number. */
+export function createTheme(colored: boolean, colors: ReadonlyMap<number, string> = new Map()): Theme {
+  if (!colored) return PLAIN;
+  const own = new Map(
+    Array.from(colors, ([level, color]) => [level, paint(`1;${COLOR_CODES[color] ?? '39'}`)]),
+  );
+  return {
+    colored: true,
+    level: (label, level) =>
+      (own.get(level) ?? LEVELS.find(([least]) => level >= least)?.[1] ?? plain)(label),
+    lane: (text, id) => (LANES[hash(id) % LANES.length] ?? plain)(text),
+    name: paint('36'),
+    faint: paint('2'),
+    error: paint('31'),
+    warning: paint('33'),
+    strong: paint('1'),
+  };
+}
+
+function hash(text: string): number {
+  let value = 0;
+  for (let index = 0; index < text.length; index++) value = (value * 31 + text.charCodeAt(index)) >>> 0;
+  return value;
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout } from 'node:timers/promises';
 import { createBatch, joinBatches, selectLines, sliceBatch } from '../../batch.ts';
-import { parseLine, type LogRecord } from '../../record.ts';
+import type { LogRecord } from '../../record.ts';
 import { lines, record } from '../sample-lines.ts';
 import { batchOf, records, type CaseTable, type Check, type Subject } from '../subject.ts';
 
@@ -155,13 +155,15 @@ function arrives({ withSink, expectArrived }: Subject, sent: readonly LogRecord[
   });
 }
 
-function arriveLines({ withSink, expectArrived }: Subject, texts: readonly string[]): ReturnType<Check> {
+function arriveLines({ withSink, read }: Subject, texts: readonly string[]): ReturnType<Check> {
   return withSink(async (sink) => {
-    const batch = createBatch(Buffer.from(texts.map((text) => `${text}\n`).join('')));
-    await sink.write(batch);
+    await sink.write(createBatch(Buffer.from(texts.map((text) => `${text}\n`).join(''))));
     await sink.flush();
-    await expectArrived(
-      texts.map((text, index) => ({ ...parseLine(text), level: batch.levels[index] ?? 0 })),
+    // Not the level: of a line that was cut, its prefix still tells it to those who read prefixes.
+    const arrived = await read();
+    assert.deepEqual(
+      arrived.map(({ msg }) => msg),
+      texts,
     );
   });
 }

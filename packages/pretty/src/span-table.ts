@@ -1,0 +1,342 @@
+import { jsonText } from './json-text.ts';
+import type { Line, SpanFields } from './line.ts';
+
+/** A span, or a request of a log without spans, as far as this input has told of it. */
+export interface Span {
+  readonly key: string;
+  readonly traceId: string;
+  readonly spanId: string;
+  /** A request of pino-http or Fastify, known by its id alone. */
+  readonly isRequest: boolean;
+  readonly requestId: string;
+  /** `open` from its open line to its close; `implicit` where no open line has been seen. */
+  state: 'implicit' | 'open' | 'closed';
+  /** As it was logged; empty where it is not known. */
+  name: string;
+  parentKey: string | undefined;
+  /** The parent's id where the parent is not in this input. */
+  missingParentId: string;
+  /** 0 for a root. */
+  depth: number;
+  /** The root's key; records of one lane are drawn as one tree. */
+  laneKey: string;
+  level: number;
+  time: number | string | undefined;
+  openMs: number | undefined;
+  lastMs: number | undefined;
+  /** Whether its open line, or a request's first line, has been seen. */
+  openSeen: boolean;
+  /** Whether its open has been printed. */
+  shown: boolean;
+  hasChildren: boolean;
+  /** Kept until they have been printed; values as their JSON. */
+  readonly attrs: Map<string, string>;
+  attrBytes: number;
+  /** Lines seen, by level; of more levels than are sensible nothing is claimed. */
+  readonly seen: Map<number, number>;
+  nextSeq: number;
+  readonly seqsAhead: Set<number>;
+}
+
+/** What a line does to its span. */
+export interface Step {
+  readonly op: 'open' | 'record' | 'event' | 'close';
+  readonly span: Span;
+  readonly fields: SpanFields;
+  /** The line came more than a millisecond behind a later one of its lane, or after its span had closed. */
+  readonly isLate: boolean;
+}
+
+/** How much is remembered. */
+export interface SpanLimits {
+  readonly maxOpenSpans: number;
+  /** 0: for ever. */
+  readonly maxOpenMs: number;
+  /** The least level that is printed: nothing is claimed of those below. */
+  readonly leastLevel: number;
+}
+
+/** Numbers beyond a gap that are remembered for each span, to know doubles; a double of an older one is not found. */
+const MAX_SEQS_AHEAD = 64;
+const LATE_MS = 1;
+/** Of one span's attributes so much is kept while they wait to be printed. */
+const MAX_ATTR_BYTES = 4096;
+/** Names are meant to be short: 256 characters are what core itself writes. */
+const MAX_NAME_LENGTH = 256;
+const MAX_LEVELS = 16;
+
+/** The spans of the input, in bounded memory; parents are found by key, so that a span that is given up is free. */
+export class SpanTable {
+  readonly #limits: SpanLimits;
+  readonly #open = new Map<string, Span>();
+  /** Closed and implicit spans, for late lines and children. */
+  readonly #settled = new Map<string, Span>();
+  #leastLevel = Infinity;
+  /** Lines that came twice. */
+  doubles = 0;
+  /** Open spans that were given up. */
+  evicted = 0;
+  /** Lines that spans say they wrote and that are not in this input. */
+  missing = 0;
+  /** Attributes that did not fit into what is kept. */
+  cutAttrs = 0;
+  /** The time of the last record. */
+  lastMs: number | undefined;
+  onEvict: ((span: Span) => void) | undefined;
+
+  constructor(limits: SpanLimits) {
+    this.#limits = limits;
+  }
+
+  /** Notes a line that belongs to a span; undefined for one that came before. */
+  step(line: Line): Step | undefined {
+    const fields = line.span ?? {};
+    const key = `${line.traceId}:${line.spanId}`;
+    const known = this.find(key);
+    const span = known ?? this.#create(key, line, false);
+    if (this.#isDouble(span, line.spanSeq)) {
+      this.doubles++;
+      return undefined;
+    }
+    const wasClosed = span.state === 'closed';
+    const op = this.#apply(span, fields, line);
+    return { op, span, fields, isLate: this.#touch(span, line, known !== undefined && wasClosed) };
+  }
+
+  /** Notes a line that belongs to a request; the first one opens it, the one with a response time closes it. */
+  stepRequest(line: Line): Step {
+    const key = `req:${line.hostname}:${line.pid}:${line.requestId}`;
+    const { request, responseTime } = line;
+    const begins = request !== undefined && responseTime === undefined;
+    let known = this.find(key);
+    // A process that has started anew counts its requests from 1 again.
+    if (known?.state === 'closed' && begins) {
+      this.#settled.delete(key);
+      known = undefined;
+    }
+    const span = known ?? this.#create(key, line, true);
+    if (request && span.name === '') span.name = shortName(requestName(request));
+    const wasClosed = span.state === 'closed';
+    const closes = responseTime !== undefined && !wasClosed;
+    if (span.state === 'implicit') this.#move(span, 'open');
+    this.#count(span, line);
+    const isLate = this.#touch(span, line, wasClosed);
+    if (closes) this.#move(span, 'closed');
+    return { op: closes ? 'close' : known ? 'event' : 'open', span, fields: {}, isLate };
+  }
+
+  find(key: string | undefined): Span | undefined {
+    return key === undefined ? undefined : (this.#open.get(key) ?? this.#settled.get(key));
+  }
+
+  parentOf(span: Span): Span | undefined {
+    return this.find(span.parentKey);
+  }
+
+  /** From the span up to its root, at most `most` of them. */
+  ancestry(span: Span, most: number): Span[] {
+    const path: Span[] = [];
+    for (let each: Span | undefined = span; each && path.length < most; each = this.parentOf(each))
+      path.push(each);
+    return path;
+  }
+
+  isWithin(span: Span, ancestor: Span): boolean {
+    if (span.laneKey !== ancestor.laneKey || ancestor.depth > span.depth) return false;
+    let each: Span | undefined = span;
+    while (each && each.depth > ancestor.depth) each = this.parentOf(each);
+    return each === ancestor;
+  }
+
+  openSpans(): Span[] {
+    return [...this.#open.values()];
+  }
+
+  /** Lines that the span says it wrote and that were not seen, of levels that are printed and that this input holds. */
+  claimMissing(span: Span, lines: unknown): number {
+    if (typeof lines !== 'object' || lines === null || span.seen.size >= MAX_LEVELS) return 0;
+    let missing = 0;
+    for (const [level, written] of Object.entries(lines)) {
+      const number = Number(level);
+      if (!(number >= Math.max(this.#limits.leastLevel, this.#leastLevel)) || !Number.isSafeInteger(written))
+        continue;
+      missing += Math.max(0, (written as number) - (span.seen.get(number) ?? 0));
+    }
+    this.missing += missing;
+    return missing;
+  }
+
+  /** Notes that the input holds a record, of a span or not. */
+  noteRecord(level: number, ms: number | undefined): void {
+    if (level < this.#leastLevel) this.#leastLevel = level;
+    if (ms !== undefined) this.lastMs = ms;
+  }
+
+  #create(key: string, line: Line, isRequest: boolean): Span {
+    const span: Span = {
+      key,
+      traceId: line.traceId,
+      spanId: line.spanId,
+      isRequest,
+      requestId: isRequest ? line.requestId : '',
+      state: 'implicit',
+      name: '',
+      parentKey: undefined,
+      missingParentId: '',
+      depth: 0,
+      laneKey: key,
+      level: line.level,
+      time: line.time,
+      openMs: line.timeMs,
+      lastMs: undefined,
+      openSeen: isRequest,
+      shown: false,
+      hasChildren: false,
+      attrs: new Map(),
+      attrBytes: 0,
+      seen: new Map(),
+      nextSeq: 0,
+      seqsAhead: new Set(),
+    };
+    this.#settled.set(key, span);
+    this.#bound();
+    return span;
+  }
+
+  #apply(span: Span, fields: SpanFields, line: Line): Step['op'] {
+    this.#count(span, line);
+    const { op } = fields;
+    if (op !== 'open' && op !== 'close' && op !== 'record') return 'event';
+    const before = span.state;
+    if (typeof fields.name === 'string' && span.name === '') span.name = shortName(fields.name);
+    if (before === 'implicit') this.#attach(span, line);
+    this.#keepAttrs(span, fields.attrs);
+    this.#keepFields(span, line);
+    if (op === 'close') {
+      if (before !== 'closed') this.#move(span, 'closed');
+      return 'close';
+    }
+    // A second open of a span tells more of it, and no more than that.
+    if (op === 'record' || before !== 'implicit') return 'record';
+    span.level = line.level;
+    span.time = line.time;
+    span.openMs = line.timeMs;
+    span.openSeen = true;
+    this.#move(span, 'open');
+    return 'open';
+  }
+
+  #attach(span: Span, line: Line): void {
+    const { parentSpanId } = line;
+    if (parentSpanId === '' || span.parentKey !== undefined) return;
+    const parent = this.find(`${span.traceId}:${parentSpanId}`);
+    if (!parent || this.isWithin(parent, span)) {
+      span.missingParentId = parentSpanId;
+      return;
+    }
+    span.parentKey = parent.key;
+    span.depth = parent.depth + 1;
+    span.laneKey = parent.laneKey;
+    parent.hasChildren = true;
+  }
+
+  #keepAttrs(span: Span, attrs: unknown): void {
+    if (typeof attrs !== 'object' || attrs === null) return;
+    for (const [key, value] of Object.entries(attrs)) this.#keepAttr(span, key, jsonText(value));
+  }
+
+  /** What else stands on a span's own lines is told with its attributes. */
+  #keepFields(span: Span, line: Line): void {
+    for (const index of line.fields) this.#keepAttr(span, line.key(index), line.token(index));
+    if (line.message !== '' && line.message !== span.name)
+      this.#keepAttr(span, 'msg', JSON.stringify(line.message));
+  }
+
+  #keepAttr(span: Span, key: string, json: string): void {
+    const bytes = key.length + json.length - (span.attrs.get(key)?.length ?? -key.length);
+    if (span.attrBytes + bytes > MAX_ATTR_BYTES) {
+      this.cutAttrs++;
+      return;
+    }
+    span.attrBytes += bytes;
+    span.attrs.set(key, json);
+  }
+
+  #count(span: Span, line: Line): void {
+    const count = span.seen.get(line.level);
+    if (count !== undefined || span.seen.size < MAX_LEVELS) span.seen.set(line.level, (count ?? 0) + 1);
+  }
+
+  #isDouble(span: Span, seq: number | undefined): boolean {
+    if (seq === undefined) return false;
+    const { seqsAhead } = span;
+    if (seq < span.nextSeq || seqsAhead.has(seq)) return true;
+    if (seq > span.nextSeq) {
+      if (seqsAhead.size >= MAX_SEQS_AHEAD) seqsAhead.delete([...seqsAhead][0] ?? seq);
+      seqsAhead.add(seq);
+      return false;
+    }
+    span.nextSeq++;
+    while (seqsAhead.delete(span.nextSeq)) span.nextSeq++;
+    return false;
+  }
+
+  /** Marks the span and its lane as alive; true for a line that is late. */
+  #touch(span: Span, line: Line, wasClosed: boolean): boolean {
+    const ms = line.timeMs;
+    const lane = this.find(span.laneKey) ?? span;
+    const isLate = wasClosed || (ms !== undefined && lane.lastMs !== undefined && ms < lane.lastMs - LATE_MS);
+    if (ms !== undefined) {
+      lane.lastMs = Math.max(ms, lane.lastMs ?? ms);
+      span.lastMs = Math.max(ms, span.lastMs ?? ms);
+      this.#evictSilent(ms);
+    }
+    const { maxOpenSpans, maxOpenMs } = this.#limits;
+    if (span.state === 'open' && (maxOpenMs > 0 || this.#open.size * 2 > maxOpenSpans)) {
+      this.#open.delete(span.key);
+      this.#open.set(span.key, span);
+    }
+    return isLate;
+  }
+
+  #move(span: Span, state: 'open' | 'closed'): void {
+    span.state = state;
+    this.#open.delete(span.key);
+    this.#settled.delete(span.key);
+    (state === 'open' ? this.#open : this.#settled).set(span.key, span);
+    this.#bound();
+  }
+
+  #bound(): void {
+    if (this.#open.size > this.#limits.maxOpenSpans) this.#evictOldest();
+    if (this.#settled.size <= this.#limits.maxOpenSpans) return;
+    const [oldest] = this.#settled.values();
+    if (oldest) this.#settled.delete(oldest.key);
+  }
+
+  #evictSilent(nowMs: number): void {
+    const { maxOpenMs } = this.#limits;
+    if (maxOpenMs === 0) return;
+    for (const span of this.#open.values()) {
+      if (span.lastMs === undefined || span.lastMs >= nowMs - maxOpenMs) return;
+      this.#evictOldest();
+    }
+  }
+
+  #evictOldest(): void {
+    const [oldest] = this.#open.values();
+    if (!oldest) return;
+    this.#open.delete(oldest.key);
+    this.evicted++;
+    this.onEvict?.(oldest);
+  }
+}
+
+function shortName(name: string): string {
+  return name.length > MAX_NAME_LENGTH ? `${name.slice(0, MAX_NAME_LENGTH)}…` : name;
+}
+
+function requestName(request: Record<string, unknown>): string {
+  const { method, url } = request;
+  return [method, url].filter((part) => typeof part === 'string').join(' ');
+}
