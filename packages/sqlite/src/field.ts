@@ -40,6 +40,9 @@ export function numberValue(field: string): Sql {
 }
 
 /** A path of SQLite's JSON functions; keys stand in it as JSON strings. */
-export function jsonPath(keys: readonly string[]): string {
-  return `$${keys.map((key) => `.${JSON.stringify(key)}`).join('')}`;
+export function jsonPath(segments: readonly (string | number)[]): string {
+  const steps = segments.map((segment) =>
+    typeof segment === 'number' ? `[${segment}]` : `.${JSON.stringify(segment)}`,
+  );
+  return `$${steps.join('')}`;
 }

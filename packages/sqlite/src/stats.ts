@@ -137,7 +137,7 @@ interface Minutes {
 
 /** The whole minutes of a query's range, where log_counts has the columns that it asks for. */
 function wholeMinutes(db: Database, query: CheckedQuery): Minutes | undefined {
-  if (query.refId !== undefined || query.text !== undefined) return undefined;
+  if (query.refId !== undefined || query.text !== undefined || query.filter) return undefined;
   const from = query.sinceMs === undefined ? -Infinity : Math.ceil(query.sinceMs / MS_PER_MINUTE);
   const to = query.untilMs === undefined ? Infinity : Math.floor(query.untilMs / MS_PER_MINUTE);
   if (from >= to) return undefined;
@@ -209,7 +209,7 @@ function readPercentiles(
   for (const rows of until(deadline, aggregatePages<[number | null]>(db, query, { columns }))) {
     for (const [number] of rows) if (number !== null) numbers.push(number);
   }
-  const sorted = Float64Array.from(numbers).sort();
+  const sorted = Float64Array.from(numbers).toSorted();
   const result: Record<number, number | undefined> = {};
   for (const rank of of) {
     if (!(rank > 0 && rank <= 100))
