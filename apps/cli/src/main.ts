@@ -1,4 +1,3 @@
-import { messageOf } from '@treeline/contract';
 import { CommanderError } from 'commander';
 import { buildProgram } from './command-line.ts';
 import { EXIT, exitCodeOf } from './exit-code.ts';
@@ -12,6 +11,6 @@ buildProgram()
       process.exitCode = thrown.exitCode === 0 ? EXIT.ok : EXIT.usage;
       return;
     }
-    tell(messageOf(thrown));
+    tell(thrown instanceof Error ? thrown.message : String(thrown));
     process.exitCode = exitCodeOf(thrown);
   });

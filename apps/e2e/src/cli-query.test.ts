@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import fs from 'node:fs';
 import path from 'node:path';
 import { openLogStore, type LogEntry } from '@treeline/sqlite';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { collect, startTreeline, treeline, type Finished } from './command.ts';
 import { scratchFolder } from './program.ts';
 
@@ -96,6 +96,88 @@ describe('treeline query', () => {
     expect(messages(stdout)).toEqual(expected);
   });
 
+  test.each([
+    ['level>=error', ['Timeout of upstream', 'gave up \u001b[31mred']],
+    ['source:api -timeout', ['GET /orders']],
+    ['since:90m', ['retrying', 'gave up \u001b[31mred']],
+    ['attempt>1', ['retrying']],
+    ['ref in @refs.txt', ['GET /orders', 'Timeout of upstream']],
+    ['"of upstream" or attempt=2', ['Timeout of upstream', 'retrying']],
+    ['', ['GET /orders', 'Timeout of upstream', 'retrying', 'gave up \u001b[31mred']],
+  ])('answers %j', async (text, expected) => {
+    fs.writeFileSync(path.join(cwd, 'refs.txt'), 'o-1\no-2\r\n\n');
+    const { code, stdout, stderr } = await query('-o', 'jsonl', text, 'logs.db');
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(messages(stdout)).toEqual(expected);
+  });
+
+  test('takes a single argument for the store where there is one of that name, else for the text', async () => {
+    expect(messages((await query('-o', 'jsonl', 'many.db', '-n', '1')).stdout)).toEqual(['m2499']);
+    expect(messages((await query('-o', 'jsonl', 'default')).stdout)).toEqual(['of the default store']);
+    expect(messages((await query('-o', 'jsonl', '-q', 'many.db')).stdout)).toEqual([]);
+    expect(messages((await query('-o', 'jsonl', '-q', 'm42', 'many.db')).stdout)).toHaveLength(11);
+  });
+
+  test('goes on behind a cursor', async () => {
+    const page = async (...args: string[]): Promise<{ found: unknown[]; cursor: string }> => {
+      const { stdout, stderr } = await query(
+        '-o',
+        'jsonl',
+        '-n',
+        '1000',
+        '--show-cursor',
+        ...args,
+        'many.db',
+      );
+      return { found: messages(stdout), cursor: /^treeline: cursor: (\S+)$/m.exec(stderr)?.[1] ?? '' };
+    };
+    const newest = await page('-r');
+    expect([newest.found[0], newest.found.at(-1)]).toEqual(['m2499', 'm1500']);
+    const before = await page('-r', '--cursor', newest.cursor);
+    expect([before.found[0], before.found.at(-1)]).toEqual(['m1499', 'm500']);
+    const again = await page('--cursor', before.cursor);
+    expect([again.found[0], again.found.at(-1)]).toEqual(['m501', 'm1500']);
+    expect((await query('--cursor', 'nonsense', 'many.db')).code).toBe(2);
+  });
+
+  test('turns the order of more rows than it holds', async () => {
+    fill(
+      'more.db',
+      Array.from({ length: 12_000 }, (_, n) => ({
+        source: 's',
+        level: 30,
+        ts: 1_790_000_000_000 + n,
+        msg: `m${n}`,
+      })),
+    );
+    const found = messages((await query('-o', 'jsonl', '-n', '11000', 'more.db')).stdout);
+    expect([found.length, found[0], found.at(-1)]).toEqual([11_000, 'm1000', 'm11999']);
+  });
+
+  test('follows a store: the newest ten, then what is written, each once', async () => {
+    fill(
+      'live.db',
+      Array.from({ length: 20 }, (_, n) => ({
+        source: n % 2 ? 'odd' : 'even',
+        level: 30,
+        ts: nowMs + n,
+        msg: `m${n}`,
+      })),
+    );
+    const child = startTreeline(['query', '-f', '-o', 'jsonl', 'source:odd', 'live.db'], { cwd });
+    const stdout = collect(child.stdout);
+    await vi.waitFor(() => expect(messages(stdout.text)).toHaveLength(10), { timeout: 20_000 });
+    fill('live.db', [
+      { source: 'even', level: 30, msg: 'not asked for' },
+      { source: 'odd', level: 30, ts: nowMs - HOUR_MS, msg: 'late' },
+    ]);
+    await vi.waitFor(() => expect(messages(stdout.text)).toHaveLength(11), { timeout: 20_000 });
+    expect(messages(stdout.text)).toEqual([...Array.from({ length: 10 }, (_, n) => `m${2 * n + 1}`), 'late']);
+    child.kill('SIGINT');
+    await once(child, 'close');
+    expect(child.signalCode).toBe('SIGINT');
+  });
+
   test('reads data/logs.db where no store is named', async () => {
     expect(messages((await query('-o', 'jsonl')).stdout)).toEqual(['of the default store']);
   });
@@ -137,7 +219,7 @@ describe('treeline query', () => {
     const found = messages(stdout);
     expect([found.length, found[0], found.at(-1)]).toEqual([1000, 'm1500', 'm2499']);
     expect(stderr).toBe(
-      'treeline: the newest 1000 records; there are more: -n <number> or -n all prints them\n',
+      'treeline: these are the newest 1000 records; there are more: -n <number> or -n all prints them\n',
     );
   });
 
