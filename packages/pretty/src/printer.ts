@@ -9,7 +9,7 @@ import { LiveMode } from './live.ts';
 import type { Mode } from './mode.ts';
 import type { PrettyOptions } from './options.ts';
 import { parsePrettyOptions, resolveSettings, type PrinterSettings, type Surroundings } from './settings.ts';
-import { SpanTable } from './span-table.ts';
+import { SpanTable, type Span } from './span-table.ts';
 import { WaterfallMode } from './waterfall.ts';
 import { counted } from './unclosed.ts';
 
@@ -21,6 +21,8 @@ export interface Printer {
   end(): string;
 }
 
+/** A line that is longer is not parsed, unless the options let so much be printed. */
+const MAX_JSON_BYTES = 1024 * 1024;
 const BRACE_OPEN = 0x7b;
 const BYTE_ORDER_MARK = '\ufeff';
 const SPAN_MARKER = '"span":{"op":';
@@ -50,14 +52,22 @@ class BatchPrinter implements Printer {
   readonly #mode: Mode;
   readonly #line: Line;
   readonly #needsSpans: boolean;
+  readonly #spanOf = (line: Line): Span | undefined => this.#spans.spanOf(line);
   #isFirst = true;
 
   constructor(settings: PrinterSettings) {
     this.#filter = createFilter(settings);
     this.#layout = new Layout(settings);
     this.#spans = new SpanTable({ ...settings, leastLevel: this.#filter.leastLevel });
-    this.#line = new Line({ ...settings, customLevels: settings.levelsByName });
+    this.#line = new Line({
+      ...settings,
+      customLevels: settings.levelsByName,
+      maxLength: Math.max(MAX_JSON_BYTES, settings.maxLineBytes),
+    });
     this.#mode = createMode(settings, this.#layout, this.#spans);
+    this.#spans.onOpen = (span, parent, attrs) => {
+      span.directives = this.#filter.directivesInside(span.name, attrs, parent?.directives ?? []);
+    };
     this.#needsSpans = settings.mode !== 'flat';
   }
 
@@ -90,7 +100,7 @@ class BatchPrinter implements Printer {
     this.#isFirst = false;
     line.read(text, from, end);
     this.#spans.noteRecord(line.level, line.timeMs);
-    return this.#mode.line(line, this.#filter.accepts(line));
+    return this.#mode.line(line, this.#filter.accepts(line, this.#spanOf));
   }
 
   /** No bound is silent. */
