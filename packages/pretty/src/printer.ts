@@ -19,6 +19,13 @@ export interface Printer {
   write(batch: Batch): string;
   /** What is left to say at the end of input: spans that are open, records that are missing, what bounds have cut. */
   end(): string;
+  stats(): PrinterStats;
+}
+
+/** What a printer has met so far. */
+export interface PrinterStats {
+  /** Lines that are no JSON object. */
+  readonly textLines: number;
 }
 
 /** A line that is longer is not parsed, unless the options let so much be printed. */
@@ -54,6 +61,7 @@ class BatchPrinter implements Printer {
   readonly #needsSpans: boolean;
   readonly #spanOf = (line: Line): Span | undefined => this.#spans.spanOf(line);
   #isFirst = true;
+  #textLines = 0;
 
   constructor(settings: PrinterSettings) {
     this.#filter = createFilter(settings);
@@ -94,11 +102,16 @@ class BatchPrinter implements Printer {
     return this.#mode.end() + this.#notes();
   }
 
+  stats(): PrinterStats {
+    return { textLines: this.#textLines };
+  }
+
   #print(text: string, start: number, end: number): string {
     const line = this.#line;
     const from = this.#isFirst && text.startsWith(BYTE_ORDER_MARK) ? start + 1 : start;
     this.#isFirst = false;
     line.read(text, from, end);
+    if (!line.isRecord) this.#textLines++;
     this.#spans.noteRecord(line.level, line.timeMs);
     return this.#mode.line(line, this.#filter.accepts(line, this.#spanOf));
   }
