@@ -5,10 +5,10 @@ import type { QueryFlags, QueryOutput } from './query-request.ts';
 import type { RunOptions } from './commands/run.ts';
 import { printable } from './terminal.ts';
 
-/** Declares all commands. What a command needs is loaded when it runs, so that help and usage errors come at once. */
-export function buildProgram(): Command {
+/** Declares all commands; `end` takes the exit code of the one that ran. What it needs is loaded then: help comes at once. */
+export function buildProgram(end: (exitCode: number) => void): Command {
   const program = new Command('treeline')
-    .description('Structured logging: run a pipeline from a config, ask a log store, check a config.')
+    .description('Structured logging: run a pipeline from a config, ask a log store, print logs for people.')
     .version(readVersion(), '-V, --version')
     .exitOverride()
     .configureOutput({
@@ -18,13 +18,14 @@ export function buildProgram(): Command {
       'after',
       '\nExit codes: 0 done; 1 failed; 2 wrong usage; 66 a config or store is missing; 78 mistakes in a config.',
     );
-  addRun(program);
-  addQuery(program);
-  addCheck(program);
+  addRun(program, end);
+  addQuery(program, end);
+  addPretty(program);
+  addCheck(program, end);
   return program;
 }
 
-function addRun(program: Command): void {
+function addRun(program: Command, end: (exitCode: number) => void): void {
   program
     .command('run')
     .summary('send lines from standard input through a pipeline')
@@ -38,11 +39,11 @@ function addRun(program: Command): void {
     .addHelpText('after', '\nExample:\n  node app.js | treeline run -c logging-config.json')
     .action(async (options: RunOptions) => {
       const { run } = await import('./commands/run.ts');
-      process.exitCode = await run(options);
+      end(await run(options));
     });
 }
 
-function addQuery(program: Command): void {
+function addQuery(program: Command, end: (exitCode: number) => void): void {
   program
     .command('query')
     .summary('print the records of a log store')
@@ -82,12 +83,21 @@ function addQuery(program: Command): void {
     .action(
       async (_text: string | undefined, _store: string | undefined, flags: QueryFlags, command: Command) => {
         const { query } = await import('./commands/query.ts');
-        process.exitCode = await query(command.args, flags);
+        end(await query(command.args, flags));
       },
     );
 }
 
-function addCheck(program: Command): void {
+/** Named here for the list of commands: its options are the printer's own to read. */
+function addPretty(program: Command): void {
+  program
+    .command('pretty')
+    .summary('print any pino log for people')
+    .usage('[options] [file...]')
+    .description('Prints any pino log for people.');
+}
+
+function addCheck(program: Command, end: (exitCode: number) => void): void {
   program
     .command('check')
     .summary('find the mistakes of a config')
@@ -105,7 +115,7 @@ function addCheck(program: Command): void {
     )
     .action(async (config: string | undefined, flags: { output: ProblemFormat; transport?: string[] }) => {
       const { check } = await import('./commands/check.ts');
-      process.exitCode = check(config, flags);
+      end(check(config, flags));
     });
 }
 

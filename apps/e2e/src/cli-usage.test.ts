@@ -24,6 +24,8 @@ describe('treeline', () => {
     [['help', 'run'], 'Usage: treeline run [options]'],
     [['query', '-h'], 'Usage: treeline query [options]'],
     [['check', '--help'], 'Usage: treeline check [options] [config]'],
+    [['pretty', '--help'], 'Usage: treeline pretty [options] [file…]'],
+    [['help', 'pretty'], 'Usage: treeline pretty [options] [file…]'],
   ])('%j prints help on stdout and exits 0', async (args, usage) => {
     const { code, stdout, stderr } = await treeline(args, { cwd });
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
@@ -78,6 +80,25 @@ describe('treeline', () => {
     const { status, stdout, stderr } = spawnSync(process.execPath, [bin, '--help'], { encoding: 'utf8' });
     expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
     expect(stderr).toMatch(/^treeline: the command has not been built: run .*\n$/);
+  });
+});
+
+describe('treeline pretty', () => {
+  const input = '{"level":40,"time":1760000000000,"name":"api","msg":"slow query"}\nplain text\n';
+
+  test('prints standard input for people', async () => {
+    const { code, stdout, stderr } = await treeline(['pretty'], { cwd, input });
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    const [record, text] = stdout.split('\n');
+    expect(record).toMatch(/^2025-10-09T08:53:20\.000Z .*WARN .*api.* slow query$/);
+    expect(text).toContain('plain text');
+  });
+
+  test('prints files, and refuses with exit 66 one that is missing, with 2 an option that it does not know', async () => {
+    fs.writeFileSync(path.join(cwd, 'app.log'), input);
+    expect((await treeline(['pretty', 'app.log', '--color', 'always'], { cwd })).stdout).toContain('\u001b[');
+    expect(await treeline(['pretty', 'missing.log'], { cwd })).toMatchObject({ code: 66, stdout: '' });
+    expect(await treeline(['pretty', '--colour', 'always'], { cwd })).toMatchObject({ code: 2, stdout: '' });
   });
 });
 
