@@ -113,8 +113,8 @@ function readFilter(text: string): Filter | undefined {
 /** Points at the mistake. */
 function explain(text: string, { message, start, end }: QueryError): string {
   const line = text.replaceAll(/[\n\r\t]/g, ' ');
-  const quoted = `"${text.replaceAll(/["\\]/g, String.raw`\$&`)}"`;
-  return `${message}\n  ${line}\n  ${' '.repeat(start)}${'^'.repeat(end - start)}\nTo search for the text itself: ${quoted}`;
+  const quoted = `'${text.replaceAll("'", String.raw`'\''`)}'`;
+  return `${message}\n  ${line}\n  ${' '.repeat(start)}${'^'.repeat(end - start)}\nTo search messages for the text itself: --grep ${quoted}`;
 }
 
 /** Puts the lines of a file in the place of `in @file`. */

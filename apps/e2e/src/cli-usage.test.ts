@@ -58,7 +58,7 @@ describe('treeline', () => {
     [['query', 'a', 'b', 'c'], "too many arguments for 'query'. Expected 2 arguments but got 3."],
     [
       ['query', 'level>=eror', 'a.db'],
-      'level>=eror\n         ^^^^\nTo search for the text itself: "level>=eror"\n',
+      "level>=eror\n         ^^^^\nTo search messages for the text itself: --grep 'level>=eror'\n",
     ],
     [['query', 'ref in @missing.txt', 'a.db'], "the list missing.txt can't be read (ENOENT)"],
     [['query', 'error | count by source', 'a.db'], 'remove the "|"'],
