@@ -3,7 +3,7 @@ import type { ProblemFormat } from '@treeline/core/config';
 import { Command, Option } from 'commander';
 import type { QueryFlags, QueryOutput } from './query-request.ts';
 import type { RunOptions } from './commands/run.ts';
-import { printable } from './terminal.ts';
+import { printable, writeError, writeOut } from './terminal.ts';
 
 /** Declares all commands; `end` takes the exit code of the one that ran. What it needs is loaded then: help comes at once. */
 export function buildProgram(end: (exitCode: number) => void): Command {
@@ -12,6 +12,8 @@ export function buildProgram(end: (exitCode: number) => void): Command {
     .version(readVersion(), '-V, --version')
     .exitOverride()
     .configureOutput({
+      writeOut,
+      writeErr: writeError,
       outputError: (text, write) => write(`treeline: ${printable(text.replace(/^error: /, '').trim())}\n`),
     })
     .addHelpText(

@@ -4,7 +4,26 @@ const CHUNK_CHARS = 64 * 1024;
 
 /** Tells something on stderr. Texts may quote file names and log content: no control character but line feeds reaches the terminal. */
 export function tell(message: string): void {
-  process.stderr.write(`treeline: ${printable(message)}\n`);
+  writeError(`treeline: ${printable(message)}\n`);
+}
+
+/** Writes to stderr. That its reader has gone must end no pipeline. */
+export function writeError(text: string): void {
+  if (process.stderr.listenerCount('error') === 0) process.stderr.on('error', () => undefined);
+  process.stderr.write(text);
+}
+
+/** Writes a short text to standard output, quietly where its reader has gone. */
+export function writeOut(text: string): void {
+  ignoreBrokenPipe(() => undefined);
+  process.stdout.write(text);
+}
+
+function ignoreBrokenPipe(closed: () => void): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    closed();
+  });
 }
 
 /** Makes control characters visible; line feeds stay. */
@@ -27,8 +46,7 @@ export interface Output {
 export function openOutput(): Output {
   let gathered = '';
   let closed = false;
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
+  ignoreBrokenPipe(() => {
     closed = true;
   });
   const flush = async (): Promise<void> => {

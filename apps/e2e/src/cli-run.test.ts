@@ -160,6 +160,66 @@ describe('treeline run', () => {
     expect(stderr.text).toContain('console: down: its reader has closed the pipe');
   });
 
+  test('goes on when nobody reads what it tells', async () => {
+    const config = writeConfig(cwd, { streams: [STORE] });
+    const child = startTreeline(['run', '-c', config, '--stats'], { cwd });
+    child.stderr.destroy();
+    child.stdin.end(line(1));
+    await once(child, 'close');
+    expect(child.exitCode).toBe(0);
+    expect(countStore()).toBe(1);
+  });
+
+  test('lets the config use the stream type of a package only where the command line names it', async () => {
+    const home = path.join(cwd, 'node_modules', 'treeline-lines');
+    fs.mkdirSync(home, { recursive: true });
+    fs.writeFileSync(
+      path.join(home, 'package.json'),
+      '{ "type": "module", "exports": { ".": "./index.js" } }',
+    );
+    fs.writeFileSync(
+      path.join(home, 'index.js'),
+      `import fs from 'node:fs';
+      const definition = {
+        name: 'lines',
+        open: ({ to }) => ({
+          write: async (batch) => fs.appendFileSync(to, batch.bytes),
+          flush: async () => {},
+          close: async () => {},
+        }),
+      };
+      export default Object.assign(async () => {}, { definition });`,
+    );
+    const config = writeConfig(cwd, { streams: [{ name: 'own', type: 'treeline-lines', to: 'own.log' }] });
+    const refused = await treeline(['run', '-c', config], { cwd, input: line(0) });
+    expect(refused.code).toBe(78);
+    expect(refused.stderr).toContain('treeline-lines');
+    const args = ['run', '-c', config, '--transport', 'treeline-lines'];
+    expect(await treeline(args, { cwd, input: line(0) + line(1) })).toMatchObject({ code: 0, stderr: '' });
+    expect(await countLines(path.join(cwd, 'own.log'))).toBe(2);
+  });
+
+  test('keeps a line that is cut in two writes, and tells of one that is too long', async () => {
+    const config = writeConfig(cwd, { streams: [FILE] });
+    const child = startTreeline(['run', '-c', config], { cwd });
+    const finished = finish(child);
+    child.stdin.write('{"level":30,"msg":"gr');
+    await sleep(100);
+    child.stdin.write(Buffer.from('öße', 'utf8').subarray(0, 2));
+    await sleep(100);
+    child.stdin.write(Buffer.from('öße', 'utf8').subarray(2));
+    child.stdin.write('"}\n');
+    const piece = Buffer.alloc(1024 * 1024, 'y');
+    for (let n = 0; n < 20; n++) if (!child.stdin.write(piece)) await once(child.stdin, 'drain');
+    child.stdin.end(`\n${line(1)}`);
+    const { code, stderr } = await finished;
+    expect(code).toBe(0);
+    expect(stderr).toBe('treeline: 1 line was longer than 16M and has been cut\n');
+    const messages = readRecords(path.join(cwd, 'app.log')).map(({ msg }) => msg);
+    expect(messages).toHaveLength(3);
+    expect([messages[0], messages[2]]).toEqual(['größe', 'request 1']);
+  });
+
   test.each(['SIGTERM', 'SIGINT'] as const)('drains at %s, then ends by it', async (signal) => {
     const config = writeConfig(cwd, { streams: [FILE, STORE], shutdown: { timeout: '4s' } });
     const child = startTreeline(['run', '-c', config], { cwd });

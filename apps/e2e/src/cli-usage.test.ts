@@ -1,7 +1,8 @@
+import { once } from 'node:events';
 import fs from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { treeline, TREELINE, writeConfig } from './command.ts';
+import { collect, startTreeline, treeline, TREELINE, writeConfig } from './command.ts';
 import { scratchFolder } from './program.ts';
 
 let cwd = '';
@@ -70,6 +71,18 @@ describe('treeline', () => {
     expect(stderr).toContain(message);
     expect(stderr).not.toMatch(/^\s+at /m);
   });
+
+  test.each([[['--help']], [['check', '-o', 'json', 'missing.json']]])(
+    '%j ends quietly when nobody reads',
+    async (args) => {
+      const child = startTreeline(args, { cwd });
+      child.stdout.destroy();
+      const stderr = collect(child.stderr);
+      await once(child, 'close');
+      expect(stderr.text).toBe('');
+      expect(child.signalCode).toBeNull();
+    },
+  );
 
   test('says what to do where it has not been built', async () => {
     const bin = path.join(cwd, 'bin', 'treeline.js');

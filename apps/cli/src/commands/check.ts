@@ -6,7 +6,7 @@ import {
   type ProblemFormat,
 } from '@treeline/core/config';
 import { CommandFailure, EXIT } from '../exit-code.ts';
-import { printable } from '../terminal.ts';
+import { printable, writeOut } from '../terminal.ts';
 
 export interface CheckOptions {
   readonly transport?: readonly string[];
@@ -16,7 +16,7 @@ export interface CheckOptions {
 /** Prints what is wrong or doubtful about a config; gives the exit code. Nothing is started. */
 export function check(file: string | undefined, { transport, output }: CheckOptions): number {
   const { problems, exitCode, checked } = examine(file, transport);
-  process.stdout.write(report(problems, checked, output));
+  writeOut(report(problems, checked, output));
   return exitCode;
 }
 
