@@ -1,5 +1,6 @@
 import { LEVEL_NAMES, parseBytes } from '@treeline/contract';
-import { closest, parseDirectives, type LevelDirective } from '@treeline/query';
+import { closest } from '@treeline/query/closest';
+import { parseDirectives, type LevelDirective } from '@treeline/query/directives';
 import type { Environment } from './interpolate.ts';
 import { nodeAt, nodeFrom, textAt, withValue, type ConfigNode, type Origin, type Path } from './node.ts';
 import type { ProblemList } from './problem-list.ts';
@@ -8,6 +9,8 @@ import { describeLevel } from './validate.ts';
 /** An environment variable that changes a config. */
 export interface Variable {
   readonly name: string;
+  /** The keys that it sets; behind `streams` stands a stream's type. */
+  readonly sets: readonly Path[];
   readonly description: string;
   /** The values to set, or what the value must be. */
   readonly read: (value: string, config: ConfigNode) => readonly (readonly [Path, unknown])[] | string;
@@ -17,11 +20,16 @@ export interface Variable {
 export const VARIABLES: readonly Variable[] = [
   {
     name: 'LOG_DIRECTORY',
+    sets: [['directory']],
     description: 'Where relative paths of streams begin; sets `directory`.',
     read: (value) => [[['directory'], value]],
   },
   {
     name: 'LOG_RETENTION_DAYS',
+    sets: [
+      ['streams', 'file', 'retention', 'maxAge'],
+      ['streams', 'sqlite', 'retention', 'maxAge'],
+    ],
     description:
       'Days that rotated files and stored records are kept; sets `retention.maxAge` of `file` and `sqlite` streams.',
     read: (value, config) =>
@@ -31,6 +39,7 @@ export const VARIABLES: readonly Variable[] = [
   },
   {
     name: 'LOG_MAX_FILES',
+    sets: [['streams', 'file', 'retention', 'maxFiles']],
     description: 'Rotated files that are kept; sets `retention.maxFiles` of `file` streams.',
     read: (value, config) =>
       isCount(value)
@@ -39,6 +48,7 @@ export const VARIABLES: readonly Variable[] = [
   },
   {
     name: 'LOG_MAX_FILE_SIZE',
+    sets: [['streams', 'file', 'rotation', 'size']],
     description: 'The size at which a file is rotated; sets `rotation.size` of `file` streams.',
     read: (value, config) =>
       isSize(value) ? onStreams(config, ['file'], ['rotation', 'size'], value) : 'must be a size such as 10M',
@@ -56,9 +66,19 @@ export const OTHER_VARIABLES: Readonly<Record<string, string>> = {
   LOG_LEVEL: 'The root level, or directives: `info,db=debug`.',
 };
 
+/** The variables with a fixed name that set a key. */
+export function variablesFor(path: Path): string[] {
+  const wanted = path.join('.');
+  const names = VARIABLES.filter(({ sets }) => sets.some((keys) => keys.join('.') === wanted)).map(
+    ({ name }) => name,
+  );
+  return wanted === 'level' ? ['LOG_LEVEL', ...names] : names;
+}
+
 function feature(name: string, key: string): Variable {
   return {
     name,
+    sets: [['enhancedFeatures', key, 'enabled']],
     description: `Switches \`enhancedFeatures.${key}\` on or off.`,
     read: (value) => {
       const flag = readFlag(value);
