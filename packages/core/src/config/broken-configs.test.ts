@@ -321,6 +321,36 @@ describe('a broken config', () => {
     expect(problems[0]?.message).toMatch(message);
   });
 
+  const million = 1024 ** 2 - 100;
+  const hostile = (make: (index: number) => string, separator: string): string => {
+    let text = '';
+    for (let index = 0; text.length < million - 40; index++)
+      text += (index > 0 ? separator : '') + make(index);
+    return text;
+  };
+
+  test.each<[string, () => string]>([
+    ['unknown keys', () => `{${hostile((index) => `"k${index}":0`, ',')}}`],
+    ['streams that are none', () => `{"streams":[${hostile(() => '1', ',')}]}`],
+    ['empty streams', () => `{"streams":[${hostile(() => '{}', ',')}]}`],
+    ['duplicate keys', () => `{${hostile(() => '"a":0', ',')}}`],
+    ['lines', () => `{${hostile((index) => `"k${index}":0`, ',\n')}}`],
+    ['spaces', () => `{${' '.repeat(million / 2)}"a":1${' '.repeat(million / 2 - 20)} "b"}`],
+    ['dots', () => `{"a":"${hostile(() => 'a', '.')}"}`],
+    ['question marks', () => `{"a":"${'?'.repeat(million)}"}`],
+    ['references', () => `{"serviceName":"${hostile(() => '${A', '')}"}`],
+    ['quotes', () => `{"a":${hostile(() => '"', ' ')}}`],
+    ['comments', () => `{${hostile(() => '/**/', '')} a}`],
+    ['slashes', () => `{"level":"${'\\\\'.repeat(million / 2)}"}`],
+  ])('of a megabyte of %s is refused within seconds, with a report that can be read', (_title, make) => {
+    const before = performance.now();
+    const problems = problemsOf(make());
+    expect(problems.length).toBeGreaterThan(0);
+    expect(problems.length).toBeLessThanOrEqual(1001);
+    expect(formatProblems(problems).length).toBeLessThan(2_000_000);
+    expect(performance.now() - before).toBeLessThan(10_000);
+  });
+
   test.each([
     ['that is missing', 'nope.json', /there is no such file/],
     ['that is a directory', 'folder', /it is a directory/],

@@ -14,6 +14,7 @@ import {
   type Path,
 } from './node.ts';
 import type { ProblemList } from './problem-list.ts';
+import { MAX_STREAMS } from './schema.ts';
 import { describeLevel } from './validate.ts';
 
 /** An environment variable that changes a config. */
@@ -137,7 +138,7 @@ interface StreamPlace {
 function streamsOf(config: ConfigNode): StreamPlace[] {
   const streams = nodeAt(config, ['streams']);
   if (streams?.kind !== 'array') return [];
-  return streams.items.map((item, index) => {
+  return streams.items.slice(0, MAX_STREAMS).map((item, index) => {
     const type = textAt(item, ['type']) ?? '';
     return { index, type, name: textAt(item, ['name']) ?? defaultName(type, index) };
   });

@@ -52,15 +52,21 @@ export function parseConfig(text: string, file: string, problems: ProblemList): 
     problems.add(at(fault.start, fault.end), [], fault);
     return undefined;
   }
+  const code = withoutComments(text);
   try {
-    const document = parse(text, { mode: 'jsonc', ranges: true, allowTrailingCommas: true });
+    const document = parse(code, { mode: 'json', ranges: true, allowTrailingCommas: true });
     return convert(document.body, file, [], problems);
   } catch (error) {
     if (!isSyntaxError(error)) throw error;
-    const start = Math.min(error.offset, text.length);
-    problems.add(at(start), [], { code: 'CFG004', ...explainSyntax(text, start) });
+    const start = Math.min(error.offset, code.length);
+    problems.add(at(start), [], { code: 'CFG004', ...explainSyntax(code, start) });
     return undefined;
   }
+}
+
+/** Comments become spaces, so that places stay: momoa recurses over them, and ten thousand in a row end its stack. */
+function withoutComments(text: string): string {
+  return text.replace(TOKENS, (token) => (token.startsWith('/') ? token.replace(/[^\r\n]/g, ' ') : token));
 }
 
 /** Takes a config from the program, within the same limits; undefined, with a problem added, where it passes them. */
@@ -169,10 +175,11 @@ function place(text: string, offset: number): string {
   return `line ${before.split('\n').length}, column ${offset - before.lastIndexOf('\n')}`;
 }
 
-/** The offset of the first thing behind the config's end that is neither space nor comment. */
+/** The offset of the first thing from a place on that is neither space nor comment; undefined where nothing is. */
 function trailing(text: string, from: number): number | undefined {
-  const rest = /^(?:\s|\/\/[^\n]*|\/\*[\s\S]*?\*\/)*/.exec(text.slice(from));
-  const offset = from + (rest?.[0].length ?? 0);
+  const space = /(?:\s+|\/\/[^\n]*|\/\*[^]*?\*\/)/y;
+  let offset = from;
+  for (space.lastIndex = from; space.test(text);) offset = space.lastIndex;
   return offset < text.length ? offset : undefined;
 }
 
@@ -180,10 +187,10 @@ function isSyntaxError(error: unknown): error is Error & { offset: number } {
   return error instanceof Error && 'offset' in error && typeof error.offset === 'number';
 }
 
-/** Says what is wrong at an offset where the parser stopped, in the words of someone who looks at the text. */
+/** Says what is wrong at an offset of a text without comments, in the words of someone who looks at it. */
 function explainSyntax(text: string, offset: number): { message: string; suggestion?: string } {
   const rest = text.slice(offset);
-  const before = text.slice(0, offset).replace(/(?:\s|\/\/[^\n]*|\/\*[\s\S]*?\*\/)+$/, '');
+  const before = text.slice(0, offset).trimEnd();
   const previous = before.at(-1) ?? '';
   if (rest === '') return { message: 'the config ends too early' };
   if (rest.startsWith("'")) {
@@ -216,7 +223,7 @@ function explainSyntax(text: string, offset: number): { message: string; suggest
 
 /** Whether a text ends with a string that stands where an object wants a key. */
 function isKey(before: string): boolean {
-  if (!/[{,](?:\s|\/\/[^\n]*|\/\*[^]*?\*\/)*"(?:[^"\\]|\\.)*"$/.test(before)) return false;
+  if (!/[{,]\s*"(?:[^"\\]|\\.)*"$/.test(before)) return false;
   const open: string[] = [];
   for (const [token] of before.matchAll(TOKENS)) {
     if (token === '{' || token === '[') open.push(token);

@@ -76,6 +76,8 @@ const redact = v.pipe(
   v.description('What is masked before a record leaves the process.'),
 );
 
+export const MAX_STREAMS = 1000;
+
 /** The keys of a stream that core itself reads; all others belong to its transport. */
 export const streamSchema = v.strictObject({
   name: v.optional(
@@ -214,7 +216,13 @@ export const rootSchema = v.strictObject({
   ),
   fields: v.optional(anyObject('Keys that stand in every line.')),
   redact: v.optional(redact),
-  streams: v.optional(v.pipe(v.array(v.unknown()), v.description('The destinations.'))),
+  streams: v.optional(
+    v.pipe(
+      v.array(v.unknown()),
+      v.maxLength(MAX_STREAMS, `must hold at most ${MAX_STREAMS} streams`),
+      v.description('The destinations.'),
+    ),
+  ),
   enhancedFeatures: v.optional(
     v.pipe(
       v.strictObject({

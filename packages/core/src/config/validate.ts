@@ -7,6 +7,7 @@ import {
   originAt,
   toValue,
   withoutKey,
+  withoutKeys,
   withValue,
   type ConfigNode,
   type Path,
@@ -73,14 +74,33 @@ export function validate<Output>(
     }
     current = coerced;
     for (const { path } of unknown) {
-      const parent = path.slice(0, -1);
-      const known = knownKeys(schema, path, options);
-      const similar = closest(String(path.at(-1)), known);
-      if (similar !== undefined) told.add(formatPath([...parent, similar]));
-      faulty = reportUnknownKey(path, node, { known, similar }, problems, options) || faulty;
-      current = withoutKey(current, path);
+      const keys = unknownSiblings(schema, current, path);
+      for (const key of keys) {
+        const keyPath = [...path.slice(0, -1), key];
+        const similar = reportUnknownKey(schema, keyPath, node, problems, options);
+        if (similar !== undefined) told.add(formatPath([...path.slice(0, -1), similar]));
+        faulty ||= !isExtension(key) && !isPendingKey(keyPath, options);
+      }
+      current = withoutKeys(current, path.slice(0, -1), keys);
     }
   }
+}
+
+/** All unknown keys of an object, of which a strict schema names the first. */
+function unknownSiblings(schema: object, node: ConfigNode, path: Path): string[] {
+  const parent = nodeAt(node, path.slice(0, -1));
+  const known = new Set(keysOfSchema(schema, path.slice(0, -1)));
+  // Another library's schema can't be asked what it knows.
+  if (parent?.kind !== 'object' || known.size === 0) return [String(path.at(-1))];
+  return [...parent.members.keys()].filter((key) => !known.has(key));
+}
+
+function isExtension(key: string): boolean {
+  return key.startsWith('x-');
+}
+
+function isPendingKey(path: Path, { knownKeys: pending = [] }: ValidateOptions): boolean {
+  return path.length === 1 && pending.includes(String(path[0]));
 }
 
 function isUnknownKey(issue: Issue): boolean {
@@ -137,39 +157,41 @@ function knownKeys(schema: object, path: Path, { otherKeys = [] }: ValidateOptio
   return [...keysOfSchema(schema, path.slice(0, -1)), ...(path.length === 1 ? otherKeys : [])];
 }
 
-/** Whether it was an error. */
+/** Gives back the key that was probably meant. */
 function reportUnknownKey(
+  schema: object,
   path: Path,
   node: ConfigNode,
-  { known, similar }: { known: readonly string[]; similar: string | undefined },
   problems: ProblemList,
   options: ValidateOptions,
-): boolean {
+): string | undefined {
   const key = String(path.at(-1));
-  if (key.startsWith('x-')) return false;
+  if (isExtension(key)) return undefined;
   const fullPath = [...options.at, ...path];
   const origin = keyOriginAt(node, path);
-  if (path.length === 1 && options.knownKeys?.includes(key)) {
+  if (isPendingKey(path, options)) {
     problems.add(origin, fullPath, {
       code: 'CFG701',
       severity: 'warning',
       message: notBuilt(formatPath(fullPath)),
     });
-    return false;
+    return undefined;
   }
   const parent = path.slice(0, -1);
   const inner = formatPath([...options.at, ...parent]);
   const subject = parent.length === 0 ? (options.subject ?? inner) : inner;
+  const known = problems.isFull ? [] : knownKeys(schema, path, options);
+  const similar = closest(key, known);
   problems.add(origin, fullPath, {
     code: 'CFG101',
-    message: `unknown key ${JSON.stringify(key)}${subject === '' ? '' : ` in ${subject}`}`,
+    message: `unknown key ${JSON.stringify(shorten(key))}${subject === '' ? '' : ` in ${subject}`}`,
     suggestion: similar
       ? `did you mean "${similar}"?`
       : known.length > 0
         ? `known: ${known.toSorted().join(', ')}`
         : undefined,
   });
-  return true;
+  return similar;
 }
 
 /** The keys that a valibot schema knows at a path; none where it is another kind of schema. */
@@ -312,5 +334,9 @@ export function showNode(node: ConfigNode, path: Path): string {
   if (typeof node.value !== 'string') return String(node.value);
   if (secret) return JSON.stringify(MASK);
   const text = maskText(node.value);
-  return JSON.stringify(text.length > 80 ? `${text.slice(0, 79)}…` : text);
+  return JSON.stringify(shorten(text));
+}
+
+function shorten(text: string): string {
+  return text.length > 80 ? `${text.slice(0, 79)}…` : text;
 }
