@@ -14,8 +14,8 @@ import {
   type Path,
 } from './node.ts';
 import type { ProblemList } from './problem-list.ts';
-import { MAX_STREAMS } from './schema.ts';
-import { describeLevel } from './validate.ts';
+import { MAX_STREAMS } from './limits.ts';
+import { describeLevel } from './issue-message.ts';
 
 /** An environment variable that changes a config. */
 export interface Variable {

@@ -2,6 +2,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { discoverConfigs } from './discover.ts';
 import { interpolate, readFault, type Environment } from './interpolate.ts';
+import { MAX_BYTES } from './limits.ts';
 import { merge } from './merge.ts';
 import {
   nodeAt,
@@ -12,7 +13,7 @@ import {
   type Member,
   type Origin,
 } from './node.ts';
-import { decodeConfig, MAX_BYTES, parseConfig, readObject } from './parse.ts';
+import { decodeConfig, parseConfig, readObject } from './parse.ts';
 import type { ProblemList } from './problem-list.ts';
 
 /** A config as it was read, before the environment lies over it. */

@@ -1,6 +1,6 @@
 import { formatPath, keyOriginAt, nodeAt, toValue, type ConfigNode, type Path } from './node.ts';
 import type { ProblemList } from './problem-list.ts';
-import { MAX_STREAMS } from './schema.ts';
+import { MAX_STREAMS } from './limits.ts';
 
 /** A key of the config's shape that nothing acts on yet. Its line goes when its feature comes. */
 interface Pending {

@@ -1,3 +1,4 @@
+import { MAX_PROBLEMS } from './limits.ts';
 import { formatPath, type Origin, type Path } from './node.ts';
 import type { ConfigProblem } from './problem.ts';
 import type { ProblemCode } from './problem-codes.ts';
@@ -10,9 +11,6 @@ export interface Finding {
   readonly suggestion?: string | undefined;
   readonly severity?: 'error' | 'warning';
 }
-
-/** A config with more than these is no config. */
-const MAX_PROBLEMS = 1000;
 
 interface Source {
   readonly text: string;

@@ -1,5 +1,6 @@
 import { LEVEL_NAMES, messageOf, parseBytes, parseDuration } from '@treeline/contract';
 import * as v from 'valibot';
+import { MAX_STREAMS } from './limits.ts';
 
 /** Turns a contract unit into a schema that keeps the unit's own message. */
 function unit(parse: (value: number | string) => number, description: string) {
@@ -75,8 +76,6 @@ const redact = v.pipe(
   }),
   v.description('What is masked before a record leaves the process.'),
 );
-
-export const MAX_STREAMS = 1000;
 
 /** The keys of a stream that core itself reads; all others belong to its transport. */
 export const streamSchema = v.strictObject({

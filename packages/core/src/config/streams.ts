@@ -4,9 +4,10 @@ import type { StreamConfig } from './config.ts';
 import { probeFile, realFile } from './destination.ts';
 import { defaultName } from './environment.ts';
 import { checkFilters } from './filters.ts';
+import { MAX_STREAMS } from './limits.ts';
 import { firstCharacter, nodeAt, originAt, textAt, type ConfigNode, type Member } from './node.ts';
 import { readRouting } from './routing.ts';
-import { MAX_STREAMS, streamSchema, type StreamKeys } from './schema.ts';
+import { streamSchema, type StreamKeys } from './schema.ts';
 import {
   readTransport,
   type StreamPlace,
