@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -383,6 +384,19 @@ describe('a broken config', () => {
       if (error instanceof ConfigError) problems = error.problems;
     }
     expect(problems).toMatchObject([{ code }]);
+  });
+
+  test('that nobody catches ends a program with the report alone', () => {
+    fs.writeFileSync(path.join(cwd, 'uncaught.json'), '{ "level": "inof" }');
+    const loader = new URL('../../dist/config/loader.js', import.meta.url).href;
+    const script = `import { loadConfig } from ${JSON.stringify(loader)}; loadConfig('uncaught.json', { env: {} });`;
+    const { stderr, status } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
+      cwd,
+      encoding: 'utf8',
+    });
+    expect(status).toBe(1);
+    expect(stderr).toContain('ConfigError: uncaught.json:1:12 error CFG103  unknown level "inof"');
+    expect(stderr).not.toMatch(/\n\s+at |problems/);
   });
 
   test('starts nothing and writes nothing', () => {

@@ -109,7 +109,7 @@ function withoutQuotes(value: unknown, expected: string): string | undefined {
 }
 
 /** A value as messages show it: short, and masked where it is a secret. */
-export function showNode(node: ConfigNode, path: Path): string {
+function showNode(node: ConfigNode, path: Path): string {
   if (node.kind === 'array') return 'a list';
   if (node.kind === 'object') return 'an object';
   const secret = node.secret || path.some((key) => isSecretKey(String(key)));

@@ -102,7 +102,7 @@ export function firstCharacter(origin: Origin): Origin {
   return origin.start === undefined ? origin : { ...origin, end: origin.start + 1 };
 }
 
-export function childOf(node: ConfigNode, key: string | number): ConfigNode | undefined {
+function childOf(node: ConfigNode, key: string | number): ConfigNode | undefined {
   if (node.kind === 'object') return node.members.get(String(key))?.value;
   return node.kind === 'array' ? node.items[Number(key)] : undefined;
 }
