@@ -285,6 +285,12 @@ const ROWS: readonly Row[] = [
     /names no stream/,
   ],
   [
+    'an overlay that extends',
+    '{ "environments": { "test": { ▸"extends": "base.json" } } }',
+    'CFG330',
+    /"extends" has no meaning in an overlay/,
+  ],
+  [
     'an overlay that would replace all streams',
     '{ "environments": { "test": { ▸"streams": [] } } }',
     'CFG330',
