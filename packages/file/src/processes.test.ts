@@ -9,6 +9,7 @@ import type { FileOptions } from './index.ts';
 
 /** These run the built package: `dist` has to be there. */
 const WRITER = fileURLToPath(new URL('../fixtures/writer.mjs', import.meta.url));
+const PINO_PROGRAM = fileURLToPath(new URL('../fixtures/pino-program.mjs', import.meta.url));
 
 const children = new Set<ChildProcess>();
 afterAll(() => {
@@ -105,6 +106,20 @@ test('what a killed process has written is there, whatever it was doing', { time
   const seen = countRecords(folder);
   expect(expected.filter((key) => seen.get(key) !== 1)).toEqual([]);
 });
+
+test(
+  'as a pino target it has everything when the program has ended, in whole lines',
+  { timeout: 30_000 },
+  async () => {
+    await using folder = new LogFolder();
+    execFileSync(process.execPath, [PINO_PROGRAM, folder.at('app.log'), '10000']);
+    const seen = countRecords(folder);
+    expect([seen.size, repeated(seen)]).toEqual([10_000, []]);
+    const sizes = folder.names.map((name) => fs.statSync(folder.at(name)).size);
+    expect(sizes.length).toBeGreaterThan(3);
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(1024 ** 2);
+  },
+);
 
 describe('a limit that cuts a write short', () => {
   test(
