@@ -123,6 +123,7 @@ export class FileSink implements Sink {
     await this.#upkeep.close();
     await this.#inTurn(() => this.#release());
     await this.#registry.leave().catch(() => undefined);
+    await this.#folder.settled();
   }
 
   async #writeAll(batch: Batch): Promise<WriteResult | void> {
@@ -187,7 +188,7 @@ export class FileSink implements Sink {
 
   /** Notes the file's size, or leaves it where its path leads elsewhere. */
   async #lookAfter(file: LogFile): Promise<'path' | 'moved' | 'deleted'> {
-    const place = await file.place();
+    const place = file.place();
     this.#lookedAtMs = performance.now();
     if (place.at === 'path') {
       this.#rotating.bytes = place.bytes;

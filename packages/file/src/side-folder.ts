@@ -1,4 +1,4 @@
-import fs from 'node:fs/promises';
+import fs, { type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { codeOf, makeDirectory, statIfThere } from './log-file.ts';
 
@@ -10,6 +10,7 @@ export class SideFolder {
   readonly path: string;
   readonly #base: string;
   readonly #dirMode: number;
+  readonly #underWay = new Set<Promise<void>>();
 
   constructor(logPath: string, dirMode: number) {
     this.path = path.join(path.dirname(logPath), '.treeline');
@@ -36,7 +37,8 @@ export class SideFolder {
   /** Makes a file that must not be there yet; false where it is. */
   async claim(file: string): Promise<boolean> {
     try {
-      await this.#made(() => fs.writeFile(file, '', { flag: 'wx', mode: 0o600 }));
+      const handle = await this.#made(() => fs.open(file, 'wx', 0o600));
+      this.#soon(handle.close());
       return true;
     } catch (error) {
       if (codeOf(error) === 'EEXIST') return false;
@@ -48,6 +50,16 @@ export class SideFolder {
     await fs.rm(file, { force: true });
   }
 
+  /** Removes a file that nobody waits for. */
+  removeSoon(file: string): void {
+    this.#soon(this.remove(file));
+  }
+
+  /** Resolves when all has been done that nobody waited for. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#underWay);
+  }
+
   /**
    * How long ago a side file was written, by the clock of its file system: that clock is the one that all containers share. `now` is a file
    * that was written just now. Undefined where the file is gone.
@@ -57,13 +69,24 @@ export class SideFolder {
     return stat && reference ? Number(reference.mtimeMs - stat.mtimeMs) : undefined;
   }
 
-  async #made(write: () => Promise<void>): Promise<void> {
+  /** A side file for writing; an old one is emptied. */
+  async openForWriting(file: string): Promise<FileHandle> {
+    return this.#made(() => fs.open(file, 'w', 0o600));
+  }
+
+  #soon(done: Promise<void>): void {
+    // What is left over is removed when it is old.
+    const quiet = done.catch(() => undefined).finally(() => this.#underWay.delete(quiet));
+    this.#underWay.add(quiet);
+  }
+
+  async #made<T>(make: () => Promise<T>): Promise<T> {
     try {
-      await write();
+      return await make();
     } catch (error) {
       if (codeOf(error) !== 'ENOENT') throw error;
       await makeDirectory(this.path, this.#dirMode);
-      await write();
+      return make();
     }
   }
 }
