@@ -24,11 +24,11 @@ export interface LoggerStats {
   readonly accepted: number;
   /** Lines that have not been offered to the streams yet. */
   readonly underWay: number;
+  /** Lines that were longer than a line may be and arrive cut. */
+  readonly cutLines: number;
   /** Log calls after `close()`. */
   readonly droppedAfterClose: number;
   readonly streams: Readonly<Record<string, StreamStats>>;
-  /** How often, and for how long, log calls waited because the window was full. */
-  readonly windowWaits: { readonly count: number; readonly totalMs: number };
 }
 
 export function readStreamStats(counters: StreamCounters, lastError: string | undefined): StreamStats {

@@ -39,6 +39,7 @@ export class Pipeline {
     this.#cursors = new CursorKeeper(spec.logDirectory, this.#control, this.#streams);
     this.#fanOut = new FanOut({
       logId: spec.logId,
+      memory: spec.memory,
       control: this.#control,
       streams: this.#streams,
       frames: this.#openFrames(),
