@@ -20,7 +20,12 @@ export async function openFileSink(
   const asked = path.resolve(options.path);
   const open = async (logPath: string): Promise<FileSink> => {
     const sink = new FileSink(logPath, options, context, clock);
-    await sink.start();
+    try {
+      await sink.start();
+    } catch (error) {
+      await sink.close().catch(() => undefined);
+      throw error;
+    }
     return sink;
   };
   try {

@@ -143,8 +143,8 @@ export class RotatingFile {
 
   /** What a crash has cut must not run into the next line. Where others write, they may just be in the middle of theirs. */
   async #endTornLine(file: LogFile): Promise<void> {
-    const isAlone = (await this.#options.registry.others()).length === 0;
-    if (isAlone && (await file.endsInsideLine())) await file.append(Buffer.from('\n'));
+    const others = await this.#options.registry.others().catch(() => undefined);
+    if (others?.length === 0 && (await file.endsInsideLine())) await file.append(Buffer.from('\n'));
   }
 
   /** Whether this process has done it, and not another one. */

@@ -100,10 +100,11 @@ export class Upkeep {
     }
     try {
       await this.#deleteExpired();
-      await this.#removeLeftovers();
     } catch (error) {
       this.#warn('delete', error);
     }
+    // They harm nobody where they can't be removed.
+    await this.#removeLeftovers().catch(() => undefined);
     return areHeld ? HELD_RETRY_MS : PERIOD_MS;
   }
 
