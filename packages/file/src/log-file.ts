@@ -188,7 +188,8 @@ export async function statIfThere(filePath: string): Promise<BigIntStats | undef
   return fs.stat(filePath, { bigint: true }).catch(undefinedWhereMissing);
 }
 
-function undefinedWhereMissing(error: unknown): undefined {
+/** For `catch`: what is not there is no fault. */
+export function undefinedWhereMissing(error: unknown): undefined {
   if (codeOf(error) !== 'ENOENT') throw error;
 }
 

@@ -1,6 +1,6 @@
 import fs, { type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
-import { codeOf, makeDirectory, statIfThere } from './log-file.ts';
+import { codeOf, makeDirectory, statIfThere, undefinedWhereMissing } from './log-file.ts';
 
 /**
  * `.treeline/` beside a log file: what the processes that write it tell each other. Its files are named by the log file's own name,
@@ -47,7 +47,7 @@ export class SideFolder {
   }
 
   async remove(file: string): Promise<void> {
-    await fs.rm(file, { force: true });
+    await fs.unlink(file).catch(undefinedWhereMissing);
   }
 
   /** Removes a file that nobody waits for. */

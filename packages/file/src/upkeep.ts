@@ -57,6 +57,7 @@ export class Upkeep {
   #running: Promise<void> | undefined;
   #isWanted = false;
   #timer: NodeJS.Timeout | undefined;
+  #tidiedAtMs = -Infinity;
 
   constructor(options: UpkeepOptions) {
     this.#options = options;
@@ -103,8 +104,11 @@ export class Upkeep {
     } catch (error) {
       this.#warn('delete', error);
     }
-    // They harm nobody where they can't be removed.
-    await this.#removeLeftovers().catch(() => undefined);
+    if (performance.now() - this.#tidiedAtMs >= PERIOD_MS) {
+      this.#tidiedAtMs = performance.now();
+      // They harm nobody where they can't be removed.
+      await this.#removeLeftovers().catch(() => undefined);
+    }
     return areHeld ? HELD_RETRY_MS : PERIOD_MS;
   }
 
