@@ -46,7 +46,7 @@ export async function openFileSink(
 }
 
 /** Processes that come to one file by different links have to meet at one path. */
-export async function realPath(logPath: string, dirMode: number): Promise<string> {
+async function realPath(logPath: string, dirMode: number): Promise<string> {
   await makeDirectory(path.dirname(logPath), dirMode);
   const stat = await fs.lstat(logPath).catch(() => undefined);
   if (stat?.isSymbolicLink())

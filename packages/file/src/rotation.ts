@@ -50,9 +50,10 @@ export async function rotate(file: LogFile, options: RotationOptions): Promise<n
 /** Makes this process the one that rotates a file; undefined where another one has done so. */
 async function claimFile(file: LogFile, folder: SideFolder): Promise<string | undefined> {
   const claim = folder.file('rotating', `inode-${file.inode}`);
-  for (let waitedMs = 0; ; waitedMs += CLAIM_POLL_MS) {
+  const patienceEndMs = performance.now() + CLAIM_PATIENCE_MS;
+  for (;;) {
     if (await folder.claim(claim)) return claim;
-    if (waitedMs >= CLAIM_PATIENCE_MS) await folder.remove(claim);
+    if (performance.now() >= patienceEndMs) await folder.remove(claim);
     await sleep(CLAIM_POLL_MS);
     if (file.place().at !== 'path') return undefined;
   }
