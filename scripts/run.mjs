@@ -1,6 +1,9 @@
 import { spawn } from 'node:child_process';
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+/** How long a command may take to end after a signal. */
+const GRACE_MS = 5_000;
+
 const isWindows = process.platform === 'win32';
 
 /**
@@ -16,9 +19,11 @@ export function run(command, args, { env = {} } = {}) {
       shell: isWindows,
     });
     let received;
+    let deadline;
     const passOn = (signal) => {
       received = signal;
       killGroup(child, signal);
+      deadline ??= setTimeout(() => killGroup(child, 'SIGKILL'), GRACE_MS);
     };
     for (const signal of SIGNALS) process.on(signal, passOn);
     const stopListening = () => {
@@ -30,7 +35,12 @@ export function run(command, args, { env = {} } = {}) {
     });
     child.once('close', (code) => {
       stopListening();
-      if (received) process.kill(process.pid, received);
+      clearTimeout(deadline);
+      if (received) {
+        // What ignores the signal, or got none because a shell had put it in the background.
+        killGroup(child, 'SIGKILL');
+        process.kill(process.pid, received);
+      }
       resolve(code ?? 1);
     });
   });
