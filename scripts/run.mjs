@@ -40,6 +40,9 @@ export function run(command, args, { env = {} } = {}) {
         // What ignores the signal, or got none because a shell had put it in the background.
         killGroup(child, 'SIGKILL');
         process.kill(process.pid, received);
+        // The signal may come in by another thread, a moment later: nothing must go on until then.
+        setTimeout(() => process.exit(1), GRACE_MS);
+        return;
       }
       resolve(code ?? 1);
     });
