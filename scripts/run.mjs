@@ -12,12 +12,6 @@ const isWindows = process.platform === 'win32';
  */
 export function run(command, args, { env = {} } = {}) {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, {
-      stdio: ['ignore', 'inherit', 'inherit'],
-      env: { ...process.env, ...env },
-      detached: !isWindows,
-      shell: isWindows,
-    });
     let received;
     let deadline;
     const passOn = (signal) => {
@@ -25,7 +19,14 @@ export function run(command, args, { env = {} } = {}) {
       killGroup(child, signal);
       deadline ??= setTimeout(() => killGroup(child, 'SIGKILL'), GRACE_MS);
     };
+    // Before the command begins: a signal that comes at once must not leave it behind.
     for (const signal of SIGNALS) process.on(signal, passOn);
+    const child = spawn(command, args, {
+      stdio: ['ignore', 'inherit', 'inherit'],
+      env: { ...process.env, ...env },
+      detached: !isWindows,
+      shell: isWindows,
+    });
     const stopListening = () => {
       for (const signal of SIGNALS) process.off(signal, passOn);
     };
@@ -50,6 +51,7 @@ export function run(command, args, { env = {} } = {}) {
 }
 
 function killGroup(child, signal) {
+  if (child.pid === undefined) return;
   try {
     if (isWindows) child.kill(signal);
     else process.kill(-child.pid, signal);
