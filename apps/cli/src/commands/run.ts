@@ -37,7 +37,7 @@ export async function run(options: RunOptions): Promise<number> {
   // What can't be delivered is known by now: this only gives the destinations back.
   await pipeline.close({ timeoutMs: settled ? config.shutdownTimeoutMs : 0 });
 
-  tellOfLosses(intake, stats, end);
+  tellOfRest(intake, stats, end);
   if (options.stats) tellStats(stats, performance.now() - startMs);
   end.raise();
   return settled && intake.state !== 'failed' ? EXIT.ok : EXIT.failed;
@@ -102,7 +102,7 @@ function countSettled({ streams }: PipelineStats): number {
   return Object.values(streams).reduce((sum, { accepted, queued }) => sum + accepted - queued, 0);
 }
 
-function tellOfLosses(
+function tellOfRest(
   { splitter, state, fault }: Intake,
   { streams, underWay }: PipelineStats,
   end: EndSignal,
@@ -118,7 +118,11 @@ function tellOfLosses(
     );
   for (const [name, { queued, lastError }] of Object.entries(streams)) {
     const count = queued + underWay;
-    if (count > 0) tell(`${name}: ${count} records were not delivered${lastError ? `: ${lastError}` : ''}`);
+    if (count > 0) {
+      tell(
+        `${name}: ${count} records were not delivered${lastError ? ` (${lastError})` : ''}; kept for the next start`,
+      );
+    }
   }
 }
 

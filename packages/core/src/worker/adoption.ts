@@ -41,9 +41,10 @@ class AdoptedLogDelivery {
     const { directory, logId } = this.#log;
     for (const { key } of this.#adopters) this.#unfinished.add(key);
     if (this.#adopters.length === 0) this.#finish();
-    for (const { key, adopt } of this.#adopters) {
+    for (const adopter of this.#adopters) {
+      const { key } = adopter;
       const settledSeq = this.#cursors.get(key)?.seq ?? -1;
-      adopt({ logId, directory, settledSeq, settled: (seq, isDone) => this.#settled(key, seq, isDone) });
+      adopter.adopt({ logId, directory, settledSeq, settled: (seq, isDone) => this.#settled(key, seq, isDone) });
     }
   }
 
