@@ -312,7 +312,7 @@ describe('a broken config', () => {
     ['UTF-16LE without a mark', Buffer.from('{}', 'utf16le'), 'CFG002', /encoded as UTF-16LE/],
     ['UTF-16BE', Buffer.from('\ufeff{}', 'utf16le').swap16(), 'CFG002', /encoded as UTF-16BE/],
     ['Latin-1', Buffer.from('{ "serviceName": "é" }', 'latin1'), 'CFG002', /no UTF-8/],
-    ['2 MB', `{ "serviceName": "${'x'.repeat(2 * 1024 ** 2)}" }`, 'CFG003', /at most 1048576/],
+    ['2 MB', `{ "serviceName": "${'x'.repeat(2 * 1024 ** 2)}" }`, 'CFG003', /more than 1048576 bytes/],
     ['depth 1 000', '{"fields":'.repeat(1_000) + '1' + '}'.repeat(1_000), 'CFG003', /deeper than 64 levels/],
     ['depth 400 000', '['.repeat(400_000), 'CFG003', /deeper than 64 levels/],
   ])('of %s is refused', (_title, content, code, message) => {

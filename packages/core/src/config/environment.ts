@@ -1,8 +1,18 @@
 import { LEVEL_NAMES, parseBytes } from '@treeline/contract';
 import { closest } from '@treeline/query/closest';
-import { parseDirectives, type LevelDirective } from '@treeline/query/directives';
+import { formatDirectives, parseDirectives } from '@treeline/query/directives';
 import type { Environment } from './interpolate.ts';
-import { nodeAt, nodeFrom, textAt, withValue, type ConfigNode, type Origin, type Path } from './node.ts';
+import {
+  nodeAt,
+  nodeFrom,
+  replacing,
+  textAt,
+  withoutKey,
+  withValue,
+  type ConfigNode,
+  type Origin,
+  type Path,
+} from './node.ts';
 import type { ProblemList } from './problem-list.ts';
 import { describeLevel } from './validate.ts';
 
@@ -144,14 +154,13 @@ export function levelVariable(streamName: string): string {
 }
 
 /** Lays the environment over a config. Empty variables count as unset. */
-export function applyEnvironment(
-  config: ConfigNode,
-  env: Environment,
-  problems: ProblemList,
-): { config: ConfigNode; directives: readonly LevelDirective[] } {
+export function applyEnvironment(config: ConfigNode, env: Environment, problems: ProblemList): ConfigNode {
   let result = config;
   const set = (path: Path, value: unknown, origin: Origin): void => {
-    result = withValue(result, path, nodeFrom(value, origin));
+    // Of equally specific rules for levels the last wins: one that comes again moves to the end.
+    const before = nodeAt(result, path);
+    const cleared = path[0] === 'levels' ? withoutKey(result, path) : result;
+    result = withValue(cleared, path, replacing(nodeFrom(value, origin), before));
   };
   for (const variable of VARIABLES) {
     const value = env[variable.name];
@@ -167,17 +176,17 @@ export function applyEnvironment(
       for (const [path, changed] of changes) set(path, changed, origin);
     }
   }
-  const directives = applyRootLevel(env, problems, set);
+  applyRootLevel(env, problems, set);
   applyStreamLevels(config, env, problems, set);
   warnOfSlips(config, env, problems);
-  return { config: result, directives };
+  return result;
 }
 
 type Set = (path: Path, value: unknown, origin: Origin) => void;
 
-function applyRootLevel(env: Environment, problems: ProblemList, set: Set): readonly LevelDirective[] {
+function applyRootLevel(env: Environment, problems: ProblemList, set: Set): void {
   const text = env['LOG_LEVEL'];
-  if (!text) return [];
+  if (!text) return;
   const origin: Origin = { kind: 'variable', variable: 'LOG_LEVEL' };
   const { directives, errors } = parseDirectives(text);
   for (const error of errors) {
@@ -188,11 +197,10 @@ function applyRootLevel(env: Environment, problems: ProblemList, set: Set): read
       suggestion: error.suggestion,
     });
   }
-  const root = directives.findLast(
-    (directive) => directive.target.length === 0 && directive.span === undefined,
-  );
-  if (root) set(['level'], levelName(root.level), origin);
-  return directives.filter((directive) => directive.target.length > 0 || directive.span !== undefined);
+  for (const directive of directives) {
+    const key = formatDirectives([directive]).replace(/=?[a-z]+$/, '');
+    set(key === '' ? ['level'] : ['levels', key], levelName(directive.level), origin);
+  }
 }
 
 function levelName(level: number): string {

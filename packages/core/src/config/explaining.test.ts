@@ -106,6 +106,17 @@ describe('explainConfig', () => {
     expect(explainConfig(key, 'c.json', context())).toMatch(expected);
   });
 
+  test('shows the directives of LOG_LEVEL where they act', () => {
+    const env = { LOG_LEVEL: 'warn,db=debug,[job{kind="a b"}]=off' };
+    const source = { levels: { db: 'error', http: 'info' } };
+    expect(explainConfig('levels.db', source, context(env))).toMatch(
+      /^levels\.db = "debug"\n {2}from {2}LOG_LEVEL\n {2}over {2}object: "error"/,
+    );
+    expect(printConfig(source, context(env), { origin: true })).toContain(
+      '"[job{kind=\\"a b\\"}]": "silent"  // LOG_LEVEL',
+    );
+  });
+
   test('refuses a path that leads nowhere, with the key that was probably meant', () => {
     expect(() => explainConfig('levle', 'c.json', context())).toThrow(/got "levle"; did you mean level\?/);
   });
@@ -239,6 +250,21 @@ describe('checkConfig', () => {
     expect(
       loadConfig({ streams: [{ name: 's', type: 'console', level: 'silent' }] }, context({})).warnings,
     ).toEqual([]);
+  });
+
+  test('looks into every environment, as far as it can be judged from here', () => {
+    const source = {
+      streams: [{ name: 'a', type: 'console' }],
+      environments: {
+        production: { level: 'inof', serviceName: '${ONLY_THERE}' },
+        staging: { streams: { a: { strerr: true } } },
+      },
+    };
+    expect(checkConfig(source, context({ NODE_ENV: 'test' })).problems).toMatchObject([
+      { code: 'CFG103', message: 'unknown level "inof" (in the environment production)' },
+      { code: 'CFG101', message: expect.stringMatching(/strerr.*\(in the environment staging\)/) },
+    ]);
+    expect(loadConfig(source, context({ NODE_ENV: 'test' })).config.level).toBe('info');
   });
 
   test('gives mistakes back instead of throwing them', () => {

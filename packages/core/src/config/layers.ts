@@ -12,7 +12,7 @@ import {
   type Member,
   type Origin,
 } from './node.ts';
-import { decodeConfig, parseConfig, readObject } from './parse.ts';
+import { decodeConfig, MAX_BYTES, parseConfig, readObject } from './parse.ts';
 import type { ProblemList } from './problem-list.ts';
 
 /** A config as it was read, before the environment lies over it. */
@@ -82,11 +82,21 @@ function readFileSource(
   return node && { node: extend(node, { file, name, chain: [file], env, cwd, problems }), file };
 }
 
+/** Reads a file, a pipe or a device, one byte past the limit at most; or says why not. */
 function readBytes(file: string): Buffer | string {
+  let fd: number | undefined;
   try {
-    return fs.readFileSync(file);
+    fd = fs.openSync(file, 'r');
+    const bytes = Buffer.alloc(MAX_BYTES + 1);
+    let length = 0;
+    for (let read = -1; read !== 0 && length < bytes.length; length += read) {
+      read = fs.readSync(fd, bytes, length, bytes.length - length, null);
+    }
+    return bytes.subarray(0, length);
   } catch (error) {
     return readFault(error);
+  } finally {
+    if (fd !== undefined) fs.closeSync(fd);
   }
 }
 

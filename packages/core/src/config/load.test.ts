@@ -395,7 +395,6 @@ describe('environment variables', () => {
     });
     const { config } = load({ levels: { db: 'warn' } }, { env: { LOG_LEVEL: 'info,db=debug,[job]=off' } });
     expect(config.directives).toEqual([
-      { target: ['db'], fields: [], level: 40 },
       { target: ['db'], fields: [], level: 20 },
       { target: [], span: 'job', fields: [], level: Infinity },
     ]);

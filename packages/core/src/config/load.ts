@@ -8,7 +8,7 @@ import { applyOverlay, readSource } from './layers.ts';
 import { merge } from './merge.ts';
 import { nodeAt, nodeFrom, textAt, withValue, type ConfigNode } from './node.ts';
 import { readObject } from './parse.ts';
-import { notBuilt, warnOfPending } from './pending.ts';
+import { warnOfPending } from './pending.ts';
 import { ProblemList } from './problem-list.ts';
 import { ConfigError, sortProblems, type ConfigProblem } from './problem.ts';
 import { readCommon } from './routing.ts';
@@ -73,9 +73,9 @@ export function evaluateConfig(source: string | object | undefined, context: Loa
   const layered = applyOverlay(found.node, env, problems);
   const fromEnv = applyEnvironment(layered, env, problems);
   const over = overrides && readObject(overrides, { kind: 'override' }, problems);
-  const merged = over ? merge(fromEnv.config, over, problems) : fromEnv.config;
+  const merged = over ? merge(fromEnv, over, problems) : fromEnv;
   const node = withDefaultStreams(merged, problems);
-  const built = build(node, { file: found.file, cwd, transports, problems }, fromEnv.directives);
+  const built = build(node, { file: found.file, cwd, transports, problems });
   return {
     problems,
     file: found.file,
@@ -96,7 +96,6 @@ interface BuildContext {
 function build(
   node: ConfigNode,
   { file, cwd, transports, problems }: BuildContext,
-  envDirectives: readonly LevelDirective[],
 ): Pick<EvaluatedConfig, 'config' | 'optionSchemas'> {
   const root = validate(rootSchema, node, problems, { at: [] });
   warnOfPending(node, problems);
@@ -110,14 +109,7 @@ function build(
     spoolMaxBytes: root?.spool.maxBytes ?? 0,
     probe: root?.enabled !== false,
   });
-  const directives = [...readLevels(node, problems), ...envDirectives];
-  if (envDirectives.length > 0) {
-    problems.add({ kind: 'variable', variable: 'LOG_LEVEL' }, ['levels'], {
-      code: 'CFG701',
-      severity: 'warning',
-      message: notBuilt('a level for single loggers'),
-    });
-  }
+  const directives = readLevels(node, problems);
   return { config: root && complete(root, { file, cwd, base, streams, directives }), optionSchemas };
 }
 
