@@ -10,7 +10,7 @@ import {
   type TimeSpan,
   type Value,
 } from '@treeline/query';
-import { jsonPath } from './field.ts';
+import { COLUMN_SQL, jsonPath } from './field.ts';
 import { anyOf, allOf, sql, type Sql } from './sql.ts';
 
 /** Asked by a statement for what SQL can't decide as a predicate would, or not in linear time. */
@@ -110,21 +110,8 @@ interface Operand {
   readonly fromTest: (value: unknown) => unknown;
 }
 
-const COLUMNS: Readonly<Record<ColumnName, readonly [expression: string, type: 'string' | 'number']>> = {
-  level: ['level', 'number'],
-  time: ['ts', 'number'],
-  id: ['id', 'number'],
-  msg: ['msg', 'string'],
-  // Empty where the record does not say who speaks.
-  source: ["nullif(source, '')", 'string'],
-  type: ['type', 'string'],
-  ref: ['ref_id', 'string'],
-  trace: ['trace_id', 'string'],
-  span: ['span_id', 'string'],
-};
-
 function columnOperand(name: ColumnName): Operand {
-  const [expression, columnType] = COLUMNS[name];
+  const [expression, columnType] = COLUMN_SQL[name];
   const value = sql(expression);
   return {
     value,
@@ -302,7 +289,7 @@ function matchesGlob(parts: readonly string[], operand: Operand, compiler: Compi
 /** SQLite refuses patterns over 50 000 bytes (SQLITE_MAX_LIKE_PATTERN_LENGTH). */
 const MAX_PATTERN_LENGTH = 10_000;
 
-export function escapeLike(text: string): string {
+function escapeLike(text: string): string {
   return text.replace(/[\\%_]/g, String.raw`\$&`);
 }
 

@@ -12,6 +12,8 @@ export type { HistogramStep, Stats, StatsQuery } from './stats.ts';
 export { openLogSource } from './source.ts';
 export { openLogReader, openLogStore, type LogReader, type LogRows, type LogStore } from './store.ts';
 
+export type { Table, TableQuery } from './table.ts';
+
 /** The SQLite transport: each record becomes a row of an append-only store that can be queried. */
 const sqlite: Transport<SqliteOptions> = defineTransport<SqliteOptions>({
   name: 'sqlite',

@@ -39,7 +39,7 @@ export interface CheckedQuery {
   readonly level: number | undefined;
   readonly sinceMs: number | undefined;
   readonly untilMs: number | undefined;
-  readonly text: string | undefined;
+  /** What is checked row by row: the rest of the filter, and `text`. */
   readonly filter: CompiledFilter | undefined;
   /** An equality of the filter with a field that may have an index of its own. */
   readonly indexed: Narrowed['indexed'];
@@ -77,6 +77,13 @@ export function checkQuery(query: LogQuery, nowMs: number = Date.now()): Checked
     (type === undefined || narrowed.type === undefined || type === narrowed.type) &&
     (refId === undefined || narrowed.refId === undefined || refId === narrowed.refId);
   const rest = isCovered ? narrowed.rest : asked;
+  const text = textOf('text', query.text);
+  const conditions: Filter[] = [
+    ...(text === undefined ? [] : [{ kind: 'text', scope: 'msg', text } as const]),
+    ...(rest ? [rest] : []),
+  ];
+  const [first] = conditions;
+  const checked: Filter | undefined = conditions.length > 1 ? { kind: 'and', items: conditions } : first;
   return {
     source: source ?? narrowed.source,
     type: type ?? narrowed.type,
@@ -84,8 +91,7 @@ export function checkQuery(query: LogQuery, nowMs: number = Date.now()): Checked
     level: highest(levelOf(query.level), narrowed.level),
     sinceMs: highest(timeOf('since', query.since, times), narrowed.sinceMs),
     untilMs: lowest(timeOf('until', query.until, times), narrowed.untilMs),
-    text: textOf('text', query.text),
-    filter: rest && compileFilterSql(rest, times),
+    filter: checked && compileFilterSql(checked, times),
     indexed: narrowed.indexed,
     limit,
     after: query.cursor === undefined ? undefined : parseCursor(query.cursor),

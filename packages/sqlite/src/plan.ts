@@ -2,7 +2,6 @@ import { LEVELS } from '@treeline/contract';
 import type { Place } from './cursor.ts';
 import { MS_PER_HOUR } from './ddl.ts';
 import type { Database } from './driver.ts';
-import { escapeLike } from './filter-sql.ts';
 import { indexedExpression, indexedFields, indexName } from './indexes.ts';
 import type { CheckedQuery } from './log-query.ts';
 import { allOf, sql, type Sql } from './sql.ts';
@@ -88,17 +87,15 @@ interface Conditions {
   readonly type: Sql | undefined;
   readonly refId: Sql | undefined;
   readonly level: Sql | undefined;
-  readonly text: Sql | undefined;
   readonly filter: Sql | undefined;
 }
 
-function columnConditions({ source, type, refId, level, text, filter }: CheckedQuery): Conditions {
+function columnConditions({ source, type, refId, level, filter }: CheckedQuery): Conditions {
   return {
     source: source === undefined ? undefined : sql('source = ?', source),
     type: type === undefined ? undefined : sql('type = ?', type),
     refId: refId === undefined ? undefined : sql('ref_id = ?', refId),
     level: level === undefined ? undefined : sql('level >= ?', level),
-    text: text === undefined ? undefined : sql(`msg LIKE ? ESCAPE '\\'`, `%${escapeLike(text)}%`),
     filter: filter?.condition,
   };
 }

@@ -67,6 +67,17 @@ describe('position', () => {
     await sink.close();
   });
 
+  test('is forgotten when nobody has written from its log for three months', async () => {
+    await (await open()).close();
+    const store = openLogStore(path);
+    store.meta.set('position:store:old', `5 ${Date.now() - 91 * 86_400_000}`);
+    store.meta.set('position:store:new', `6 ${Date.now() - 89 * 86_400_000}`);
+    store.close();
+    const sink = await open();
+    expect([sink.settledSeq?.('old'), sink.settledSeq?.('new')]).toEqual([undefined, 6]);
+    await sink.close();
+  });
+
   test('is kept apart for two streams that write into one store', async () => {
     const sinks = [await open('all'), await open('errors')];
     await sinks[0]?.write(createBatch(lines(records(0, 2)), { logId: 'log-a', seq: 1 }));
@@ -195,6 +206,17 @@ test('another writer is waited for without blocking the thread', async () => {
   await written;
   await sink.close();
   expect(messages()).toEqual(['record 0']);
+});
+
+test('a store is opened also while another process writes, as soon as that lets go', async () => {
+  await (await open()).close();
+  const other = new BetterSqlite3(path);
+  other.exec('BEGIN IMMEDIATE');
+  const opening = open('store', { indexes: ['trace_id'] });
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  other.exec('COMMIT');
+  other.close();
+  await (await opening).close();
 });
 
 test('two sinks and a store write at the same time and no row is lost', async () => {

@@ -303,6 +303,7 @@ describe('openLogReader', () => {
       'meta',
       'queryLogs',
       'stats',
+      'table',
     ]);
     expect(Object.keys(reader.meta)).toEqual(['get']);
     reader.close();

@@ -82,9 +82,25 @@ function readConsole(
   const { stderr, format } = transport.options as ConsoleOptions;
   const destination = stderr ? 2 : 1;
   if (format === 'json' || (format === 'auto' && !tty.isatty(destination))) return transport;
+  const printer = loadPrinter(destination, context);
+  if (!('finding' in printer)) return { ...transport, ...printer };
+  return format === 'auto' ? transport : refuse(printer.finding, place, 'format', context);
+}
+
+/** The printer with the defaults of its own schema. */
+function loadPrinter(
+  destination: 1 | 2,
+  context: TransportContext,
+): Pick<StreamTransport, 'moduleUrl' | 'options'> | { readonly finding: Finding } {
   const module = context.resolve(PRINTER);
-  if (!('finding' in module)) return { ...transport, moduleUrl: module.url, options: { destination } };
-  return format === 'auto' ? transport : refuse(module.finding, place, 'format', context);
+  if ('finding' in module) return module;
+  const loaded = loadOptionsSchema(PRINTER, module);
+  if ('finding' in loaded) return loaded;
+  const result = loaded.schema['~standard'].validate({ destination });
+  if (result instanceof Promise || result.issues) {
+    return { finding: { code: 'CFG203', message: `${PRINTER}/options does not take a destination` } };
+  }
+  return { moduleUrl: module.url, options: result.value };
 }
 
 function readOwn(
