@@ -192,7 +192,8 @@ export class Stream {
   #start(sink: Sink): void {
     this.#driver = new SinkDriver({
       lines: {
-        dueInMs: (nowMs) => this.#adopted[0]?.dueInMs() ?? this.#backlog.dueInMs(nowMs),
+        // Also the last of them, with nothing left in it: taking is what gives it up and goes on with the backlog.
+        dueInMs: (nowMs) => (this.#adopted.length > 0 ? 0 : this.#backlog.dueInMs(nowMs)),
         take: () => this.#take(),
       },
       sink,
