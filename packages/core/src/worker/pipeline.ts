@@ -44,7 +44,9 @@ export class Pipeline {
       streams: this.#streams,
       frames: this.#openFrames(),
       missing: (firstSeq, lastSeq) => this.#miss(firstSeq, lastSeq),
-      taken: () => this.#post({ type: 'credit' }),
+      taken: () => {
+        if (this.#control.takeFlag('wantsCredit')) this.#post({ type: 'credit' });
+      },
       fanned: () => this.#publishSettled(),
     });
     void this.#adopt().finally(allowDelivery);
@@ -71,6 +73,7 @@ export class Pipeline {
       load: () => loadSink(stream, [logId], report),
       settled: () => {
         this.#publishSettled();
+        this.#fanOut.recycle();
         this.#fanOut.resume();
       },
       report,
@@ -85,7 +88,8 @@ export class Pipeline {
 
   async #adopt(): Promise<void> {
     const skipped = await adoptFor(this.#spec.config, this.#streams);
-    for (const reason of skipped) this.#reportToAll({ type: 'warning', reason: `a log was left alone: ${reason}` });
+    for (const reason of skipped)
+      this.#reportToAll({ type: 'warning', reason: `a log was left alone: ${reason}` });
   }
 
   #receive(message: ToPipeline): void {
@@ -137,7 +141,11 @@ export class Pipeline {
   }
 
   #reportDamage({ reason, records, bytes }: Damage): void {
-    this.#reportToAll({ type: 'warning', reason: `the log on disk is damaged (${reason}, ${bytes} bytes)`, count: records });
+    this.#reportToAll({
+      type: 'warning',
+      reason: `the log on disk is damaged (${reason}, ${bytes} bytes)`,
+      count: records,
+    });
   }
 
   #reportToAll(event: SinkEvent): void {
@@ -157,7 +165,9 @@ export class Pipeline {
   }
 
   async #answer(id: number, request: PipelineRequest): Promise<void> {
-    const result = await (request.type === 'flush' ? this.#flush(request.timeoutMs) : this.#close(request.timeoutMs));
+    const result = await (request.type === 'flush'
+      ? this.#flush(request.timeoutMs)
+      : this.#close(request.timeoutMs));
     this.#post({ type: 'reply', id, result });
     if (request.type === 'close') this.#port.close();
   }

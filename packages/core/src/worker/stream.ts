@@ -62,7 +62,8 @@ export class Stream {
   /** What dead processes left for this stream, oldest first. */
   #adopted: AdoptedLines[] = [];
   #adoptions: AdoptedLinesOptions[] = [];
-  #delivering = false;
+  /** The batch that the sink has. */
+  #delivering: Batch | undefined;
 
   constructor(options: StreamOptions) {
     this.name = options.config.name;
@@ -84,6 +85,14 @@ export class Stream {
   /** Everything up to here is delivered, dropped, or was never this stream's. */
   get settledSeq(): number {
     return this.#options.counters.read('settledSeq');
+  }
+
+  /** Whether bytes of some of these records are referred to in memory. */
+  holds(firstSeq: number, lastSeq: number): boolean {
+    if (this.#backlog.heldFromSeq <= lastSeq) return true;
+    const batch = this.#delivering;
+    if (batch?.position?.logId !== this.#options.logId) return false;
+    return batch.seq(0) <= lastSeq && batch.seq(batch.count - 1) >= firstSeq;
   }
 
   /** Whether more of the log may be read ahead for this stream. */
@@ -108,7 +117,11 @@ export class Stream {
       this.#options.counters.update({ settledSeq: lastSeq });
       return;
     }
-    this.#options.counters.add({ accepted: wanted.count, queued: wanted.count, queuedBytes: wanted.bytes.length });
+    this.#options.counters.add({
+      accepted: wanted.count,
+      queued: wanted.count,
+      queuedBytes: wanted.bytes.length,
+    });
     this.#backlog.push(wanted, performance.now());
     this.#limitLag();
     this.#driver?.wake();
@@ -213,7 +226,7 @@ export class Stream {
 
   #take(): Batch | undefined {
     const batch = this.#takeAdopted() ?? (this.#adopted.length > 0 ? undefined : this.#backlog.take());
-    this.#delivering = batch !== undefined;
+    this.#delivering = batch;
     if (!batch) this.#settleIfIdle();
     return batch;
   }
@@ -230,7 +243,7 @@ export class Stream {
   }
 
   #account(batch: Batch, delivery: Delivery): void {
-    this.#delivering = false;
+    this.#delivering = undefined;
     if (delivery.pending) return;
     const [firstDead] = delivery.dead;
     if (firstDead) {
@@ -267,7 +280,8 @@ export class Stream {
     const reason = queue.whenFull === 'spill' ? 'log-full' : 'queue-full';
     const inMemory = this.#backlog.memoryBytes;
     // The segments can't take it, or the main thread would have spilled it.
-    if (inMemory > 2 * this.#options.windowBytes) this.#drop('disk-fault', this.#backlog.dropOldest(inMemory / 4));
+    if (inMemory > 2 * this.#options.windowBytes)
+      this.#drop('disk-fault', this.#backlog.dropOldest(inMemory / 4));
     while (this.#options.counters.read('queuedBytes') > queue.maxBytes) {
       const excess = this.#options.counters.read('queuedBytes') - queue.maxBytes;
       const dropped =
