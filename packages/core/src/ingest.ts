@@ -1,11 +1,14 @@
 import { textRecord } from '@treeline/contract';
 import type { PipelineConfig } from './config/config.ts';
-import { readForeignLines } from './foreign-lines.ts';
+import { readForeignLines, type PipelineLines } from './foreign-lines.ts';
 import { PipelineClient } from './pipeline-client.ts';
 import type { FlushResult, StreamStatus } from './protocol.ts';
 import type { LoggerStats } from './stats.ts';
 
 const FLUSH_TIMEOUT_MS = 10_000;
+
+/** Input that is read in one go stays far below it, unless a line is large. */
+const MAX_PART_CHARS = 1024 * 1024;
 
 /** A pipeline that is fed with the lines of another program instead of log calls. */
 export interface Pipeline {
@@ -43,18 +46,34 @@ export function openPipeline(config: PipelineConfig): Pipeline {
     async write(lines) {
       const read = readForeignLines(lines, textLine);
       textCount += read.textCount;
-      if (read.count > 0) client.writeLines(read.text, read.count);
-      if (client.hasRoom()) return;
-      const startMs = performance.now();
-      await client.room();
-      windowWaits.count++;
-      windowWaits.totalMs += performance.now() - startMs;
+      for (const part of inParts(read)) {
+        client.writeLines(part.text, part.count);
+        if (client.hasRoom()) continue;
+        const startMs = performance.now();
+        await client.room();
+        windowWaits.count++;
+        windowWaits.totalMs += performance.now() - startMs;
+      }
     },
     flush: (options) => client.flush(options?.timeoutMs ?? FLUSH_TIMEOUT_MS),
     close: (options) => client.close(options?.timeoutMs ?? FLUSH_TIMEOUT_MS),
     stats: () => ({ ...client.stats(), textLines: textCount, windowWaits: { ...windowWaits } }),
     onStatus: (listener) => client.onStatus(listener),
   };
+}
+
+/** Lines that are large come one by one: the window has to hold what is written at once. */
+function* inParts({ text, count }: PipelineLines): Generator<{ text: string; count: number }> {
+  if (count === 0) return;
+  if (text.length <= MAX_PART_CHARS || count === 1) {
+    yield { text, count };
+    return;
+  }
+  for (let start = 0; start < text.length;) {
+    const end = text.indexOf('\n', start) + 1;
+    yield { text: text.slice(start, end), count: 1 };
+    start = end;
+  }
 }
 
 /** Makes the line of a text record: what the config puts into every line stands in it. */
