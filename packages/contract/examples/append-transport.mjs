@@ -10,7 +10,7 @@ export default defineTransport({
       vendor: 'append',
       validate(value) {
         if (typeof value !== 'object' || value === null)
-          return { issues: [{ message: `options must be an object; got ${value}` }] };
+          return { issues: [{ message: `options must be an object; got ${typeof value}` }] };
         const { path, ...unknown } = value;
         const issues = Object.keys(unknown).map((key) => ({ message: 'is not an option', path: [key] }));
         if (typeof path !== 'string' || path === '')

@@ -49,8 +49,8 @@ function runLog(
 
 function readIndexes(path: string): number[] {
   if (!existsSync(path)) return [];
-  const lines = readFileSync(path, 'utf8').trim().split('\n');
-  return lines.map((line) => (JSON.parse(line) as { index: number }).index);
+  const logged = readFileSync(path, 'utf8').trim().split('\n');
+  return logged.map((line) => (JSON.parse(line) as { index: number }).index);
 }
 
 function upTo(count: number): number[] {

@@ -24,16 +24,12 @@ export const deliveryCases: CaseTable = {
 
   'a batch of ten thousand records leaves the thread free': ({ withSink }) =>
     withSink(async (sink) => {
-      const batch = batchOf(records(0, 10_000));
-      const delay = monitorEventLoopDelay({ resolution: 5 });
-      delay.enable();
-      // The histogram measures from one turn of the loop to the next: it needs one before, and one behind.
-      await setTimeout(20);
-      await sink.write(batch);
-      await setTimeout(20);
-      delay.disable();
-      const longestMs = Math.round(delay.max / 1e6);
-      assert.ok(longestMs < LONGEST_BLOCK_MS, `the thread was blocked for ${longestMs} ms`);
+      const blocks: number[] = [];
+      // A busy machine may hold the thread up once; a sink that blocks does so every time.
+      while (blocks.length < 3 && !blocks.some((ms) => ms < LONGEST_BLOCK_MS))
+        blocks.push(await longestBlockMs(() => sink.write(batchOf(records(0, 10_000)))));
+      const least = Math.round(Math.min(...blocks));
+      assert.ok(least < LONGEST_BLOCK_MS, `the thread was blocked for ${least} ms`);
     }),
 
   'a batch of one record arrives': (subject) => arrives(subject, records(0, 1)),
@@ -102,14 +98,14 @@ export const deliveryCases: CaseTable = {
   'a line that is no JSON arrives as text': (subject) =>
     arriveLines(subject, ['plain text', '[1,2]', '"text"', 'null', '{"level":50,"msg":"cut he']),
 
-  'a line that is no UTF-8 harms no other': ({ withSink, read }) =>
+  'a line that is no UTF-8 harms no other': ({ withSink, read, asArrived }) =>
     withSink(async (sink) => {
       const broken = Buffer.from([0x7b, 0xff, 0xfe, 0xc3, 0x28, 0x0a]);
       await sink.write(createBatch(Buffer.concat([lines(records(0, 1)), broken, lines(records(1, 2))])));
       await sink.flush();
       const arrived = await read();
       assert.equal(arrived.length, 3, 'a line that is no UTF-8 must be kept, and only its own');
-      assert.deepEqual([arrived[0], arrived[2]], records(0, 2));
+      assert.deepEqual([arrived[0], arrived[2]], asArrived(records(0, 2)));
     }),
 
   'slices, selections and joins of batches arrive': ({ withSink, expectArrived }) =>
@@ -145,6 +141,17 @@ export const deliveryCases: CaseTable = {
     },
   },
 };
+
+async function longestBlockMs(work: () => Promise<unknown>): Promise<number> {
+  const delay = monitorEventLoopDelay({ resolution: 5 });
+  delay.enable();
+  // The histogram measures from one turn of the loop to the next: it needs one before, and one behind.
+  await setTimeout(20);
+  await work();
+  await setTimeout(20);
+  delay.disable();
+  return delay.max / 1e6;
+}
 
 function arrives({ withSink, expectArrived }: Subject, sent: readonly LogRecord[]): ReturnType<Check> {
   return withSink(async (sink) => {
