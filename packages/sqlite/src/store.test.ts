@@ -311,6 +311,28 @@ describe('queryLogs', () => {
 });
 
 describe('openLogReader', () => {
+  test('names a damaged store that it meets while reading', () => {
+    const store = openLogStore(path);
+    store.append(
+      Array.from({ length: 3000 }, (_, index) => ({
+        source: 'a',
+        payload: { text: `x${index}`.repeat(50) },
+      })),
+    );
+    store.close();
+    const bytes = fs.readFileSync(path);
+    bytes.fill(0xff, 4096 * 12);
+    fs.writeFileSync(path, bytes);
+    const reader = openLogReader(path);
+    const damaged = expect.objectContaining({
+      code: 'STORE_CORRUPT',
+      message: expect.stringContaining(path) as string,
+    }) as Error;
+    expect(() => reader.queryLogs({ limit: Infinity })).toThrow(damaged);
+    expect(() => [...reader.iterate()]).toThrow(damaged);
+    reader.close();
+  });
+
   test('reads what another process writes and can not write itself', () => {
     const store = openLogStore(path);
     const reader = openLogReader(path);
