@@ -1,9 +1,12 @@
 import fs from 'node:fs';
 import tty from 'node:tty';
-import { createBatch, LineSplitter, messageOf, openFdWriter, TreelineError } from '@treeline/contract';
+import { createBatch, messageOf, openFdWriter, TreelineError } from '@treeline/contract';
 import { parsePrettyArgs, UsageError, type PrettyArgs } from './cli-args.ts';
 import { prettyCliOptions, type CliOption } from './cli-options.ts';
+import { openInputFile, standardInput, type Input } from './input.ts';
+import { readLines, type ReadInto } from './input-lines.ts';
 import type { PrettyOptions } from './options.ts';
+import { OutputBuffer } from './output-buffer.ts';
 import { createPrinterFrom, type Printer } from './printer.ts';
 import { parsePrettyOptions, resolveSettings, type PrinterSettings } from './settings.ts';
 
@@ -11,8 +14,8 @@ export { prettyCliOptions, type CliOption };
 
 /** What the command reads and writes. */
 export interface PrettyIo {
-  /** Standard input. */
-  readonly input: AsyncIterable<Uint8Array>;
+  /** Opens standard input. */
+  openInput(): Input;
   readonly inputIsTerminal: boolean;
   /** Rejects with EPIPE where nobody reads any more. */
   write(bytes: Uint8Array): Promise<void>;
@@ -102,6 +105,7 @@ function readText(file: string): string {
 async function print(args: PrettyArgs, settings: PrinterSettings, io: PrettyIo): Promise<number> {
   const printer = createPrinterFrom(settings);
   const readsPipe = args.files.length === 0 && !io.inputIsTerminal;
+  const output = createOutput(io);
   let interrupts = 0;
   const interrupted = new AbortController();
   // In a pipe the program before gets the Ctrl-C as well: what it still says is printed, to its end.
@@ -110,10 +114,15 @@ async function print(args: PrettyArgs, settings: PrinterSettings, io: PrettyIo):
   });
   try {
     for (const file of args.files.length > 0 ? args.files : ['-']) {
-      await printFile(file, printer, io, interrupted.signal);
+      const input = openInput(file, io);
+      try {
+        await printFile(input, printer, output, interrupted.signal);
+      } finally {
+        input.close();
+      }
       if (interrupted.signal.aborted) break;
     }
-    await write(io, printer.end());
+    await output.print(printer.end());
   } finally {
     stop();
   }
@@ -121,51 +130,43 @@ async function print(args: PrettyArgs, settings: PrinterSettings, io: PrettyIo):
   return args.strict && printer.stats().textLines > 0 ? EXIT.strict : EXIT.ok;
 }
 
-async function printFile(file: string, printer: Printer, io: PrettyIo, signal: AbortSignal): Promise<void> {
-  const splitter = new LineSplitter(MAX_LINE_BYTES);
-  const input = file === '-' ? io.input : openInput(file);
-  for await (const chunk of untilAborted(input, signal)) {
-    const lines = splitter.push(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength));
-    if (lines) await write(io, printer.write(createBatch(lines)));
-  }
-  const rest = splitter.end();
-  if (rest) await write(io, printer.write(createBatch(rest)));
-}
-
-async function* untilAborted(
-  input: AsyncIterable<Uint8Array>,
-  signal: AbortSignal,
-): AsyncGenerator<Uint8Array> {
-  const iterator = input[Symbol.asyncIterator]();
-  const aborted = new Promise<undefined>((resolve) => {
-    signal.addEventListener('abort', () => resolve(undefined), { once: true });
+async function printFile(input: Input, printer: Printer, output: Output, signal: AbortSignal): Promise<void> {
+  const aborted = new Promise<number>((resolve) => {
+    signal.addEventListener('abort', () => resolve(0), { once: true });
   });
-  for (;;) {
+  const read: ReadInto = (buffer, offset) => Promise.race([input.read(buffer, offset), aborted]);
+  for await (const lines of readLines(read, MAX_LINE_BYTES)) {
+    await output.print(printer.write(createBatch(lines)));
     if (signal.aborted) return;
-    const next = await Promise.race([iterator.next(), aborted]);
-    if (!next || next.done) return;
-    yield next.value;
   }
 }
 
-function openInput(file: string): AsyncIterable<Uint8Array> {
+function openInput(file: string, io: PrettyIo): Input {
+  if (file === '-') return io.openInput();
   try {
-    const fd = fs.openSync(file, 'r');
-    if (fs.fstatSync(fd).isDirectory()) throw new Error('it is a directory');
-    return fs.createReadStream('', { fd, highWaterMark: 256 * 1024 });
+    return openInputFile(file);
   } catch (error) {
     throw new MissingFileError(`can't read "${file}": ${messageOf(error)}`);
   }
 }
 
-async function write(io: PrettyIo, text: string): Promise<void> {
-  if (text !== '') await io.write(Buffer.from(text));
+interface Output {
+  print(text: string): Promise<void>;
+}
+
+function createOutput(io: PrettyIo): Output {
+  const buffer = new OutputBuffer();
+  return {
+    async print(text) {
+      if (text !== '') await io.write(buffer.encode(text));
+    },
+  };
 }
 
 function processIo(): PrettyIo {
   const output = openFdWriter(1);
   return {
-    input: process.stdin,
+    openInput: standardInput,
     inputIsTerminal: tty.isatty(0),
     write: (bytes) => output.write(bytes),
     error: (text) => void process.stderr.write(text),

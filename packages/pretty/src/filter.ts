@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import type { LogRecord } from '@treeline/contract';
 import type { LevelDirective } from '@treeline/query';
+import { detached } from './detached.ts';
 import type { Line } from './line.ts';
 import type { PrinterSettings } from './settings.ts';
 import type { Span } from './span-table.ts';
@@ -79,7 +80,7 @@ function directiveTest(directives: readonly LevelDirective[]): Test {
     const found = directives.filter(({ target }) =>
       target.every((segment, index) => segments[index] === segment),
     );
-    if (byName.size < 1000) byName.set(name, found);
+    if (byName.size < 1000) byName.set(detached(name), found);
     return found;
   };
   const needsSpan = directives.some(({ span }) => span !== undefined);

@@ -1,3 +1,4 @@
+import { detached } from './detached.ts';
 import type { Layout } from './layout.ts';
 import type { Line } from './line.ts';
 import type { Mode } from './mode.ts';
@@ -69,8 +70,8 @@ export abstract class HeldTrees implements Mode {
       const step = this.spans.step(line);
       return step ? this.#step(line, step, isVisible) : '';
     }
-    if (line.hasRequest && line.requestId !== '')
-      return this.#requestStep(line, this.spans.stepRequest(line), isVisible);
+    const requestStep = this.spans.stepRequest(line);
+    if (requestStep) return this.#requestStep(line, requestStep, isVisible);
     return isVisible ? this.outside(line) : '';
   }
 
@@ -88,7 +89,7 @@ export abstract class HeldTrees implements Mode {
     const outcome = this.text.status(fields);
     known.outcome = fields.status === 'ok' && outcome.endsWith('ok') ? '' : outcome;
     this.#claim(known, line, this.spans.claimMissing(span, fields.lines));
-    known.error = hasError(fields) ? this.layout.error('err', fields.err) : '';
+    known.error = hasError(fields) ? detached(this.layout.error('err', fields.err)) : '';
     this.#trees.close(known, step);
     if (isVisible && known.failed) known.isVisible = true;
     return known.parent ? '' : this.#release(known);
@@ -119,9 +120,10 @@ export abstract class HeldTrees implements Mode {
         ? ''
         : `${layout.theme.faint(this.text.offset(Math.max(0, ms - root.span.openMs)))} `;
     const body = `${offset}${this.#named(line)}${layout.message(line)}${layout.fields(line, line.fields)}${layout.errors(line)}`;
+    const columns = layout.levelColumns(line.level, line.levelWord, line.time);
     return {
-      columns: layout.levelColumns(line.level, line.levelWord, line.time),
-      body,
+      columns: { text: detached(columns.text), width: columns.width },
+      body: detached(body),
       ms,
       seq: line.spanSeq,
     };

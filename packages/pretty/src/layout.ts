@@ -60,6 +60,7 @@ export class Layout {
       placement: isOneLine && settings.fields === 'below' ? 'inline' : settings.fields,
       theme: this.theme,
       escaping: this.#escaping,
+      labels: new Map(),
       isShown: fieldPredicate(settings),
     };
     this.#errorFormat = errorFormat(settings, this.theme, this.glyphs);

@@ -194,8 +194,8 @@ export class Line {
 
   get spanSeq(): number | undefined {
     if (this.#spanSeq === ABSENT) return undefined;
-    const seq = this.value(this.#spanSeq);
-    return typeof seq === 'number' && Number.isSafeInteger(seq) && seq >= 0 ? seq : undefined;
+    const seq = this.kind(this.#spanSeq) === NUMBER ? this.#numberAt(this.#spanSeq) : -1;
+    return Number.isSafeInteger(seq) && seq >= 0 ? seq : undefined;
   }
 
   /** Whether the line belongs to a span. */
@@ -230,6 +230,11 @@ export class Line {
   get responseTime(): number | undefined {
     const value = this.#responseTime === ABSENT ? undefined : this.value(this.#responseTime);
     return typeof value === 'number' ? value : undefined;
+  }
+
+  /** Whether the line tells of the request itself, not only its id. */
+  get hasRequestObject(): boolean {
+    return this.#request !== ABSENT;
   }
 
   /** Tokens that are fields only where the line is not printed as part of a request. */
@@ -351,7 +356,7 @@ export class Line {
     const kind = this.kind(index);
     const value =
       kind === NUMBER
-        ? Number(this.token(index))
+        ? this.#numberAt(index)
         : kind === PLAIN_STRING || kind === STRING
           ? this.#textAt(index)
           : undefined;
@@ -369,9 +374,23 @@ export class Line {
     );
   }
 
+  #numberAt(index: number): number {
+    const from = this.#scanner.starts[index] ?? 0;
+    const to = this.#scanner.ends[index] ?? 0;
+    // A safe integer without sign, fraction or exponent, which pino writes, costs less than Number does.
+    if (to - from > 15) return Number(this.token(index));
+    let value = 0;
+    for (let at = from; at < to; at++) {
+      const digit = this.#text.charCodeAt(at) - 0x30;
+      if (digit < 0 || digit > 9) return Number(this.token(index));
+      value = value * 10 + digit;
+    }
+    return value;
+  }
+
   #timeAt(index: number): number | string | undefined {
     const kind = this.kind(index);
-    if (kind === NUMBER) return Number(this.token(index));
+    if (kind === NUMBER) return this.#numberAt(index);
     return kind === PLAIN_STRING || kind === STRING ? this.#textAt(index) : undefined;
   }
 

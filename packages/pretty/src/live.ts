@@ -1,3 +1,4 @@
+import { detached } from './detached.ts';
 import type { Layout } from './layout.ts';
 import type { Line } from './line.ts';
 import type { Mode } from './mode.ts';
@@ -36,14 +37,15 @@ export class LiveMode implements Mode {
   }
 
   line(line: Line, isVisible: boolean): string {
-    if (line.time !== undefined) this.#lastTime = line.time;
+    if (line.time !== undefined)
+      this.#lastTime = typeof line.time === 'string' ? detached(line.time) : line.time;
     if (line.hasSpan) {
       const step = this.#spans.step(line);
       return step ? this.#step(line, step, isVisible) : '';
     }
-    if (line.hasRequest && line.requestId !== '') {
-      return this.#requestStep(line, this.#spans.stepRequest(line), isVisible);
-    }
+    const requestStep = this.#spans.stepRequest(line);
+    if (requestStep) return this.#requestStep(line, requestStep, isVisible);
+
     return isVisible ? plainRow(this.#layout, line) : '';
   }
 
