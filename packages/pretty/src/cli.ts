@@ -1,13 +1,12 @@
 import fs from 'node:fs';
 import tty from 'node:tty';
-import { createBatch, messageOf, openFdWriter, TreelineError } from '@treeline/contract';
+import { createBatch, messageOf, openFdWriter } from '@treeline/contract';
 import { parsePrettyArgs, UsageError, type PrettyArgs } from './cli-args.ts';
 import { prettyCliOptions, type CliOption } from './cli-options.ts';
 import { openInputFile, standardInput, type Input } from './input.ts';
 import { readLines, type ReadInto } from './input-lines.ts';
-import type { PrettyOptions } from './options.ts';
 import { OutputBuffer } from './output-buffer.ts';
-import { createPrinterFrom, type Printer } from './printer.ts';
+import { createPrinterFrom, maxInputLineBytes, type Printer } from './printer.ts';
 import { parsePrettyOptions, resolveSettings, type PrinterSettings } from './settings.ts';
 
 export { prettyCliOptions, type CliOption };
@@ -28,10 +27,7 @@ export interface PrettyIo {
   onInterrupt(listener: () => void): () => void;
 }
 
-const EXIT = { ok: 0, strict: 1, usage: 2, missingFile: 66, interrupted: 130 } as const;
-
-/** Bytes that are kept of a line that has not ended: the printer takes no more of it either. */
-const MAX_LINE_BYTES = 1024 * 1024;
+const EXIT = { ok: 0, failed: 1, usage: 2, missingFile: 66, interrupted: 130 } as const;
 
 /** Runs `treeline pretty` and resolves to its exit code; never rejects for what the user gave it. */
 export async function runPretty(argv: readonly string[], io: PrettyIo = processIo()): Promise<number> {
@@ -53,11 +49,12 @@ export async function runPretty(argv: readonly string[], io: PrettyIo = processI
 }
 
 function explain(error: unknown, io: PrettyIo): number {
-  if ((error as NodeJS.ErrnoException).code === 'EPIPE') return EXIT.ok;
+  const { code } = error as NodeJS.ErrnoException;
+  if (code === 'EPIPE') return EXIT.ok;
   io.error(`treeline pretty: ${messageOf(error)}\n`);
   if (error instanceof MissingFileError) return EXIT.missingFile;
-  const isUsage = error instanceof UsageError || error instanceof TypeError || error instanceof TreelineError;
-  return isUsage ? EXIT.usage : EXIT.strict;
+  const isUsage = error instanceof UsageError || error instanceof TypeError || code === 'QUERY_INVALID';
+  return isUsage ? EXIT.usage : EXIT.failed;
 }
 
 class MissingFileError extends Error {}
@@ -69,15 +66,22 @@ function readSettings(args: PrettyArgs, io: PrettyIo): PrinterSettings {
 function parseGiven(args: PrettyArgs): ReturnType<typeof parsePrettyOptions> {
   // Options of the command line go before those of the file.
   const given: Record<string, unknown> = { ...readConfig(args.configFile), ...args.options };
-  return parsePrettyOptions(given as PrettyOptions);
+  return parsePrettyOptions(given);
 }
 
+/** As a file for `--config` has them, with what `auto` was decided to be. */
 function effectiveOptions(args: PrettyArgs, io: PrettyIo): Record<string, unknown> {
-  const { levelsByName, colorsByLevel, customLevels, customColors, ...rest } = readSettings(args, io);
+  const { customLevels, customColors, ...options } = parseGiven(args);
+  const { mode, time, colored, ids, width } = readSettings(args, io);
   return {
-    ...rest,
-    customLevels: Object.fromEntries(levelsByName),
-    customColors: Object.fromEntries(colorsByLevel),
+    ...options,
+    mode,
+    time,
+    ids,
+    width,
+    color: colored ? 'always' : 'never',
+    customLevels: Object.fromEntries(customLevels),
+    customColors: Object.fromEntries(customColors),
   };
 }
 
@@ -116,7 +120,7 @@ async function print(args: PrettyArgs, settings: PrinterSettings, io: PrettyIo):
     for (const file of args.files.length > 0 ? args.files : ['-']) {
       const input = openInput(file, io);
       try {
-        await printFile(input, printer, output, interrupted.signal);
+        await printFile(input, maxInputLineBytes(settings), printer, output, interrupted.signal);
       } finally {
         input.close();
       }
@@ -127,15 +131,21 @@ async function print(args: PrettyArgs, settings: PrinterSettings, io: PrettyIo):
     stop();
   }
   if (interrupted.signal.aborted) return EXIT.interrupted;
-  return args.strict && printer.stats().textLines > 0 ? EXIT.strict : EXIT.ok;
+  return args.strict && printer.stats().textLines > 0 ? EXIT.failed : EXIT.ok;
 }
 
-async function printFile(input: Input, printer: Printer, output: Output, signal: AbortSignal): Promise<void> {
+async function printFile(
+  input: Input,
+  maxLineBytes: number,
+  printer: Printer,
+  output: Output,
+  signal: AbortSignal,
+): Promise<void> {
   const aborted = new Promise<number>((resolve) => {
     signal.addEventListener('abort', () => resolve(0), { once: true });
   });
   const read: ReadInto = (buffer, offset) => Promise.race([input.read(buffer, offset), aborted]);
-  for await (const lines of readLines(read, MAX_LINE_BYTES)) {
+  for await (const lines of readLines(read, maxLineBytes)) {
     await output.print(printer.write(createBatch(lines)));
     if (signal.aborted) return;
   }

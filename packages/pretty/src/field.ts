@@ -19,7 +19,7 @@ const PLAIN_KEY = /^[\w.$@/-]+$/;
 /** Prints the fields at these tokens of a line, with what separates them from the message before. */
 export function formatFields(line: Line, tokens: readonly number[], format: FieldFormat): string {
   if (format.placement === 'none') return '';
-  const { theme, escaping } = format;
+  const { escaping } = format;
   let text = '';
   for (const index of tokens) {
     const key = line.key(index);

@@ -44,47 +44,45 @@ function fileInput(fd: number): Input {
  */
 function pipeInput(): Input {
   const chunk = Buffer.allocUnsafeSlow(CHUNK_SIZE);
-  let count = 0;
-  let ended = false;
-  let failure: Error | undefined;
-  let wake = (): void => undefined;
+  const state: { count: number; ended: boolean; failure?: Error; wake(): void } = {
+    count: 0,
+    ended: false,
+    wake() {},
+  };
   // `onread` is an option of the constructor too, which the types don't know.
   const options: net.SocketConstructorOpts & net.ConnectOpts = {
     fd: 0,
     writable: false,
     onread: {
       buffer: chunk,
-      callback(bytes) {
-        count = bytes;
-        wake();
+      callback(count) {
+        state.count = count;
+        state.wake();
         return false;
       },
     },
   };
   const socket = new net.Socket(options);
-  socket.on('end', () => {
-    ended = true;
-    wake();
-  });
-  socket.on('error', (error) => {
-    ended = true;
-    failure = error;
-    wake();
-  });
+  const end = (failure?: Error): void => {
+    state.ended = true;
+    if (failure) state.failure = failure;
+    state.wake();
+  };
+  socket.on('end', () => end());
+  socket.on('error', end);
   return {
     async read(buffer, offset) {
-      while (count === 0 && !ended) {
+      if (state.count === 0 && !state.ended) {
         const woken = new Promise<void>((resolve) => {
-          wake = resolve;
+          state.wake = resolve;
         });
         socket.resume();
         await woken;
       }
-      if (failure) throw failure;
-      const taken = Math.min(count, buffer.length - offset);
-      chunk.copy(buffer, offset, 0, taken);
+      if (state.failure) throw state.failure;
       // The room is never less than what one read brings.
-      count = 0;
+      const taken = chunk.copy(buffer, offset, 0, state.count);
+      state.count = 0;
       return taken;
     },
     close: () => socket.destroy(),

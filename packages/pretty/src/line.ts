@@ -23,7 +23,7 @@ export interface LineKeys {
   /** Levels by name, beside pino's. */
   readonly customLevels: ReadonlyMap<string, number>;
   /** A longer line is taken as text, of which this much is kept. */
-  readonly maxLength: number;
+  readonly maxBytes: number;
 }
 
 const ROLES = [
@@ -82,6 +82,8 @@ const ID = /^[0-9a-f]{8,64}$/;
 export class Line {
   /** False for a line that is no JSON object; its text is `message`. */
   isRecord = false;
+  /** Whether the line reached the length beyond which it is cut; how much longer it was is not known. */
+  isTooLong = false;
   level = 0;
   /** A level that is a word of none of the known levels. */
   levelWord: string | undefined;
@@ -96,7 +98,7 @@ export class Line {
   readonly #roles: ReadonlyMap<string, Role>;
   readonly #customLevels: ReadonlyMap<string, number>;
   readonly #levelKey: string;
-  readonly #maxLength: number;
+  readonly #maxBytes: number;
   #text = '';
   #start = 0;
   #end = 0;
@@ -126,16 +128,17 @@ export class Line {
     ]);
     this.#customLevels = keys.customLevels;
     this.#levelKey = keys.levelKey;
-    this.#maxLength = keys.maxLength;
+    this.#maxBytes = keys.maxBytes;
   }
 
-  /** Reads the line from `start` up to `end`, where its line feed is. */
-  read(text: string, start: number, end: number): void {
+  /** Reads the line from `start` up to `end`, where its line feed is; `bytes` is its length as UTF-8. */
+  read(text: string, start: number, end: number, bytes: number): void {
     this.#text = text;
     this.#start = start;
     this.#end = end;
     this.#forget();
-    this.isRecord = end - start < this.#maxLength && this.#scanner.scan(text, start, end);
+    this.isTooLong = bytes >= this.#maxBytes;
+    this.isRecord = !this.isTooLong && this.#scanner.scan(text, start, end);
     if (!this.isRecord) return;
     const { count, keys } = this.#scanner;
     for (let index = 0; index < count; index++) this.#assign(this.#roles.get(keys[index] ?? ''), index);
@@ -144,14 +147,10 @@ export class Line {
 
   /** The raw text of the whole line, a carriage return at its end left out. */
   get source(): string {
-    if (this.isTooLong) return this.#text.slice(this.#start, this.#start + this.#maxLength);
+    if (this.isTooLong)
+      return this.#text.slice(this.#start, Math.min(this.#end, this.#start + this.#maxBytes));
     const end = this.#text.charCodeAt(this.#end - 1) === 0x0d ? this.#end - 1 : this.#end;
     return this.#text.slice(this.#start, end);
-  }
-
-  /** Whether the line reached the length beyond which it is cut; how much longer it was is not known. */
-  get isTooLong(): boolean {
-    return this.#end - this.#start >= this.#maxLength;
   }
 
   get message(): string {
@@ -204,7 +203,7 @@ export class Line {
   }
 
   get span(): SpanFields | undefined {
-    return this.#objectAt(this.#span) as SpanFields | undefined;
+    return this.#objectAt(this.#span);
   }
 
   /** The id of the request that the line belongs to; empty where there is none. */

@@ -3,6 +3,7 @@ import type { Layout } from './layout.ts';
 import type { Line } from './line.ts';
 import type { Mode } from './mode.ts';
 import { plainRow } from './plain-row.ts';
+import { isBoundaryOnly } from './request-line.ts';
 import type { Span, SpanTable, Step } from './span-table.ts';
 import { details, hasError, isFailure, selfMsOf, SpanText, totalMsOf } from './span-text.ts';
 import { TreeShape } from './tree-shape.ts';
@@ -12,9 +13,6 @@ import { formatUnclosed } from './unclosed.ts';
 const LEAST_OFFSET_MS = 10;
 /** Names of a path that a retrace prints. */
 const MAX_PATH = 12;
-/** Fastify's first line of a request says nothing more than that it begins. */
-const BEGIN_MESSAGE = 'incoming request';
-const WARN = 40;
 
 /** Prints a tree as records arrive: spans open and close where they do, and a path is printed again when another tree came between. */
 export class LiveMode implements Mode {
@@ -80,10 +78,9 @@ export class LiveMode implements Mode {
     if (step.op === 'close' && isFirst) return isVisible ? this.#wholeRequest(line, span) : '';
     if (!isVisible && step.op !== 'close') return '';
     let text = isVisible ? this.#show(span) : '';
-    const saysMore = line.fields.length > 0 || line.errors.length > 0 || line.level >= WARN;
-    const isBoundary = step.op === 'close' || line.message === BEGIN_MESSAGE;
-    if (isVisible && (saysMore || !isBoundary))
+    if (isVisible && !isBoundaryOnly(line, step.op)) {
       text += this.#switchTo(span, line.time) + this.#event(line, step);
+    }
     return step.op === 'close' ? text + this.#closeRequest(line, span) : text;
   }
 
@@ -113,13 +110,17 @@ export class LiveMode implements Mode {
   /** Prints the opens that have been held back, from the root down to this span. */
   #show(span: Span): string {
     if (span.shown || !span.openSeen) return '';
-    const path = this.#spans.ancestry(span, span.depth + 1);
-    const firstShown = path.findIndex((each) => each.shown || !each.openSeen);
-    const held = firstShown < 0 ? path : path.slice(0, firstShown);
-    return held
-      .toReversed()
-      .map((each) => this.#open(each))
-      .join('');
+    const held: Span[] = [];
+    for (
+      let each: Span | undefined = span;
+      each?.openSeen && !each.shown;
+      each = this.#spans.parentOf(each)
+    ) {
+      held.push(each);
+    }
+    let text = '';
+    for (const each of held.toReversed()) text += this.#open(each);
+    return text;
   }
 
   #open(span: Span): string {
