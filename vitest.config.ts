@@ -8,6 +8,7 @@ export default defineConfig({
           name: 'unit',
           include: [
             'packages/*/src/**/*.test.ts',
+            'packages/*/examples/*.test.mjs',
             'apps/{cli,gateway}/src/**/*.test.ts',
             'scripts/*.test.mjs',
           ],

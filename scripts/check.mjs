@@ -4,7 +4,7 @@ import { pnpm, setUp } from './setup.mjs';
 const CHECKS = [
   ['lint', ['exec', 'oxlint', '--type-aware', '--deny-warnings']],
   ['format', ['exec', 'oxfmt', '--check']],
-  ['unused code', ['exec', 'knip']],
+  ['unused code', ['exec', 'knip', '--no-config-hints']],
   ['packages', ['exec', 'turbo', 'run', 'check:package', '--ui=stream', '--output-logs=errors-only']],
 ];
 

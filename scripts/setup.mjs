@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { endWhenOrphaned } from './orphan.mjs';
 import { run } from './run.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -13,6 +14,7 @@ const QUIET_TURBO = { DO_NOT_TRACK: '1', TURBO_TELEMETRY_DISABLED: '1', TURBO_NO
 /** Installs what the lockfile says and builds what has changed. Does next to nothing when nothing has. */
 export async function setUp() {
   requireNode();
+  endWhenOrphaned();
   process.chdir(root);
   tell(
     `set-up on Node ${process.versions.node}: 1 of 2, dependencies by ${packageManager}, from the lockfile`,

@@ -2,13 +2,14 @@ import type { AddressInfo, Server } from 'node:net';
 import { messageOf } from '@treeline/contract';
 
 /**
- * Runs a service for the life of this process. It ends on SIGTERM or SIGINT, and with its parent: a child whose parent has gone,
- * however it went, must not stay behind.
+ * Ends a service, once it listens, on SIGTERM, on Ctrl-C, and with its parent: a child whose parent has gone, however it went, must
+ * not stay behind.
  */
 export function endWith(stop: () => Promise<void>): void {
   let isEnding = false;
   const end = (): void => {
-    if (isEnding) return;
+    // Asked a second time: whoever asks doesn't want to wait any longer.
+    if (isEnding) process.exit(1);
     isEnding = true;
     stop()
       .catch((error: unknown) => {
@@ -19,13 +20,22 @@ export function endWith(stop: () => Promise<void>): void {
         if (process.connected) process.disconnect();
       });
   };
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, end);
-  if (process.connected) process.on('disconnect', end);
+  process.on('SIGTERM', end);
+  process.on('SIGINT', () => {
+    // Ctrl-C goes to every process of a terminal at once; the parent has an order in which its services end.
+    if (!process.connected) end();
+  });
+  process.on('disconnect', () => {
+    if (!isEnding) end();
+  });
+  // The parent may have gone while our modules were loading.
+  if (process.send && !process.connected) end();
 }
 
 /** Tells the parent, if there is one, where the service listens. */
 export function announce(server: Server): void {
-  process.send?.({ url: urlOf(server) } satisfies Announcement);
+  // Where the parent has gone meanwhile, `disconnect` says so.
+  process.send?.({ url: urlOf(server) } satisfies Announcement, undefined, undefined, () => {});
 }
 
 /** What a service sends its parent once it listens. */

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
-import { setTimeout } from 'node:timers/promises';
-import { describe, expect, test } from 'vitest';
+import { setImmediate, setTimeout } from 'node:timers/promises';
+import { describe, expect, test, vi } from 'vitest';
 import { BareStream, type BareStreamOptions } from './bare-stream.ts';
 import type { Sink, SinkEvent } from './sink.ts';
 import { createFailingSink, createSlowSink, createStuckSink } from './testing/faulty-sinks.ts';
@@ -44,12 +44,11 @@ async function end(stream: BareStream): Promise<void> {
 describe('BareStream', () => {
   test('gathers lines until the longest delay has passed', async () => {
     const sink = createMemorySink();
-    const { stream } = streamInto(sink, { batch: { maxDelayMs: 30 } });
+    const { stream } = streamInto(sink, { batch: { maxDelayMs: 200 } });
     for (let index = 0; index < 10; index++) stream.write(bytes(index, index + 1));
-    await setTimeout(5);
+    await setImmediate();
     expect(sink.calls).toEqual([]);
-    await setTimeout(60);
-    expect(sink.batches.map(({ count }) => count)).toEqual([10]);
+    await vi.waitFor(() => expect(sink.batches.map(({ count }) => count)).toEqual([10]));
     await end(stream);
   });
 
@@ -57,8 +56,7 @@ describe('BareStream', () => {
     const sink = createMemorySink();
     const { stream } = streamInto(sink, { batch: { maxDelayMs: 60_000, maxRecords: 5 } });
     stream.write(bytes(0, 7));
-    await setTimeout(5);
-    expect(sink.batches.map(({ count }) => count)).toEqual([5]);
+    await vi.waitFor(() => expect(sink.batches.map(({ count }) => count)).toEqual([5]));
     await end(stream);
     expect(sink.batches.map(({ count }) => count)).toEqual([5, 2]);
   });
@@ -110,7 +108,7 @@ describe('BareStream', () => {
     );
     const { stream, events } = streamInto(sink);
     stream.write(bytes(0, 5));
-    await setTimeout(20);
+    await vi.waitFor(() => expect(sink.calls).toEqual(['write']));
     stream.write(bytes(5, 6));
     await flush(stream);
     // 0 is dead, 3 was delivered at first, 1 died later, then came 2, and 4 after it.
@@ -121,14 +119,14 @@ describe('BareStream', () => {
     await end(stream);
   }, 10_000);
 
-  test('takes in a few megabytes while its sink is stuck, and no more', async () => {
+  test('takes in some megabytes while its sink is stuck, and no more', async () => {
     const sink = createStuckSink();
     const { stream } = streamInto(sink);
     const chunk = bytes(0, 5000);
     let accepted = 0;
     while (stream.write(chunk)) accepted += chunk.length;
-    expect(accepted).toBeGreaterThan(4 * 1024 * 1024);
-    expect(accepted).toBeLessThan(12 * 1024 * 1024);
+    expect(accepted).toBeGreaterThan(16 * 1024 * 1024);
+    expect(accepted).toBeLessThan(24 * 1024 * 1024);
     sink.release();
     await once(stream, 'drain');
     await end(stream);
@@ -137,7 +135,7 @@ describe('BareStream', () => {
 
   test.each([
     ['one batch', 10],
-    ['more than it takes in', 150_000],
+    ['more than it takes in', 400_000],
   ])(
     'closes at its deadline with %s undelivered, and tells how many records were lost',
     async (_name, count) => {
@@ -147,7 +145,7 @@ describe('BareStream', () => {
         stream.write(bytes(from, Math.min(count, from + 10_000)));
       const startMs = performance.now();
       await end(stream);
-      expect(performance.now() - startMs).toBeLessThan(1500);
+      expect(performance.now() - startMs).toBeLessThan(5000);
       expect(events).toEqual([{ type: 'dropped', reason: 'not delivered before the stream closed', count }]);
     },
   );

@@ -14,13 +14,17 @@ const CLOSE_DEADLINE_MS = 8_000;
 const CLOSE_GRACE_MS = 1_000;
 
 /**
- * Lines that may wait here before back-pressure begins. It is one of thread-stream's rings: a smaller bound would hold up the main
- * thread, which waits in `exit` until the ring is read and gives up after 10 s, for what is in memory here already.
+ * Lines that may wait here before back-pressure begins; core's window is as large. It is not smaller, because pino's thread-stream makes
+ * up for no lag: in `exit` the main thread waits until its ring of 4 MiB is read and throws after 10 s, and a burst that is not read to
+ * its end before the thread is ready keeps the process from ending at all. What is taken in is counted at least.
  */
-const MAX_WAITING_BYTES = 4 * 1024 * 1024;
+const MAX_WAITING_BYTES = 16 * 1024 * 1024;
 
 /** Above one ring, so that a chunk that is taken in at once needs no `drain`, whose nextTick would starve the sink's own I/O. */
 const HIGH_WATER_MARK = 5 * 1024 * 1024;
+
+/** Lines that come one by one, as they do in the program's own thread, are scanned together, once a turn of the loop or for so many bytes. */
+const GATHER_BYTES = 64 * 1024;
 
 const NOTHING = Buffer.alloc(0);
 
@@ -50,6 +54,9 @@ export class BareStream extends Writable {
   readonly #closeDeadline = new AbortController();
   #deadlineTimers: NodeJS.Timeout[] = [];
   #flushes: { readonly upTo: number; readonly done: Callback }[] = [];
+  #gathered: Buffer[] = [];
+  #gatheredBytes = 0;
+  #gathering: NodeJS.Immediate | undefined;
   #accepted = 0;
   #settled = 0;
   #undelivered = 0;
@@ -82,6 +89,7 @@ export class BareStream extends Writable {
     }
     // An empty write comes behind what the Writable itself still holds back.
     this.write(NOTHING, () => {
+      this.#enqueue();
       this.#flushes.push({ upTo: this.#accepted, done });
       this.#start();
     });
@@ -97,28 +105,45 @@ export class BareStream extends Writable {
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, callback: Callback): void {
-    this.#accept(this.#splitter.push(chunk));
+    this.#gather(this.#splitter.push(chunk));
     if (this.#queue.bytes < this.#maxWaitingBytes) callback();
     else this.#resume = callback;
   }
 
   override _final(callback: Callback): void {
-    this.#accept(this.#splitter.end());
+    this.#gather(this.#splitter.end());
+    this.#enqueue();
     this.#flushes.push({ upTo: this.#accepted, done: () => void this.#close().then(() => callback()) });
     this.#start();
   }
 
   override _destroy(error: Error | null, callback: Callback): void {
     if (!this.#closed) {
+      this.#enqueue();
       this.#deadline.abort();
       this.#startDeadline(0);
     }
     void this.#close().then(() => callback(error));
   }
 
-  #accept(lines: Buffer | undefined): void {
+  #gather(lines: Buffer | undefined): void {
     if (!lines) return;
-    const batch = createBatch(lines);
+    this.#gathered.push(lines);
+    this.#gatheredBytes += lines.length;
+    if (this.#gatheredBytes >= GATHER_BYTES) this.#enqueue();
+    else this.#gathering ??= setImmediate(() => this.#enqueue());
+  }
+
+  #enqueue(): void {
+    clearImmediate(this.#gathering);
+    this.#gathering = undefined;
+    const [first] = this.#gathered;
+    if (!first) return;
+    const batch = createBatch(
+      this.#gathered.length === 1 ? first : Buffer.concat(this.#gathered, this.#gatheredBytes),
+    );
+    this.#gathered = [];
+    this.#gatheredBytes = 0;
     const nowMs = performance.now();
     this.#queue.push(batch, nowMs);
     this.#accepted += batch.count;

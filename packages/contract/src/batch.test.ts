@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { createBatch, joinBatches, selectLines, sliceBatch, type Batch } from './batch.ts';
@@ -125,6 +127,29 @@ describe('selectLines', () => {
   });
 });
 
+describe('a small selection', () => {
+  test('takes over the records that were parsed before', () => {
+    const batch = sample(10);
+    const parsed = batch.record(4);
+    const few = selectLines(batch, [4, 5]);
+    expect(few.record(0)).toBe(parsed);
+    expect(few.record(1)).toEqual(record(6));
+    expect(few.record(1)).toBe(few.record(1));
+    expect(seqs(few)).toEqual([5, 6]);
+  });
+
+  test('does not keep the batch in memory', () => {
+    setFlagsFromString('--expose-gc');
+    const collectGarbage = runInNewContext('gc') as () => void;
+    const few = Array.from({ length: 100 }, () =>
+      selectLines(createBatch(Buffer.alloc(1_000_000, `${'x'.repeat(99)}\n`)), [5]),
+    );
+    collectGarbage();
+    expect(process.memoryUsage().arrayBuffers).toBeLessThan(40 * 1024 * 1024);
+    expect(few.map((batch) => batch.record(0).msg?.length)).toEqual(few.map(() => 99));
+  });
+});
+
 describe('joinBatches', () => {
   test('stands at the position of the last, also where that has no lines', () => {
     const joined = joinBatches([sample(2), selectLines(sample(5, 3), [])]);
@@ -156,6 +181,28 @@ function expectToMatch(batch: Batch, model: Model): void {
   expect(batch.line(0).length).toBe(Math.max(0, (batch.ends[0] ?? 1) - 1));
   expect(batch.position?.seq).toBe(model.settles);
 }
+
+test('batches of another copy of this package are sliced, selected and joined as our own', () => {
+  const own = sample(10);
+  const foreign: Batch = {
+    bytes: own.bytes,
+    count: own.count,
+    ends: own.ends,
+    levels: own.levels,
+    position: own.position,
+    line: (index) => own.line(index),
+    record: (index) => own.record(index),
+    seq: (index) => own.seq(index),
+    records: () => own.records(),
+  };
+  const joined = joinBatches([
+    sliceBatch(foreign, 0, 2),
+    selectLines(foreign, [4]),
+    sliceBatch(foreign, 8, 10),
+  ]);
+  expect(seqs(joined)).toEqual([1, 2, 5, 9, 10]);
+  expect(joined.records().map(({ msg }) => msg)).toEqual([1, 2, 5, 9, 10].map((seq) => `record ${seq}`));
+});
 
 describe('batch algebra', () => {
   const cut = fc.tuple(fc.nat(1000), fc.nat(1000));

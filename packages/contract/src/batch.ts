@@ -1,5 +1,6 @@
 import { DEFAULT_LEVEL, readLevel } from './level.ts';
-import { readPrefix, readPrefixLevel } from './line-prefix.ts';
+import { readPrefixLevel } from './line-prefix.ts';
+import { JoinedLines, OwnLines, SelectedLines, startOf, type LineSource } from './line-source.ts';
 import { parseLine, type LogRecord } from './record.ts';
 
 /** Where a batch stands in the log that it comes from. */
@@ -26,7 +27,7 @@ export interface Batch {
   readonly position: BatchPosition | undefined;
   /** The bytes of one line, without its line feed. */
   line(index: number): Buffer;
-  /** One parsed record; each line is parsed once, however many sinks ask. */
+  /** One parsed record; each line is parsed once, however many sinks ask, unless they select different small parts of a batch. */
   record(index: number): LogRecord;
   /** The number of one record in its log; NaN where there is no position. */
   seq(index: number): number;
@@ -52,7 +53,7 @@ export function createBatch(bytes: Buffer, first?: BatchPosition): Batch {
     start = end;
   }
   const position = first && { logId: first.logId, seq: first.seq + ends.length - 1 };
-  const source = new ScannedLines(bytes, ends, first?.seq ?? Number.NaN);
+  const source = new OwnLines(bytes, ends, first?.seq ?? Number.NaN);
   return new LineBatch(bytes, ends, levels, position, source, 0);
 }
 
@@ -94,9 +95,19 @@ export function selectLines(batch: Batch, indexes: readonly number[]): Batch {
     ends[at] = bytesSelected;
     levels[at] = batch.levels[index] ?? 0;
   }
-  const { source, first } = sourceOf(batch);
   const bytes = copyLines(batch, indexes, bytesSelected);
-  return new LineBatch(bytes, ends, levels, batch.position, new SelectedLines(source, first, indexes), 0);
+  const { source, first } = sourceOf(batch);
+  const selected = new SelectedLines(source, first, indexes);
+  // A few lines that wait for a slow sink must not keep the whole batch in memory.
+  const small = bytesSelected * 2 < batch.bytes.length;
+  return new LineBatch(
+    bytes,
+    ends,
+    levels,
+    batch.position,
+    small ? OwnLines.from(selected, bytes, ends) : selected,
+    0,
+  );
 }
 
 /**
@@ -130,7 +141,14 @@ export function joinBatches(parts: readonly Batch[]): Batch {
     filled.map((part) => part.bytes),
     offset,
   );
-  return new LineBatch(bytes, ends, levels, position, new JoinedLines(filled), 0);
+  return new LineBatch(
+    bytes,
+    ends,
+    levels,
+    position,
+    new JoinedLines(filled.map((part) => ({ ...sourceOf(part), count: part.count }))),
+    0,
+  );
 }
 
 /** A batch as plain data that can be sent to another thread. */
@@ -157,108 +175,8 @@ export function batchToParts(batch: Batch): BatchParts {
 /** The batch that the parts were made of. */
 export function batchFromParts(parts: BatchParts): Batch {
   const bytes = Buffer.from(parts.bytes.buffer, parts.bytes.byteOffset, parts.bytes.byteLength);
-  const source = new NumberedLines(bytes, parts.ends, parts.seqs);
+  const source = new OwnLines(bytes, parts.ends, parts.seqs);
   return new LineBatch(bytes, parts.ends, parts.levels, parts.position, source, 0);
-}
-
-/** Where a batch's records come from. Slices and selections share it, so that each line is parsed once. */
-interface LineSource {
-  record(index: number): LogRecord;
-  seq(index: number): number;
-}
-
-class ScannedLines implements LineSource {
-  readonly #bytes: Buffer;
-  readonly #ends: Uint32Array;
-  readonly #firstSeq: number;
-  readonly #parsed: LogRecord[] = [];
-
-  constructor(bytes: Buffer, ends: Uint32Array, firstSeq: number) {
-    this.#bytes = bytes;
-    this.#ends = ends;
-    this.#firstSeq = firstSeq;
-  }
-
-  record(index: number): LogRecord {
-    return (this.#parsed[index] ??= parseFrom(
-      this.#bytes,
-      startOf(this.#ends, index),
-      this.#ends[index] ?? 0,
-    ));
-  }
-
-  seq(index: number): number {
-    return this.#firstSeq + index;
-  }
-}
-
-class NumberedLines extends ScannedLines {
-  readonly #seqs: Float64Array;
-
-  constructor(bytes: Buffer, ends: Uint32Array, seqs: Float64Array) {
-    super(bytes, ends, Number.NaN);
-    this.#seqs = seqs;
-  }
-
-  override seq(index: number): number {
-    return this.#seqs[index] ?? Number.NaN;
-  }
-}
-
-class SelectedLines implements LineSource {
-  readonly #source: LineSource;
-  readonly #indexes: readonly number[];
-
-  constructor(source: LineSource, first: number, indexes: readonly number[]) {
-    // A selection of a selection goes to the bottom at once: a batch that is refused in part again and again must not nest.
-    const below = source instanceof SelectedLines ? source : undefined;
-    this.#source = below ? below.#source : source;
-    this.#indexes = indexes.map((index) => (below ? (below.#indexes[first + index] ?? 0) : first + index));
-  }
-
-  record(index: number): LogRecord {
-    return this.#source.record(this.#indexes[index] ?? 0);
-  }
-
-  seq(index: number): number {
-    return this.#source.seq(this.#indexes[index] ?? 0);
-  }
-}
-
-class JoinedLines implements LineSource {
-  readonly #parts: readonly Batch[];
-  readonly #starts: number[] = [];
-
-  constructor(parts: readonly Batch[]) {
-    this.#parts = parts;
-    let start = 0;
-    for (const part of parts) {
-      this.#starts.push(start);
-      start += part.count;
-    }
-  }
-
-  record(index: number): LogRecord {
-    const at = this.#partOf(index);
-    return this.#parts[at]?.record(index - (this.#starts[at] ?? 0)) ?? parseLine('');
-  }
-
-  seq(index: number): number {
-    const at = this.#partOf(index);
-    return this.#parts[at]?.seq(index - (this.#starts[at] ?? 0)) ?? Number.NaN;
-  }
-
-  /** The last part that starts at or before the line. */
-  #partOf(index: number): number {
-    let low = 0;
-    let high = this.#starts.length - 1;
-    while (low < high) {
-      const middle = (low + high + 1) >> 1;
-      if ((this.#starts[middle] ?? 0) <= index) low = middle;
-      else high = middle - 1;
-    }
-    return low;
-  }
 }
 
 class LineBatch implements Batch {
@@ -298,6 +216,10 @@ class LineBatch implements Batch {
     return this.source.record(this.first + index);
   }
 
+  parsedRecord(index: number): LogRecord | undefined {
+    return this.source.parsedRecord(this.first + index);
+  }
+
   seq(index: number): number {
     return this.source.seq(this.first + index);
   }
@@ -308,11 +230,14 @@ class LineBatch implements Batch {
 }
 
 function sourceOf(batch: Batch): { source: LineSource; first: number } {
-  return batch instanceof LineBatch ? batch : { source: batch, first: 0 };
-}
-
-function startOf(ends: ArrayLike<number>, index: number): number {
-  return index === 0 ? 0 : (ends[index - 1] ?? 0);
+  if (batch instanceof LineBatch) return batch;
+  // Made by another copy of this package: a program may have two.
+  const source: LineSource = {
+    record: (index) => batch.record(index),
+    parsedRecord: () => undefined,
+    seq: (index) => batch.seq(index),
+  };
+  return { source, first: 0 };
 }
 
 /** Grows to the most lines that a batch had; filled and copied within one call. */
@@ -349,13 +274,4 @@ function lineLevel(bytes: Buffer, start: number, end: number): number {
   if (level >= 0) return level;
   if (bytes[start] !== OPENING_BRACE) return DEFAULT_LEVEL;
   return readLevel(parseLine(bytes.toString('utf8', start, end - 1)).level) ?? DEFAULT_LEVEL;
-}
-
-/** A user may log keys named `level` or `time`: JSON.parse would take the last of two, here the line's own prefix wins. */
-function parseFrom(bytes: Buffer, start: number, end: number): LogRecord {
-  const record = parseLine(bytes.toString('utf8', start, end - 1));
-  const prefix = readPrefix(bytes, start);
-  record.level = prefix?.level ?? readLevel(record.level) ?? DEFAULT_LEVEL;
-  if (prefix?.time !== undefined) record.time = prefix.time;
-  return record;
 }

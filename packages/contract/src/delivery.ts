@@ -8,7 +8,7 @@ export interface RetryPolicy {
   readonly maxMs: number;
 }
 
-export const DEFAULT_RETRY: RetryPolicy = { minMs: 500, maxMs: 30_000 };
+const DEFAULT_RETRY: RetryPolicy = { minMs: 500, maxMs: 30_000 };
 
 /** A random wait before attempt `attempt` (1, 2, …): https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/ */
 export function backoffMs(attempt: number, policy: RetryPolicy = DEFAULT_RETRY): number {

@@ -26,8 +26,8 @@ export interface SinkDriverOptions {
 }
 
 interface PendingFlush {
-  isDue(): boolean;
-  done(error: Error | undefined): void;
+  readonly isDue: () => boolean;
+  readonly done: (error: Error | undefined) => void;
 }
 
 /**

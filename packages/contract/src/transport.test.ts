@@ -1,9 +1,9 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { OptionsSchema, SinkEvent } from './sink.ts';
 import { createMemorySink } from './testing/memory-sink.ts';
 import { lines, record } from './testing/sample-lines.ts';
@@ -11,21 +11,10 @@ import { defineTransport, parseOptions } from './transport.ts';
 
 const LOG_PROGRAM = fileURLToPath(new URL('../test-programs/log.mjs', import.meta.url));
 
-let folder: string;
-let path: string;
-
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'treeline-contract-'));
-  path = join(folder, 'log');
-});
-
-afterEach(() => {
-  rmSync(folder, { recursive: true, force: true });
-});
-
 interface Run {
   readonly code: number;
   readonly tookMs: number;
+  readonly path: string;
   readonly stderr: string;
   readonly seen: { errors: string[]; status: SinkEvent[]; linesAtFlush?: number } | undefined;
   readonly indexes: number[];
@@ -36,6 +25,8 @@ function runLog(
   options: object,
   logging: { count: number; end: 'return' | 'exit' | 'flush'; text?: string },
 ): Promise<Run> {
+  const folder = mkdtempSync(join(tmpdir(), 'treeline-contract-'));
+  const path = join(folder, 'log');
   const startMs = performance.now();
   const argument = JSON.stringify({ options: { path, ...options }, ...logging });
   return new Promise((resolve) => {
@@ -43,34 +34,31 @@ function runLog(
       resolve({
         code: typeof error?.code === 'number' ? error.code : 0,
         tookMs: performance.now() - startMs,
+        path,
         stderr,
         seen:
           stdout === ''
             ? undefined
             : (JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as NonNullable<Run['seen']>),
-        indexes: readIndexes(),
+        indexes: readIndexes(path),
       });
+      rmSync(folder, { recursive: true });
     });
   });
 }
 
-function readIndexes(): number[] {
-  try {
-    return readFileSync(path, 'utf8')
-      .trim()
-      .split('\n')
-      .map((line) => (JSON.parse(line) as { index: number }).index);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw error;
-  }
+function readIndexes(path: string): number[] {
+  if (!existsSync(path)) return [];
+  const logged = readFileSync(path, 'utf8').trim().split('\n');
+  return logged.map((line) => (JSON.parse(line) as { index: number }).index);
 }
 
 function upTo(count: number): number[] {
   return Array.from({ length: count }, (_, index) => index);
 }
 
-describe('a transport in the thread that pino starts', () => {
+// Concurrent: two of them wait for the deadline.
+describe.concurrent('a transport in the thread that pino starts', () => {
   test('has delivered everything when flush calls back', async () => {
     const { seen, code } = await runLog({ delayMs: 50 }, { count: 1000, end: 'flush' });
     expect(seen).toEqual({ errors: [], status: [], linesAtFlush: 1000 });
@@ -85,7 +73,7 @@ describe('a transport in the thread that pino starts', () => {
   });
 
   test('emits error at the start when its destination can not be opened', async () => {
-    const { seen } = await runLog({ fault: 'open' }, { count: 1, end: 'return' });
+    const { seen, path } = await runLog({ fault: 'open' }, { count: 1, end: 'return' });
     expect(seen?.errors).toEqual([`"${path}" can't be opened`]);
   });
 
@@ -129,7 +117,7 @@ describe('a transport in the thread that pino starts', () => {
 
   test.each([
     ['a few records', 10, ''],
-    ['megabytes', 20_000, 'x'.repeat(300)],
+    ['megabytes', 40_000, 'x'.repeat(300)],
   ])(
     'closes before pino gives up, with %s for a destination that is stuck, and counts them',
     async (_name, count, text) => {
@@ -138,7 +126,8 @@ describe('a transport in the thread that pino starts', () => {
         `treeline: @treeline/fixture: dropped: not delivered before the stream closed (${count} records)\n`,
       );
       expect(tookMs).toBeGreaterThan(7900);
-      expect(tookMs).toBeLessThan(9900);
+      // Start and logging included; that everything was counted shows that pino, which ends the thread after 10 s, did not.
+      expect(tookMs).toBeLessThan(15_000);
       expect({ code, seen }).toEqual({ code: 0, seen: undefined });
     },
     20_000,

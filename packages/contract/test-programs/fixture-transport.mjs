@@ -17,7 +17,7 @@ export default defineTransport({
         await setTimeout(delayMs);
         const indexes = [...batch.levels.keys()];
         if (fault === 'partial' && attempts === 1) {
-          appendFileSync(path, `${batch.line(0)}\n`);
+          appendFileSync(path, batch.bytes.subarray(0, batch.ends[0]));
           return { retry: indexes.slice(2), dead: [{ index: 1, reason: 'too large for the collector' }] };
         }
         appendFileSync(path, batch.bytes);

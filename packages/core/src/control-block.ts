@@ -44,6 +44,8 @@ const LOG_COUNTERS = [
   'fannedBytes',
   /** What the segments hold, as far as it was not settled before. Written by the main thread. */
   'spilledSeq',
+  /** How far the main thread may have written into the ring: what stood there one round before is gone. */
+  'reservedTo',
   /** What is settled and written down as such. */
   'savedSeq',
   /** 1 while the worker wants to be woken when more is spilled. */
@@ -100,6 +102,11 @@ export class ControlBlock {
   /** Whether the worker had asked to be woken; it is not asked again. */
   takeIdle(): boolean {
     return Atomics.exchange(this.#log, LOG_COUNTERS.indexOf('idle'), 0n) === 1n;
+  }
+
+  /** Orders what was read before against a counter that is read now, as a seqlock needs it. */
+  readAfter(counter: LogCounter): number {
+    return Number(Atomics.add(this.#log, LOG_COUNTERS.indexOf(counter), 0n));
   }
 
   /** Wakes whoever waits for progress. */
@@ -162,7 +169,13 @@ export class StreamCounters {
     if (this.read('version') % 2 === 1) Atomics.add(this.#numbers, 0, 1n);
     const { accepted, adopted, queued } = this.snapshot();
     const own = Math.min(accepted, queued);
-    this.update({ accepted: accepted - own, adopted: adopted - (queued - own), queued: 0, queuedBytes: 0, state: 0 });
+    this.update({
+      accepted: accepted - own,
+      adopted: adopted - (queued - own),
+      queued: 0,
+      queuedBytes: 0,
+      state: 0,
+    });
   }
 
   /** All numbers as of one moment. */

@@ -26,6 +26,8 @@ export interface Pipeline {
 export interface PipelineStats extends LoggerStats {
   /** Lines that were no JSON objects, of those accepted. */
   readonly textLines: number;
+  /** How often, and for how long, `write` waited for room in the window. */
+  readonly windowWaits: { readonly count: number; readonly totalMs: number };
 }
 
 /**
@@ -36,16 +38,21 @@ export function openPipeline(config: PipelineConfig): Pipeline {
   const client = new PipelineClient(config, { feed: 'lines' });
   const textLine = textLines(config);
   let textCount = 0;
+  const windowWaits = { count: 0, totalMs: 0 };
   return {
     async write(lines) {
       const read = readForeignLines(lines, textLine);
       textCount += read.textCount;
       if (read.count > 0) client.writeLines(read.text, read.count);
+      if (client.hasRoom()) return;
+      const startMs = performance.now();
       await client.room();
+      windowWaits.count++;
+      windowWaits.totalMs += performance.now() - startMs;
     },
     flush: (options) => client.flush(options?.timeoutMs ?? FLUSH_TIMEOUT_MS),
     close: (options) => client.close(options?.timeoutMs ?? FLUSH_TIMEOUT_MS),
-    stats: () => ({ ...client.stats(), textLines: textCount }),
+    stats: () => ({ ...client.stats(), textLines: textCount, windowWaits: { ...windowWaits } }),
     onStatus: (listener) => client.onStatus(listener),
   };
 }

@@ -4,17 +4,19 @@ import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
 import type { PipelineConfig } from './config/config.ts';
 import { ControlBlock } from './control-block.ts';
 import { drainAtEnd, type EndCause } from './exit-hook.ts';
-import { Lane } from './lane.ts';
+import { Log } from './log.ts';
 import { closePipeline, openPipeline, type PipelineOwner } from './pipeline-host.ts';
-import type { Chunk, FlushResult, FromPipeline, PipelineRequest, PipelineSpec, StreamStatus, ToPipeline } from './protocol.ts';
-import { Spill } from './spill.ts';
+import type {
+  FlushResult,
+  FromPipeline,
+  PipelineRequest,
+  PipelineSpec,
+  StreamStatus,
+  ToPipeline,
+} from './protocol.ts';
+import { readStreamStats, type LoggerStats } from './stats.ts';
 import { prepareStdio } from './stdio.ts';
 import { streamKey } from './stream-key.ts';
-import { readStreamStats, type LoggerStats } from './stats.ts';
-import { Window } from './window.ts';
-
-/** What may lie in the worker's port: an unbounded backlog was measured to grow by hundreds of megabytes. */
-const CREDIT_BYTES = 4 * 1024 * 1024;
 
 /** How long the end waits for the cursors to be written, when the streams were not done in time. */
 const SAVE_WITHIN_MS = 250;
@@ -27,8 +29,8 @@ const ROOM_POLL_MS = 5;
 
 export interface PipelineClientOptions {
   /**
-   * Whose lines come in (default `log-calls`). A log call that finds the window full blocks, and signals are drained for it; who
-   * feeds `lines` awaits `room()` instead, and decides by itself what a signal does.
+   * Whose lines come in (default `log-calls`). Signals are drained for log calls; who feeds `lines` awaits `room()`, and decides by
+   * itself what a signal does.
    */
   readonly feed?: 'log-calls' | 'lines';
 }
@@ -38,75 +40,74 @@ interface PendingRequest {
   readonly timer: NodeJS.Timeout;
 }
 
-/** The main thread's side of one pipeline: takes pino's lines and answers for them until every stream has settled them. */
+/** The main thread's side of one pipeline: feeds its log, asks it to flush and close, and hears how its streams are. */
 export class PipelineClient implements PipelineOwner {
-  readonly spec: PipelineSpec;
   readonly #config: PipelineConfig;
   readonly #feed: 'log-calls' | 'lines';
   readonly #control: ControlBlock;
-  readonly #window = new Window();
-  readonly #isDurable: boolean;
-  #spill: Spill;
-  readonly #lane = new Lane((chunk) => this.#send(chunk));
   readonly #requests = new Map<number, PendingRequest>();
   readonly #listeners = new Set<(status: StreamStatus) => void>();
   readonly #lastErrors = new Map<string, string>();
   readonly #reportToStderr = createStderrReporter();
-  readonly #waits = { count: 0, totalMs: 0 };
+  /** Made with the first line: a logger that is never used takes no memory. */
+  #log: Log | undefined;
   #port: MessagePort | undefined;
-  #releaseExit: (() => void) | undefined;
-  #postedBytes = 0;
+  #releaseEnd: (() => void) | undefined;
   #nextId = 1;
-  #exiting = false;
+  #isExiting = false;
   #droppedAfterClose = 0;
   #closing: Promise<FlushResult> | undefined;
-  #closed = false;
+  #isClosed = false;
   #rootLevel: number;
 
   constructor(config: PipelineConfig, options: PipelineClientOptions = {}) {
     this.#config = config;
     this.#feed = options.feed ?? 'log-calls';
-    this.#isDurable = config.durability !== 'none';
     this.#control = ControlBlock.create(config.streams.length);
     this.#rootLevel = parseLevel(config.level);
-    this.#spill = new Spill(config);
-    const { logId, directory } = this.#spill;
-    this.spec = { logId, logDirectory: directory, config, control: this.#control.buffer };
+  }
+
+  get spec(): PipelineSpec {
+    const { id, directory, memory } = this.#open();
+    return {
+      logId: id,
+      logDirectory: directory,
+      memory,
+      config: this.#config,
+      control: this.#control.buffer,
+    };
   }
 
   /** pino's destination. */
   write(line: string): void {
-    if (this.#closed) this.#droppedAfterClose++;
-    else {
-      if (this.#isDurable) this.#writeThrough(line, 1);
-      this.#lane.write(line);
-    }
+    this.writeLines(line, 1);
   }
 
-  /** Takes complete lines of another program, each with its line feed. */
+  /** Takes complete lines, each with its line feed. */
   writeLines(text: string, count: number): void {
-    if (this.#closed) this.#droppedAfterClose += count;
-    else {
-      if (this.#isDurable) this.#writeThrough(text, count);
-      this.#lane.writeLines(text, count);
+    if (this.#isClosed) {
+      this.#droppedAfterClose += count;
+      return;
     }
+    const log = this.#log ?? this.#open();
+    log.write(text, count);
+    if (this.#isExiting) this.#drain(log);
   }
 
-  /** Resolves when the window has room, or the pipeline was closed. */
+  /** Whether half of the window is free, or the pipeline was closed. */
+  hasRoom(): boolean {
+    this.#log?.advance();
+    return this.#isClosed || (this.#log?.usedBytes ?? 0) <= this.#config.windowBytes / 2;
+  }
+
+  /** Resolves when there is room. */
   async room(): Promise<void> {
-    const hasRoom = (): boolean => this.#closed || this.#window.bytes <= this.#config.windowBytes / 2;
-    this.#advance();
-    if (hasRoom()) return;
-    const startMs = performance.now();
-    for (; !hasRoom(); this.#advance()) await sleep(ROOM_POLL_MS);
-    this.#waits.count++;
-    this.#waits.totalMs += performance.now() - startMs;
+    while (!this.hasRoom()) await sleep(ROOM_POLL_MS);
   }
 
   /** Resolves when what was logged before is delivered as far as each sink promises, or the time is over; never rejects. */
   async flush(timeoutMs: number): Promise<FlushResult> {
-    if (this.#closing) return this.#closing;
-    return this.#request({ type: 'flush', timeoutMs });
+    return this.#closing ?? this.#request({ type: 'flush', timeoutMs });
   }
 
   /** Flushes, then gives every destination back; later log calls are counted and dropped. */
@@ -131,23 +132,22 @@ export class PipelineClient implements PipelineOwner {
       ({ name }, index) =>
         [name, readStreamStats(this.#control.stream(index), this.#lastErrors.get(name))] as const,
     );
+    const written = this.#log?.lastSeq ?? 0;
     return {
-      accepted: this.#lane.lastSeq + this.#droppedAfterClose,
-      underWay: this.#lane.lastSeq - this.#control.read('fannedSeq'),
+      accepted: written + this.#droppedAfterClose,
+      underWay: written - this.#control.read('fannedSeq'),
       droppedAfterClose: this.#droppedAfterClose,
+      cutLines: this.#log?.cutLines ?? 0,
       streams: Object.fromEntries(streams),
-      windowWaits: { ...this.#waits },
     };
   }
 
   attached(port: MessagePort): void {
     this.#port = port;
-    this.#postedBytes = 0;
-    this.#window.repost();
     port.on('message', (message: FromPipeline) => this.#receive(message));
     port.unref();
     this.setRootLevel(this.#rootLevel);
-    this.#pump();
+    this.#log?.repost();
   }
 
   detached(reason: string): void {
@@ -157,110 +157,53 @@ export class PipelineClient implements PipelineOwner {
     this.#control.write('idle', 0);
     for (const index of this.#config.streams.keys()) this.#control.stream(index).forgetQueued();
     for (const { name } of this.#config.streams) this.#tell({ stream: name, type: 'down', reason });
-    for (const id of [...this.#requests.keys()]) this.#reply(id, this.#everyStream('failed'));
+    for (const id of this.#requests.keys()) this.#reply(id, this.#everyStream('failed'));
   }
 
-  #start(): void {
-    prepareStdio(this.#config.streams);
-    this.#releaseExit = drainAtEnd((cause) => this.#drainAtEnd(cause));
-    openPipeline(this);
+  #open(): Log {
+    if (this.#log) return this.#log;
+    this.#log = new Log({
+      config: this.#config,
+      control: this.#control,
+      post: (message) => this.#post(message),
+      begin: () => {
+        prepareStdio(this.#config.streams);
+        openPipeline(this);
+      },
+    });
+    this.#releaseEnd = drainAtEnd((cause) => this.#drainAtEnd(cause));
+    return this.#log;
   }
 
-  #send(chunk: Chunk): void {
-    this.#window.push(chunk);
-    if (!this.#releaseExit) this.#start();
-    this.#pump();
-    if (this.#exiting) this.#drain();
-  }
-
-  /** With durability, lines are in the segments before the call returns. */
-  #writeThrough(text: string, count: number): void {
-    const firstSeq = this.#lane.lastSeq + 1;
-    if (this.#spill.append({ firstSeq, count, text }) === 'appended') {
-      this.#control.write('spilledSeq', firstSeq + count - 1);
-    }
-  }
-
-  /** Lets go of what is settled, posts what there is credit for, and spills what the window can't hold. */
-  #pump(): void {
-    this.#advance();
-    while (this.#window.bytes > this.#config.windowBytes && this.#spillOldest());
-  }
-
-  #advance(): void {
-    this.#window.release(this.#control.read('settledSeq'));
-    while (this.#postedBytes - this.#control.read('fannedBytes') < CREDIT_BYTES && this.#postNext());
-    // Written through: the segments have it, whether or not it was posted.
-    if (this.#isDurable) this.#letGoOfSpilled();
-    if (this.#spill.bytes > 0) this.#spill.release(this.#control.read('savedSeq'));
-  }
-
-  #letGoOfSpilled(): void {
-    const spilledSeq = this.#control.read('spilledSeq');
-    for (let chunk = this.#window.oldest; chunk; chunk = this.#window.oldest) {
-      if (chunk.firstSeq + chunk.count - 1 > spilledSeq) return;
-      this.#shiftSpilled();
-    }
-  }
-
-  #shiftSpilled(): void {
-    const needsReading = this.#window.isOldestUnposted;
-    this.#window.shift();
-    if (needsReading && this.#control.takeIdle()) this.#post({ type: 'wake' });
-  }
-
-  /** Moves the oldest chunk of the window into the segments; false where they can't take it. */
-  #spillOldest(): boolean {
-    const chunk = this.#window.oldest;
-    if (!chunk) return false;
-    const outcome = this.#spill.append(chunk);
-    if (outcome === 'appended') {
-      this.#control.write('spilledSeq', chunk.firstSeq + chunk.count - 1);
-      this.#shiftSpilled();
-      return true;
-    }
-    if (outcome === 'full') this.#post({ type: 'log-full' });
-    // Neither disk nor memory may grow: the worker counts what it never gets for every stream.
-    if (this.#window.bytes > 2 * this.#config.windowBytes) this.#window.shift();
-    return false;
-  }
-
-  #postNext(): boolean {
-    const chunk = this.#port && this.#window.takeUnposted();
-    if (!chunk) return false;
-    this.#postedBytes += chunk.text.length;
-    this.#post({ type: 'chunk', ...chunk });
-    return true;
-  }
-
-  #post(message: ToPipeline): void {
+  #post(message: ToPipeline): boolean {
     this.#port?.postMessage(message);
+    return this.#port !== undefined;
   }
 
   #drainAtEnd(cause: EndCause): void {
-    if (cause === 'signal' && this.#feed === 'lines') return;
-    this.#lane.close();
+    const log = this.#log;
+    if (!log || (cause === 'signal' && this.#feed === 'lines')) return;
+    log.closeChunk();
     // Exit handlers that run after this may log: each of their lines is drained by itself.
-    this.#exiting = cause === 'exit';
-    this.#lane.immediate = this.#exiting;
-    this.#drain();
+    this.#isExiting = cause === 'exit';
+    log.isImmediate = this.#isExiting;
+    this.#drain(log);
   }
 
   /** Blocks until every stream has flushed, for no longer than `shutdown.timeout`; what is left then waits for the next start. */
-  #drain(): void {
-    if (this.#closed) return;
-    while (this.#postNext());
+  #drain(log: Log): void {
+    if (this.#isClosed || !log.hasBegun) return;
+    log.postAll();
     const token = this.#nextId++;
     this.#post({ type: 'drain', token });
     const deadlineMs = performance.now() + this.#config.shutdownTimeoutMs;
     const isDrained = this.#control.waitUntil(() => this.#control.read('drained') >= token, deadlineMs);
-    this.#window.release(this.#control.read('settledSeq'));
-    if (!isDrained) this.#keepForNextStart();
-    if (this.#exiting) this.#endSpill();
+    if (!isDrained) this.#keepForNextStart(log);
+    if (this.#isExiting) log.end();
   }
 
-  #keepForNextStart(): void {
-    while (this.#spillOldest());
+  #keepForNextStart(log: Log): void {
+    log.spillAll();
     const token = this.#nextId++;
     this.#post({ type: 'save', token });
     this.#control.waitUntil(() => this.#control.read('saved') >= token, performance.now() + SAVE_WITHIN_MS);
@@ -285,15 +228,14 @@ export class PipelineClient implements PipelineOwner {
     return received?.message as FromPipeline | undefined;
   }
 
-  /** Leaves what is not settled to the next start. Exit handlers may still log: their lines find a log of their own. */
-  #endSpill(): void {
-    const isSettled = this.#control.read('settledSeq') >= this.#lane.lastSeq;
-    if (!isSettled) {
-      while (this.#spillOldest());
-      if (this.#closed) this.#spill.saveCursors(this.#settledSeqs());
-    }
-    this.#spill.end(isSettled);
-    this.#spill = new Spill(this.#config);
+  async #close(timeoutMs: number): Promise<FlushResult> {
+    const result = await this.#request({ type: 'close', timeoutMs });
+    this.#isClosed = true;
+    if (this.#log?.hasBegun) this.#log.end(this.#settledSeqs());
+    this.#releaseEnd?.();
+    this.#port?.close();
+    await closePipeline(this);
+    return result;
   }
 
   #settledSeqs(): Map<string, number> {
@@ -305,20 +247,11 @@ export class PipelineClient implements PipelineOwner {
     );
   }
 
-  async #close(timeoutMs: number): Promise<FlushResult> {
-    const result = await this.#request({ type: 'close', timeoutMs });
-    this.#closed = true;
-    this.#endSpill();
-    this.#releaseExit?.();
-    this.#port?.close();
-    await closePipeline(this);
-    return result;
-  }
-
   async #request(request: PipelineRequest): Promise<FlushResult> {
-    this.#lane.close();
-    if (!this.#releaseExit) return this.#everyStream('flushed');
-    while (this.#postNext());
+    const log = this.#log;
+    log?.closeChunk();
+    if (!log?.hasBegun) return this.#everyStream('flushed');
+    log.postAll();
     const id = this.#nextId++;
     // An idle process would end before the answer comes.
     this.#port?.ref();
@@ -341,7 +274,7 @@ export class PipelineClient implements PipelineOwner {
         this.#tell(message.status);
         break;
       case 'credit':
-        this.#advance();
+        this.#log?.advance();
         break;
     }
   }

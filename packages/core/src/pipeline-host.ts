@@ -1,9 +1,14 @@
+import { raceAbort } from '@treeline/contract';
+import { once } from 'node:events';
 import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads';
 import { builtFile } from './built-file.ts';
-import type { OpenMessage, PipelineSpec } from './protocol.ts';
+import type { OpenMessage, PipelineSpec, StopMessage } from './protocol.ts';
 
 /** Waits before a worker that died is started again. */
 const RESTART_MS = { min: 100, max: 30_000 };
+
+/** What a sink's thread may need to come back from a call. */
+const STOP_MS = 250;
 
 /** A logger's side of its pipeline, told about the worker's life. */
 export interface PipelineOwner {
@@ -29,7 +34,17 @@ export async function closePipeline(owner: PipelineOwner): Promise<void> {
   if (!owners.delete(owner) || owners.size > 0) return;
   const ended = worker;
   worker = undefined;
-  await ended?.terminate();
+  if (ended) await stopWorker(ended);
+}
+
+async function stopWorker(ended: Worker): Promise<void> {
+  const exit = once(ended, 'exit');
+  const message: StopMessage = { type: 'stop', timeoutMs: STOP_MS };
+  ended.postMessage(message);
+  // Unreferenced, it would let the process end in the middle.
+  ended.ref();
+  await raceAbort(exit, AbortSignal.timeout(2 * STOP_MS));
+  await ended.terminate();
 }
 
 function startWorker(): Worker {

@@ -1,19 +1,15 @@
 import type { SinkEvent } from '@treeline/contract';
 import type { MessagePort } from 'node:worker_threads';
 import type { PipelineConfig } from './config/config.ts';
-
-/** A run of complete lines as the main thread numbers it. */
-export interface Chunk {
-  readonly firstSeq: number;
-  readonly count: number;
-  readonly text: string;
-}
+import type { Chunk } from './window.ts';
 
 /** What a pipeline in the worker is built from. */
 export interface PipelineSpec {
   readonly logId: string;
   /** Where the log's segments are, once there are any. */
   readonly logDirectory: string;
+  /** The window's ring: chunks are posted as places in it. */
+  readonly memory: SharedArrayBuffer;
   readonly config: PipelineConfig;
   readonly control: SharedArrayBuffer;
 }
@@ -23,6 +19,12 @@ export interface OpenMessage {
   readonly type: 'open';
   readonly spec: PipelineSpec;
   readonly port: MessagePort;
+}
+
+/** Asks the worker to end, its sinks' threads first. */
+export interface StopMessage {
+  readonly type: 'stop';
+  readonly timeoutMs: number;
 }
 
 /** From a logger to its pipeline. */

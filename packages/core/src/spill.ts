@@ -1,6 +1,5 @@
 import { createLog, openCursors, type LogWriter } from '@treeline/spool';
 import type { PipelineConfig } from './config/config.ts';
-import type { Chunk } from './protocol.ts';
 import { serviceOf } from './service.ts';
 
 /** The main thread's end of the log's segments: nothing is on disk until the window is full, or durability asks for it. */
@@ -36,17 +35,17 @@ export class Spill {
     return this.#writer.lastError?.message;
   }
 
-  /** Writes a chunk; tells whether the segments hold it now, and if not, why. */
-  append({ firstSeq, count, text }: Chunk): 'appended' | 'full' | 'fault' {
-    const outcome = this.#writer.append(firstSeq, count, text);
+  /** Writes lines; tells whether the segments hold it now, and if not, why. */
+  append(firstSeq: number, count: number, lines: string | Uint8Array): 'appended' | 'full' | 'fault' {
+    const outcome = this.#writer.append(firstSeq, count, lines);
     if (outcome !== 'appended') return outcome === 'full' ? 'full' : 'fault';
     if (this.#isPowerSafe) void this.#writer.syncInBackground();
     return 'appended';
   }
 
-  /** Gives back the segments whose every record is settled, and known to be on disk. */
-  release(savedSeq: number): void {
-    this.#writer.releaseUpTo(savedSeq);
+  /** Gives back the segments whose every record is settled, and written down as such; tells how many bytes. */
+  release(savedSeq: number): number {
+    return this.#writer.releaseUpTo(savedSeq);
   }
 
   /** Writes how far each stream has come, once no worker does it any more. */

@@ -1,4 +1,10 @@
-import { DROP_REASONS, STREAM_STATES, type DropReason, type StreamCounters, type StreamState } from './control-block.ts';
+import {
+  DROP_REASONS,
+  STREAM_STATES,
+  type DropReason,
+  type StreamCounters,
+  type StreamState,
+} from './control-block.ts';
 
 /**
  * What has become of a stream's records, all numbers of one moment:
@@ -24,16 +30,19 @@ export interface LoggerStats {
   readonly accepted: number;
   /** Lines that have not been offered to the streams yet. */
   readonly underWay: number;
+  /** Lines that were longer than a line may be and arrive cut. */
+  readonly cutLines: number;
   /** Log calls after `close()`. */
   readonly droppedAfterClose: number;
   readonly streams: Readonly<Record<string, StreamStats>>;
-  /** How often, and for how long, log calls waited because the window was full. */
-  readonly windowWaits: { readonly count: number; readonly totalMs: number };
 }
 
 export function readStreamStats(counters: StreamCounters, lastError: string | undefined): StreamStats {
   const numbers = counters.snapshot();
-  const dropped = DROP_REASONS.filter((reason) => numbers[reason] > 0).map((reason) => [reason, numbers[reason]]);
+  const dropped = DROP_REASONS.filter((reason) => numbers[reason] > 0).map((reason) => [
+    reason,
+    numbers[reason],
+  ]);
   return {
     accepted: numbers.accepted,
     adopted: numbers.adopted,

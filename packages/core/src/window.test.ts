@@ -1,7 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { Window } from './window.ts';
 
-const chunk = (firstSeq: number, count: number) => ({ firstSeq, count, text: 'x'.repeat(count) });
+const chunk = (firstSeq: number, count: number) => ({
+  firstSeq,
+  count,
+  start: firstSeq * 10,
+  length: count * 10,
+});
 
 describe('Window', () => {
   test('hands out each chunk once, in order', () => {
@@ -18,11 +23,11 @@ describe('Window', () => {
     window.push(chunk(1, 10));
     window.push(chunk(11, 5));
     window.release(9);
-    expect(window.bytes).toBe(15);
+    expect(window.oldest?.firstSeq).toBe(1);
     window.release(10);
-    expect(window.bytes).toBe(5);
+    expect(window.oldest?.firstSeq).toBe(11);
     window.release(15);
-    expect(window.bytes).toBe(0);
+    expect(window.oldest).toBeUndefined();
   });
 
   test('hands out again what is not settled when the worker has died', () => {
@@ -34,7 +39,7 @@ describe('Window', () => {
     window.release(2);
     window.repost();
     expect(window.takeUnposted()?.firstSeq).toBe(3);
-    expect(window.hasUnposted).toBe(false);
+    expect(window.takeUnposted()).toBeUndefined();
   });
 
   test('goes on with the chunk that follows when posted ones are let go', () => {
@@ -43,6 +48,10 @@ describe('Window', () => {
     window.takeUnposted();
     window.takeUnposted();
     window.release(1);
+    expect(window.isOldestUnposted).toBe(false);
     expect(window.takeUnposted()?.firstSeq).toBe(3);
+    window.shift();
+    window.shift();
+    expect(window.oldest).toBeUndefined();
   });
 });

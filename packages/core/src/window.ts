@@ -1,29 +1,20 @@
-import type { Chunk } from './protocol.ts';
+/** A run of complete lines in the ring, numbered. */
+export interface Chunk {
+  readonly firstSeq: number;
+  readonly count: number;
+  /** Its position in the ring. */
+  readonly start: number;
+  readonly length: number;
+}
+
+export function lastSeqOf({ firstSeq, count }: Pick<Chunk, 'firstSeq' | 'count'>): number {
+  return firstSeq + count - 1;
+}
 
 /** The chunks that the main thread still answers for, oldest first: some posted to the worker, the newest perhaps not yet. */
 export class Window {
-  #chunks: Chunk[] = [];
+  readonly #chunks: Chunk[] = [];
   #postedCount = 0;
-  #bytes = 0;
-
-  /** Counted in UTF-16 units of the text, which are bytes for ASCII. */
-  get bytes(): number {
-    return this.#bytes;
-  }
-
-  get hasUnposted(): boolean {
-    return this.#postedCount < this.#chunks.length;
-  }
-
-  push(chunk: Chunk): void {
-    this.#chunks.push(chunk);
-    this.#bytes += chunk.text.length;
-  }
-
-  /** The next chunk to post, which counts as posted from now on. */
-  takeUnposted(): Chunk | undefined {
-    return this.hasUnposted ? this.#chunks[this.#postedCount++] : undefined;
-  }
 
   /** The chunk that has waited longest. */
   get oldest(): Chunk | undefined {
@@ -35,24 +26,26 @@ export class Window {
     return this.#postedCount === 0;
   }
 
+  push(chunk: Chunk): void {
+    this.#chunks.push(chunk);
+  }
+
+  /** The next chunk to post, which counts as posted from now on. */
+  takeUnposted(): Chunk | undefined {
+    return this.#postedCount < this.#chunks.length ? this.#chunks[this.#postedCount++] : undefined;
+  }
+
   /** Lets go of the oldest chunk, which is in the segments or given up. */
   shift(): void {
-    const chunk = this.#chunks.shift();
-    if (!chunk) return;
-    this.#bytes -= chunk.text.length;
-    this.#postedCount = Math.max(0, this.#postedCount - 1);
+    if (this.#chunks.shift()) this.#postedCount = Math.max(0, this.#postedCount - 1);
   }
 
   /** Lets go of the chunks that every stream has settled. */
   release(settledSeq: number): void {
-    let released = 0;
-    for (const chunk of this.#chunks) {
-      if (chunk.firstSeq + chunk.count - 1 > settledSeq) break;
-      this.#bytes -= chunk.text.length;
-      released++;
-    }
+    const kept = this.#chunks.findIndex((chunk) => lastSeqOf(chunk) > settledSeq);
+    const released = kept === -1 ? this.#chunks.length : kept;
     if (released === 0) return;
-    this.#chunks = this.#chunks.slice(released);
+    this.#chunks.splice(0, released);
     this.#postedCount = Math.max(0, this.#postedCount - released);
   }
 

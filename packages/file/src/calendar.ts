@@ -1,3 +1,6 @@
+import { Cron } from 'croner';
+
+const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
 const DAY_MS = 86_400_000;
 
@@ -12,10 +15,14 @@ export interface Calendar {
   next(ms: number): number;
   /** The date in a file's name for a period's start: `2026-11-22`, by hours `2026-11-22T14`, by minutes `2026-11-22T14-05`. */
   label(startMs: number): string;
+  /** When the day, hour or minute of a file's date has passed; NaN where it is none. */
+  endOf(label: string): number;
 }
 
 export interface CalendarOptions {
   readonly intervalMs?: number | undefined;
+  /** A cron expression: further boundaries beside those of the interval. */
+  readonly schedule?: string | undefined;
   /** An IANA name; the process's own zone where absent. */
   readonly timeZone?: string | undefined;
 }
@@ -27,19 +34,44 @@ export function isInterval(ms: number): boolean {
   return ms >= 1000 && (ms % DAY_MS === 0 || DAY_MS % ms === 0);
 }
 
-export function createCalendar({ intervalMs, timeZone }: CalendarOptions): Calendar {
+/**
+ * Parses a cron expression.
+ *
+ * @throws TypeError where it is none.
+ */
+export function parseSchedule(expression: string, timeZone?: string): Cron {
+  return new Cron(expression, { paused: true, ...(timeZone !== undefined && { timezone: timeZone }) });
+}
+
+export function createCalendar({ intervalMs, schedule, timeZone }: CalendarOptions): Calendar {
   const zone = createZone(timeZone);
-  const label = (startMs: number): string =>
-    formatLabel(startMs + zone.offset(startMs), intervalMs ?? DAY_MS);
-  if (intervalMs === undefined) {
-    return { startOf: (ms) => civilPeriod(zone, ms, DAY_MS).start, next: () => Infinity, label };
+  const periods: ((ms: number) => Period)[] = [];
+  if (intervalMs !== undefined) {
+    const period = intervalMs <= HOUR_MS ? clockPeriod : civilPeriod;
+    periods.push((ms) => period(zone, ms, intervalMs));
   }
-  const period = intervalMs <= HOUR_MS ? clockPeriod : civilPeriod;
+  if (schedule !== undefined) periods.push(scheduledPeriod(schedule, timeZone));
+  const day = (ms: number): Period => ({ start: civilPeriod(zone, ms, DAY_MS).start, end: Infinity });
+  if (periods.length === 0) periods.push(day);
+  const unitMs = schedule === undefined ? (intervalMs ?? DAY_MS) : MINUTE_MS;
   return {
-    startOf: (ms) => period(zone, ms, intervalMs).start,
-    next: (ms) => period(zone, ms, intervalMs).end,
-    label,
+    startOf: (ms) => Math.max(...periods.map((period) => period(ms).start)),
+    next: (ms) => Math.min(...periods.map((period) => period(ms).end)),
+    label: (startMs) => formatLabel(startMs + zone.offset(startMs), unitMs),
+    endOf(label) {
+      const local = endOfLabel(label);
+      return Number.isNaN(local) ? local : zone.instantOf(local);
+    },
   };
+}
+
+function scheduledPeriod(expression: string, timeZone: string | undefined): (ms: number) => Period {
+  const cron = parseSchedule(expression, timeZone);
+  return (ms) => ({
+    // A run at the instant itself is wanted, and croner looks back from before its reference.
+    start: cron.previousRuns(1, new Date(ms + 1))[0]?.getTime() ?? -Infinity,
+    end: cron.nextRun(new Date(ms))?.getTime() ?? Infinity,
+  });
 }
 
 interface Period {
@@ -120,9 +152,9 @@ function formatLabel(localMs: number, lengthMs: number): string {
   return iso.slice(0, 16).replace(':', '-');
 }
 
-/** Reads a date of the grammar back, as if the zone were UTC: good for ordering and for ages to within a day. */
-export function parseLabel(label: string): number {
-  const [, date = '', hour = '00', minute = '00'] =
-    /^(\d{4}-\d\d-\d\d)(?:T(\d\d)(?:-(\d\d))?)?$/.exec(label) ?? [];
-  return Date.parse(`${date}T${hour}:${minute}:00Z`);
+/** The wall clock at the end of a label's day, hour or minute; NaN where it is no label. */
+function endOfLabel(label: string): number {
+  const [, date = '', hour, minute] = /^(\d{4}-\d\d-\d\d)(?:T(\d\d)(?:-(\d\d))?)?$/.exec(label) ?? [];
+  const start = Date.parse(`${date}T${hour ?? '00'}:${minute ?? '00'}:00Z`);
+  return start + (hour === undefined ? DAY_MS : minute === undefined ? HOUR_MS : MINUTE_MS);
 }

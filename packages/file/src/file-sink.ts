@@ -1,3 +1,5 @@
+import fs from 'node:fs/promises';
+import os from 'node:os';
 import {
   messageOf,
   TreelineError,
@@ -6,176 +8,278 @@ import {
   type SinkContext,
   type WriteResult,
 } from '@treeline/contract';
-import { createCalendar, type Calendar } from './calendar.ts';
-import { LogFile, PartialWrite, type Modes } from './log-file.ts';
-import { createNameGrammar, type NameGrammar } from './name-grammar.ts';
+import { createCalendar } from './calendar.ts';
+import { PartialWrite, type LogFile } from './log-file.ts';
+import { createNameGrammar, createProcessNameGrammar } from './name-grammar.ts';
 import type { ParsedFileOptions } from './options.ts';
-import { rotate } from './rotation.ts';
+import { RotatingFile } from './rotating-file.ts';
+import { SideFolder } from './side-folder.ts';
+import { Upkeep } from './upkeep.ts';
+import { HEARTBEAT_MS, WriterRegistry } from './writer-registry.ts';
 
 /** The clock that boundaries follow, in unix milliseconds. */
 export type Clock = () => number;
 
-/** How long to go on with a file that could not be rotated before that is tried again. */
-const ROTATION_RETRY_MS = 10_000;
+/** How often an idle sink looks whether its file was moved or deleted, a boundary has passed, or a rotation is asked for. */
+const TICK_MS = 1_000;
+
+/** A sink that has not written for so long looks where its file is before it writes. */
+const IDLE_MS = 50;
 
 /** A rotating log file. */
 export class FileSink implements Sink {
   readonly #path: string;
-  readonly #modes: Modes;
-  readonly #maxBytes: number;
-  readonly #indexed: boolean;
-  readonly #calendar: Calendar;
-  readonly #names: NameGrammar;
+  readonly #options: ParsedFileOptions;
   readonly #context: SinkContext;
-  readonly #clock: Clock;
-  #file: LogFile | undefined;
-  #bytes = 0;
-  #periodStart = 0;
-  #periodEnd = Infinity;
-  #rotateAfter = -Infinity;
+  readonly #folder: SideFolder;
+  readonly #registry: WriterRegistry;
+  readonly #rotating: RotatingFile;
+  readonly #upkeep: Upkeep;
+  readonly #timers: NodeJS.Timeout[] = [];
+  /** The call that has the file now. */
+  #turn: Promise<unknown> = Promise.resolve();
+  #isBusy = false;
   /** What a failed write has left of a line at the end of the file, until it is taken off. */
-  #fragment: Uint8Array | undefined;
-  #closed = false;
+  #fragment: { readonly file: LogFile; readonly bytes: Uint8Array } | undefined;
+  #isUnsynced = false;
+  #lookedAtMs = -Infinity;
+  #closing: Promise<void> | undefined;
 
   constructor(logPath: string, options: ParsedFileOptions, context: SinkContext, clock: Clock) {
     this.#path = logPath;
-    this.#modes = options;
-    this.#maxBytes = options.rotation?.size ?? Infinity;
-    this.#indexed = options.rotation?.size !== undefined;
-    this.#calendar = createCalendar({ intervalMs: options.rotation?.interval });
-    this.#names = createNameGrammar(logPath);
+    this.#options = options;
     this.#context = context;
-    this.#clock = clock;
+    const { rotation = {}, mode, dirMode, fsync, symlink, compress, retention } = options;
+    const calendar = createCalendar({
+      intervalMs: rotation.interval,
+      schedule: rotation.schedule,
+      timeZone: rotation.utc ? 'UTC' : rotation.timeZone,
+    });
+    const ownPath = options.perProcess ? processPath(logPath) : logPath;
+    const names = options.perProcess
+      ? createProcessNameGrammar(logPath, ownPath)
+      : createNameGrammar(logPath);
+    const warn = (reason: string): void => context.report({ type: 'warning', reason });
+    this.#folder = new SideFolder(logPath, dirMode);
+    this.#registry = new WriterRegistry(this.#folder);
+    const shared = { names, calendar, clock, mode, warn, folder: this.#folder, registry: this.#registry };
+    this.#rotating = new RotatingFile({
+      ...shared,
+      path: ownPath,
+      dirMode,
+      symlink,
+      maxBytes: rotation.size ?? Infinity,
+      isIndexed: rotation.size !== undefined || rotation.onStart === true,
+      header: lineOf(options.header),
+      footer: lineOf(options.footer),
+      syncsOnRotation: fsync !== 'never',
+      rotated: () => this.#upkeep.run(),
+    });
+    this.#upkeep = new Upkeep({
+      ...shared,
+      retention,
+      compression: compress,
+      currentBytes: () => this.#rotating.bytes,
+    });
   }
 
-  /** Opens the file where it is not open; one that an earlier period has left is rotated by the next write. */
-  async open(): Promise<LogFile> {
-    if (this.#file) return this.#file;
-    const file = await LogFile.open(this.#path, this.#modes);
-    try {
-      if (await file.endsInsideLine()) await file.append(Buffer.from('\n'));
-      const { bytes, modifiedMs } = await file.stat();
-      this.#begin(bytes, bytes > 0 ? modifiedMs : this.#clock());
-    } catch (error) {
-      await file.close();
-      throw error;
-    }
-    this.#file = file;
-    return file;
+  /** Opens the file, rotates one that an earlier run has left full or in another period, and begins to look after it. */
+  async start(): Promise<void> {
+    await this.#rotating.open();
+    const isAlone =
+      this.#options.rotation?.onStart === true &&
+      (await this.#registry.others()).every(({ inode }) => inode !== this.#rotating.current?.inode);
+    if (this.#rotating.isDue(0) || (isAlone && this.#rotating.bytes > 0)) await this.#rotating.rotate();
+    this.#upkeep.run();
+    this.#every(TICK_MS, () => this.#tick());
+    this.#every(HEARTBEAT_MS, async () => void (await this.#registry.others()));
   }
 
   async write(batch: Batch): Promise<WriteResult | void> {
-    if (this.#closed)
+    if (this.#closing)
       throw new TreelineError('CLOSED', `${this.#path} was closed: open a new stream to write to it`);
+    return this.#inTurn(() => this.#writeAll(batch));
+  }
+
+  async flush(): Promise<void> {
+    if (this.#options.fsync !== 'never') await this.#inTurn(() => this.#sync());
+  }
+
+  /** Lets go of the file and opens its path anew, as after a SIGHUP of logrotate. */
+  async reopen(): Promise<void> {
+    await this.#inTurn(async () => {
+      await this.#release();
+      await this.#rotating.open();
+    });
+  }
+
+  close(): Promise<void> {
+    return (this.#closing ??= this.#close());
+  }
+
+  async #close(): Promise<void> {
+    for (const timer of this.#timers) clearInterval(timer);
+    await this.flush();
+    await this.#upkeep.close();
+    await this.#inTurn(() => this.#release());
+    await this.#registry.leave().catch(() => undefined);
+  }
+
+  async #writeAll(batch: Batch): Promise<WriteResult | void> {
     const progress = { arrived: 0 };
     try {
       while (progress.arrived < batch.count) await this.#writeSome(batch, progress);
     } catch (error) {
       if (progress.arrived === 0) throw error;
-      this.#warn(`writing ${this.#path} stopped in the middle of a batch: ${messageOf(error)}`);
+      this.#context.report({
+        type: 'warning',
+        reason: `writing ${this.#path} stopped in the middle of a batch: ${messageOf(error)}`,
+      });
       return {
         retry: Array.from({ length: batch.count - progress.arrived }, (_, index) => progress.arrived + index),
       };
     }
   }
 
-  async flush(): Promise<void> {
-    // What write has resolved for is in the kernel; nothing is held back here.
-  }
-
-  async close(): Promise<void> {
-    this.#closed = true;
-    await this.#release();
-  }
-
   /** Writes the lines that fit into the current file; `progress` is right also when this throws. */
   async #writeSome(batch: Batch, progress: { arrived: number }): Promise<void> {
     const from = progress.arrived;
     const start = startOf(batch, from);
-    let file = await this.open();
+    let file = await this.#openInPlace();
     await this.#takeOffFragment(file);
-    if (this.#isDue(startOf(batch, from + 1) - start)) file = await this.#rotate(file);
-    const to = this.#fitting(batch, from);
+    if (this.#rotating.isDue(startOf(batch, from + 1) - start)) file = await this.#rotating.rotate();
+    const to = fitting(batch, from, this.#rotating.room);
     try {
       await file.append(batch.bytes.subarray(start, startOf(batch, to)));
+      this.#isUnsynced = true;
+      if (this.#options.fsync === 'always') await this.#sync();
     } catch (error) {
-      const written = error instanceof PartialWrite ? error.written : 0;
-      progress.arrived = batch.ends.findLastIndex((end) => end <= start + written) + 1;
-      this.#fragment = batch.bytes.subarray(startOf(batch, progress.arrived), start + written);
+      if (!(error instanceof PartialWrite)) throw error;
+      const reached = start + error.written;
+      progress.arrived = batch.ends.findLastIndex((end) => end <= reached) + 1;
+      this.#fragment = { file, bytes: batch.bytes.subarray(startOf(batch, progress.arrived), reached) };
       await this.#takeOffFragment(file).catch(() => undefined);
       throw error;
     }
-    const place = await file.place();
-    if (place.at === 'path') this.#bytes = place.bytes;
-    else await this.#leave(place.at);
+    if (!this.#registry.isAlone) await this.#mendGlued(file, batch, from, to);
     // What went into a file that had been deleted is nowhere: it is written again.
-    if (place.at !== 'deleted') progress.arrived = to;
+    if ((await this.#lookAfter(file)) !== 'deleted') progress.arrived = to;
   }
 
-  #isDue(nextLineBytes: number): boolean {
-    const now = this.#clock();
-    if (this.#bytes === 0) {
-      if (now >= this.#periodEnd) this.#begin(0, now);
-      return false;
-    }
-    const isFull = this.#bytes + nextLineBytes > this.#maxBytes;
-    return (isFull || now >= this.#periodEnd) && now >= this.#rotateAfter;
+  /** A line that runs on from another process's torn one is no record: it is written once more. */
+  async #mendGlued(file: LogFile, batch: Batch, from: number, to: number): Promise<void> {
+    const start = startOf(batch, from);
+    if (!(await file.wasGlued(startOf(batch, to) - start))) return;
+    await file.append(batch.bytes.subarray(start, startOf(batch, from + 1)));
+    this.#context.report({
+      type: 'warning',
+      reason: `a process was killed while it wrote ${file.path}: the end of its last line is missing`,
+    });
   }
 
-  /** The lines from `from` up to the one that would pass the limit; at least one. */
-  #fitting(batch: Batch, from: number): number {
-    const room = this.#maxBytes - this.#bytes + startOf(batch, from);
-    if (batch.bytes.length <= room || this.#clock() < this.#rotateAfter) return batch.count;
-    let to = from + 1;
-    while (to < batch.count && (batch.ends[to] ?? 0) <= room) to++;
-    return to;
+  /** The file, looked after anew where it was idle: nothing should go into one that has been moved meanwhile. */
+  async #openInPlace(): Promise<LogFile> {
+    const file = await this.#rotating.open();
+    if (performance.now() - this.#lookedAtMs < IDLE_MS || (await this.#lookAfter(file)) === 'path')
+      return file;
+    return this.#rotating.open();
   }
 
-  async #rotate(file: LogFile): Promise<LogFile> {
-    try {
-      await rotate(file, this.#names, this.#calendar.label(this.#periodStart), this.#indexed);
-      this.#rotateAfter = -Infinity;
-    } catch (error) {
-      this.#rotateAfter = this.#clock() + ROTATION_RETRY_MS;
-      this.#warn(
-        `${this.#path} grows past its limit, it can't be rotated (tried again in 10 s): ${messageOf(error)}`,
-      );
-      if ((await file.place()).at === 'path') return file;
+  /** Notes the file's size, or leaves it where its path leads elsewhere. */
+  async #lookAfter(file: LogFile): Promise<'path' | 'moved' | 'deleted'> {
+    const place = await file.place();
+    this.#lookedAtMs = performance.now();
+    if (place.at === 'path') {
+      this.#rotating.bytes = place.bytes;
+      return 'path';
     }
     await this.#release();
-    return this.open();
+    if (place.at === 'deleted') {
+      this.#context.report({ type: 'warning', reason: `${file.path} was deleted; going on with a new file` });
+    }
+    return place.at;
   }
 
   async #takeOffFragment(file: LogFile): Promise<void> {
     const fragment = this.#fragment;
-    if (fragment === undefined) return;
-    if (fragment.length > 0 && !(await file.cutOff(fragment))) await file.append(Buffer.from('\n'));
+    if (fragment?.file === file && fragment.bytes.length > 0) {
+      // Where somebody else has written behind it, it stays: a line of its own that no reader takes for a record.
+      if (!(await file.cutOff(fragment.bytes))) await file.append(Buffer.from('\n'));
+    }
     this.#fragment = undefined;
   }
 
-  async #leave(how: 'moved' | 'deleted'): Promise<void> {
-    await this.#release();
-    this.#warn(`${this.#path} was ${how} by somebody else; going on with a new file`);
+  async #sync(): Promise<void> {
+    if (!this.#isUnsynced) return;
+    await this.#rotating.current?.sync();
+    this.#isUnsynced = false;
   }
 
   async #release(): Promise<void> {
-    const file = this.#file;
-    this.#file = undefined;
-    this.#fragment = undefined;
-    await file?.close();
+    const file = this.#rotating.current;
+    if (file) await this.#takeOffFragment(file).catch(() => undefined);
+    await this.#rotating.release();
   }
 
-  #begin(bytes: number, atMs: number): void {
-    this.#bytes = bytes;
-    this.#periodStart = this.#calendar.startOf(atMs);
-    this.#periodEnd = this.#calendar.next(atMs);
+  async #tick(): Promise<void> {
+    if (this.#isBusy) return;
+    await this.#inTurn(async () => {
+      const file = this.#rotating.current;
+      if (file && (await this.#lookAfter(file)) !== 'path') await this.#rotating.open();
+      if (this.#rotating.isDue(0) || (await this.#isRotationRequested())) await this.#rotating.rotate();
+      if (this.#options.fsync === 'interval') await this.#sync();
+    });
   }
 
-  #warn(reason: string): void {
-    this.#context.report({ type: 'warning', reason });
+  /** Another process, the command line say, may ask for a rotation of the file that it sees. */
+  async #isRotationRequested(): Promise<boolean> {
+    const request = this.#folder.file('rotate');
+    const text = await fs.readFile(request, 'utf8').catch(() => undefined);
+    if (text === undefined) return false;
+    await this.#folder.remove(request);
+    return text === String(this.#rotating.current?.inode) && this.#rotating.bytes > 0;
   }
+
+  /** The file belongs to one call at a time. */
+  async #inTurn<T>(call: () => Promise<T>): Promise<T> {
+    const before = this.#turn;
+    const result = before.then(async () => {
+      this.#isBusy = true;
+      try {
+        return await call();
+      } finally {
+        this.#isBusy = false;
+      }
+    });
+    this.#turn = result.catch(() => undefined);
+    return result;
+  }
+
+  /** Faults are left to the next write, which tells them and is tried again. */
+  #every(ms: number, call: () => Promise<void>): void {
+    const timer = setInterval(() => void call().catch(() => undefined), ms);
+    this.#timers.push(timer.unref());
+  }
+}
+
+/** The lines from `from` up to the one that would pass the limit; at least one. */
+function fitting(batch: Batch, from: number, room: number): number {
+  const limit = startOf(batch, from) + room;
+  if (batch.bytes.length <= limit) return batch.count;
+  let to = from + 1;
+  while (to < batch.count && (batch.ends[to] ?? 0) <= limit) to++;
+  return to;
 }
 
 function startOf(batch: Batch, index: number): number {
   return index === 0 ? 0 : (batch.ends[index - 1] ?? batch.bytes.length);
+}
+
+/** A thread's file: the time of its start tells it from an earlier process with the same id. */
+function processPath(logPath: string): string {
+  return `${logPath}.${os.hostname()}-${process.pid}-${Math.round(performance.timeOrigin)}`;
+}
+
+function lineOf(text: string | undefined): Uint8Array | undefined {
+  return text === undefined ? undefined : Buffer.from(text.endsWith('\n') ? text : `${text}\n`);
 }

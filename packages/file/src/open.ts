@@ -2,9 +2,10 @@ import fs from 'node:fs/promises';
 import path from 'node:path';
 import { messageOf, TreelineError, type Sink, type SinkContext } from '@treeline/contract';
 import { FileSink, type Clock } from './file-sink.ts';
-import { codeOf, statIfThere } from './log-file.ts';
+import { codeOf, makeDirectory, statIfThere } from './log-file.ts';
 import type { ParsedFileOptions } from './options.ts';
 import { SpecialFileSink } from './special-file-sink.ts';
+import { SplitSink } from './split-sink.ts';
 
 /**
  * Opens a log file for writing.
@@ -16,24 +17,36 @@ export async function openFileSink(
   context: SinkContext,
   clock: Clock = Date.now,
 ): Promise<Sink> {
-  const logPath = path.resolve(options.path);
+  const asked = path.resolve(options.path);
+  const open = async (logPath: string): Promise<FileSink> => {
+    const sink = new FileSink(logPath, options, context, clock);
+    await sink.start();
+    return sink;
+  };
   try {
-    const stat = await statIfThere(logPath);
+    const stat = await statIfThere(asked);
     if (stat?.isDirectory()) throw new Error('it is a directory');
     if (stat && !stat.isFile()) {
-      await fs.access(logPath, fs.constants.W_OK);
-      return new SpecialFileSink(logPath);
+      await fs.access(asked, fs.constants.W_OK);
+      return new SpecialFileSink(asked);
     }
-    const sink = new FileSink(logPath, options, context, clock);
-    await sink.open();
-    return sink;
+    const logPath = await realPath(asked, options.dirMode);
+    const { splitBy, maxOpenFiles } = options;
+    if (splitBy !== undefined) return new SplitSink(logPath, splitBy, maxOpenFiles, open);
+    return await open(logPath);
   } catch (error) {
-    throw new TreelineError(
-      'DESTINATION_UNUSABLE',
-      `can't write ${logPath}: ${messageOf(error)}; ${remedy(error)}`,
-      { cause: error },
-    );
+    const message = `can't write ${asked}: ${messageOf(error)}; ${remedy(error)}`;
+    throw new TreelineError('DESTINATION_UNUSABLE', message, { cause: error });
   }
+}
+
+/** Processes that come to one file by different links have to meet at one path. */
+export async function realPath(logPath: string, dirMode: number): Promise<string> {
+  await makeDirectory(path.dirname(logPath), dirMode);
+  const stat = await fs.lstat(logPath).catch(() => undefined);
+  if (stat?.isSymbolicLink())
+    return realPath(path.resolve(path.dirname(logPath), await fs.readlink(logPath)), dirMode);
+  return path.join(await fs.realpath(path.dirname(logPath)), path.basename(logPath));
 }
 
 function remedy(error: unknown): string {

@@ -17,21 +17,61 @@ export interface TimeOptions {
 const ISO =
   /^(\d{4})(?:-(\d{2})(?:-(\d{2})(?:[T ](\d{2})(?::(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?)?)?)?)?(Z|[+-]\d{2}:?\d{2})?$/i;
 
+const WEEKDAYS = ['sunday', 'monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday'];
+
+const DAY_OFFSETS: Readonly<Record<string, number>> = { today: 0, yesterday: -1, tomorrow: 1 };
+
 /**
- * What a time text means: `2026`, `2026-03`, `2026-03-04T22`, … stand for the whole period, `today` and `yesterday` for days,
- * `now` for this moment, `90m` and `-90m` for a moment so long ago, a number for unix time. Undefined where it is no time.
+ * What a time text means: `2026`, `2026-03`, `2026-03-04T22`, … stand for the whole period, `14:30` for that minute of today,
+ * `today`, `yesterday`, `tomorrow` and `friday` (the last one before today) for days, `now` for this moment, `90m`, `-90m`, `1h30m`
+ * and `2 hours ago` for a moment so long ago, `+1h` for one to come, a number for unix time. Undefined where it is no time.
  */
 export function resolveTime(text: string, options: TimeOptions): TimeSpan | undefined {
-  const word = text.trim();
+  const word = text.trim().toLowerCase();
   if (word === 'now') return moment(options.nowMs);
-  if (word === 'today' || word === 'yesterday') return day(options, word === 'today' ? 0 : -1);
-  const ago = /^-?(\d+(?:\.\d+)?(?:ms|[smhdw]))$/.exec(word)?.[1];
-  if (ago !== undefined) return moment(options.nowMs - parseDuration(ago));
+  const dayOffset = Object.hasOwn(DAY_OFFSETS, word) ? DAY_OFFSETS[word] : weekdayOffset(word, options);
+  if (dayOffset !== undefined) return day(options, dayOffset);
+  const agoMs = readAgo(word);
+  if (agoMs !== undefined) return moment(options.nowMs - agoMs);
+  const clock = /^(\d{1,2})(:\d{2}(?::\d{2})?)$/.exec(word);
+  if (clock) return resolveTime(`${dateOf(options)} ${clock[1]?.padStart(2, '0')}${clock[2]}`, options);
   const iso = ISO.exec(word);
   if (iso) return period(iso, options.utc === true);
   if (!/^\d+(?:\.\d+)?$/.test(word)) return undefined;
   const ms = readTimeMs(Number(word));
   return ms === undefined ? undefined : moment(ms);
+}
+
+/** The last day of that name before today: `today` names today. */
+function weekdayOffset(word: string, { nowMs, utc }: TimeOptions): number | undefined {
+  const weekday = WEEKDAYS.indexOf(word);
+  if (weekday === -1) return undefined;
+  const now = new Date(nowMs);
+  const today = utc ? now.getUTCDay() : now.getDay();
+  return -(((today - weekday + 6) % 7) + 1);
+}
+
+/** How long ago a duration means; negative for one to come. */
+function readAgo(word: string): number | undefined {
+  const phrase = /^(\d{1,9}(?:\.\d+)?) ?(ms|[smhdw]|sec|min|hr|(?:second|minute|hour|day|week)s?) ago$/.exec(
+    word,
+  );
+  if (phrase) return parseDuration(`${phrase[1]}${phrase[2]?.startsWith('ms') ? 'ms' : phrase[2]?.[0]}`);
+  const short = /^([+-]?)((?:\d{1,9}(?:\.\d+)?(?:ms|[smhdw]))+)$/.exec(word);
+  if (!short) return undefined;
+  const parts = short[2]?.match(/[\d.]+[a-z]+/g) ?? [];
+  const ms = parts.reduce((sum, part) => sum + parseDuration(part), 0);
+  return short[1] === '+' ? -ms : ms;
+}
+
+/** Today as an ISO date. */
+function dateOf(options: TimeOptions): string {
+  const { startMs } = day(options, 0);
+  const date = new Date(startMs);
+  // Midnight where the clock is: shifted by its offset, the UTC fields are the local ones.
+  return new Date(options.utc ? startMs : startMs - date.getTimezoneOffset() * 60_000)
+    .toISOString()
+    .slice(0, 10);
 }
 
 function moment(ms: number): TimeSpan {

@@ -1,4 +1,18 @@
-import fc from 'fast-check';
+import {
+  array,
+  assert as assertProperty,
+  constant,
+  constantFrom,
+  double,
+  integer,
+  nat,
+  oneof,
+  property,
+  record,
+  tuple,
+  type Arbitrary,
+} from 'fast-check';
+import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -27,26 +41,26 @@ type Operation =
   | { readonly do: 'seek'; readonly to: number }
   | { readonly do: 'acknowledge'; readonly upTo: number };
 
-const lengths = fc.array(fc.oneof(fc.nat(60), fc.nat(1500)), { minLength: 1, maxLength: 6 });
-const share = fc.double({ min: 0, max: 1, noNaN: true });
-const operation: fc.Arbitrary<Operation> = fc.oneof(
+const lengths = array(oneof(nat(60), nat(1500)), { minLength: 1, maxLength: 6 });
+const share = double({ min: 0, max: 1, noNaN: true });
+const operation: Arbitrary<Operation> = oneof(
   {
     weight: 6,
-    arbitrary: fc.record({ do: fc.constant('append'), lengths, gap: fc.constantFrom(0, 0, 0, 5) }),
+    arbitrary: record({ do: constant('append'), lengths, gap: constantFrom(0, 0, 0, 5) }),
   },
   {
     weight: 1,
-    arbitrary: fc.record({
-      do: fc.constant('append-fails'),
+    arbitrary: record({
+      do: constant('append-fails'),
       lengths,
-      after: fc.nat(400),
-      code: fc.constantFrom('ENOSPC', 'EIO'),
+      after: nat(400),
+      code: constantFrom('ENOSPC', 'EIO'),
     }),
   },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('short-write'), lengths, after: fc.nat(400) }) },
-  { weight: 4, arbitrary: fc.record({ do: fc.constant('read'), runs: fc.nat(5) }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('seek'), to: share }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('acknowledge'), upTo: share }) },
+  { weight: 1, arbitrary: record({ do: constant('short-write'), lengths, after: nat(400) }) },
+  { weight: 4, arbitrary: record({ do: constant('read'), runs: nat(5) }) },
+  { weight: 1, arbitrary: record({ do: constant('seek'), to: share }) },
+  { weight: 2, arbitrary: record({ do: constant('acknowledge'), upTo: share }) },
 );
 
 interface ModelFrame {
@@ -100,16 +114,16 @@ class Model {
   }
 
   readRun(): boolean {
-    const run = this.reader.next();
+    const next = this.reader.next();
     const expected = this.lines.filter(({ seq }) => seq >= this.readAt);
-    if (run === undefined) {
-      expect(expected).toEqual([]);
+    if (next === undefined) {
+      assert.deepEqual(expected, []);
       return false;
     }
-    const got = splitRun(run.firstSeq, run.bytes);
-    expect(got).toHaveLength(run.count);
-    expect(got).toEqual(expected.slice(0, run.count));
-    this.readAt = run.firstSeq + run.count;
+    const got = splitRun(next.firstSeq, next.bytes);
+    assert.equal(got.length, next.count);
+    assert.deepEqual(got, expected.slice(0, next.count));
+    this.readAt = next.firstSeq + next.count;
     return true;
   }
 
@@ -123,13 +137,16 @@ class Model {
     this.acknowledged = Math.max(this.acknowledged, Math.floor(upTo * this.readAt) - 1);
     const before = this.log.bytes;
     const freed = this.log.releaseUpTo(this.acknowledged);
-    expect(this.log.bytes).toBe(before - freed);
+    assert.equal(this.log.bytes, before - freed);
   }
 
   checkBytes(): void {
     const sizes = listSegments(this.log.directory, this.log.logId).map(({ bytes }) => bytes);
-    expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(this.log.bytes);
-    expect(this.log.bytes).toBeLessThanOrEqual(40_000);
+    assert.equal(
+      sizes.reduce((sum, size) => sum + size, 0),
+      this.log.bytes,
+    );
+    assert.ok(this.log.bytes <= 40_000);
   }
 
   #write(fd: number, bytes: Buffer, offset: number, length: number): number {
@@ -157,7 +174,7 @@ function run(model: Model, operations: readonly Operation[]): void {
       case 'append': {
         model.nextSeq += step.gap;
         const outcome = model.append(step.lengths);
-        if (outcome !== 'full') expect(outcome).toBe('appended');
+        assert.ok(outcome === 'appended' || outcome === 'full');
         break;
       }
       case 'append-fails': {
@@ -165,13 +182,13 @@ function run(model: Model, operations: readonly Operation[]): void {
         const outcome = model.append(step.lengths);
         const expected = step.code === 'ENOSPC' ? 'no-space' : 'io-error';
         // The fault may not have come to bear: the log was full, or the write smaller than what the disk still took.
-        if (model.nextWrite === undefined && outcome !== 'appended') expect(outcome).toBe(expected);
+        if (model.nextWrite === undefined && outcome !== 'appended') assert.equal(outcome, expected);
         model.nextWrite = undefined;
         break;
       }
       case 'short-write':
         model.nextWrite = { after: step.after };
-        expect(['appended', 'full']).toContain(model.append(step.lengths));
+        assert.ok(['appended', 'full'].includes(model.append(step.lengths)));
         model.nextWrite = undefined;
         break;
       case 'read':
@@ -211,11 +228,11 @@ function kept(model: Model): ModelFrame[] {
   );
 }
 
-const sessions = fc.array(operation, { minLength: 1, maxLength: 60 });
+const histories = array(operation, { minLength: 1, maxLength: 60 });
 
 test('a log that is written and read at once behaves as an array of lines', () => {
-  fc.assert(
-    fc.property(sessions, (operations) => {
+  assertProperty(
+    property(histories, (operations) => {
       const model = new Model();
       try {
         run(model, operations);
@@ -231,8 +248,8 @@ test('a log that is written and read at once behaves as an array of lines', () =
 });
 
 test('a log cut at any byte of its last segment keeps every frame before the cut', () => {
-  fc.assert(
-    fc.property(sessions, share, (operations, cutAt) => {
+  assertProperty(
+    property(histories, share, (operations, cutAt) => {
       const model = new Model();
       try {
         run(model, operations);
@@ -261,10 +278,10 @@ test('a log cut at any byte of its last segment keeps every frame before the cut
 });
 
 test('flipped bytes cost the frames that they are in, and these are counted', () => {
-  fc.assert(
-    fc.property(
-      sessions,
-      fc.array(fc.tuple(share, fc.integer({ min: 1, max: 255 })), { minLength: 1, maxLength: 4 }),
+  assertProperty(
+    property(
+      histories,
+      array(tuple(share, integer({ min: 1, max: 255 })), { minLength: 1, maxLength: 4 }),
       (operations, flips) => {
         const model = new Model();
         try {
@@ -291,8 +308,12 @@ test('flipped bytes cost the frames that they are in, and these are counted', ()
           const told = damage
             .filter(({ fromSeq }) => fromSeq <= lastRead)
             .reduce((sum, { records }) => sum + records, 0);
-          expect(told).toBe(counted);
-          if (lost.size > 0 && wanted.some((seq) => lost.has(seq))) expect(damage).not.toEqual([]);
+          // A damaged header does not say which of its records were acknowledged already.
+          const straddling = [...hit].find(({ seqs }) => seqs.includes(model.acknowledged));
+          const unsure = straddling?.seqs.filter((seq) => seq <= model.acknowledged).length ?? 0;
+          expect(told).toBeGreaterThanOrEqual(counted);
+          expect(told).toBeLessThanOrEqual(counted + unsure);
+          expect(damage.length > 0).toBe(wanted.some((seq) => lost.has(seq)));
         } finally {
           model.log.remove();
         }

@@ -31,6 +31,10 @@ export interface Damage {
    * never returned, which cost no record.
    */
   readonly reason: 'corrupt' | 'missing' | 'torn';
+  /**
+   * Exact, with two exceptions: behind the last intact frame a damaged header takes its count with it, and where the first wanted record
+   * stands within a damaged frame, unwanted ones of that frame may be counted.
+   */
   readonly records: number;
   /** Passed over. */
   readonly bytes: number;
@@ -164,9 +168,8 @@ export class LogReader {
       }
       if (this.#skipToFrame()) continue;
       if (!this.#isSealed) {
-        // The segment's end was read before its successor was looked for, so it has to be read once more.
-        this.#forgetWindow();
         if (!this.#hasSuccessor()) return undefined;
+        // Its end was read before the successor was looked for: what was appended between the two has to be read yet.
         this.#isSealed = true;
         continue;
       }
@@ -200,7 +203,8 @@ export class LogReader {
    * segment is counted then, of another it may yet become a frame.
    */
   #skipToFrame(): boolean {
-    const rest = this.#readAt(this.#offset, this.#size() - this.#offset);
+    const size = this.#size();
+    const rest = this.#readAt(this.#offset, size - this.#offset);
     let records = 0;
     let at = 0;
     while (at !== -1 && at < rest.length) {
@@ -219,7 +223,8 @@ export class LogReader {
     const isFound = at !== -1 && at < rest.length;
     if (isFound || this.#isSealed) {
       const skipped = isFound ? at : rest.length;
-      this.#skippedBytes += skipped;
+      // Of a segment that was cut within its header, the header is all there is to skip.
+      this.#skippedBytes += size < SEGMENT_HEADER_BYTES ? size : skipped;
       this.#skippedRecords += records;
       this.#offset += skipped;
     }
@@ -268,10 +273,9 @@ export class LogReader {
       this.#salt = segmentSalt(this.logId, index);
       this.#isSealed = !this.#follow || index !== indexes.at(-1);
       this.#offset = 0;
-      if (this.#fill(SEGMENT_HEADER_BYTES) >= SEGMENT_HEADER_BYTES) {
-        this.#expectedRecords ??= decodeSegmentHeader(this.#window, this.logId, index)?.recordsBefore;
-        this.#offset = SEGMENT_HEADER_BYTES;
-      }
+      this.#fill(SEGMENT_HEADER_BYTES);
+      this.#expectedRecords ??= decodeSegmentHeader(this.#window, this.logId, index)?.recordsBefore;
+      this.#offset = SEGMENT_HEADER_BYTES;
       return true;
     }
     return false;
@@ -307,15 +311,10 @@ export class LogReader {
     return this.#fd === undefined ? 0 : fstatSync(this.#fd).size;
   }
 
-  /** What was read at the end of a segment that is being written may be cut off and written anew. */
-  #forgetWindow(): void {
-    this.#window = Buffer.alloc(0);
-    this.#windowOffset = this.#offset;
-  }
-
   #closeSegment(): void {
     if (this.#fd !== undefined) closeSync(this.#fd);
     this.#fd = undefined;
-    this.#forgetWindow();
+    this.#window = Buffer.alloc(0);
+    this.#windowOffset = 0;
   }
 }

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import { assert as assertProperty, integer, nat, property, record } from 'fast-check';
 import { expect, test } from 'vitest';
 import {
   decodeFrameHeader,
@@ -11,17 +11,17 @@ import {
 } from './segment.ts';
 
 const LOG_ID = '0199aabbccdd001122334455';
-const safeInteger = fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER });
-const uint32 = fc.integer({ min: 0, max: 2 ** 32 - 1 });
-const frameHeader = fc.record({
+const safeInteger = integer({ min: 0, max: Number.MAX_SAFE_INTEGER });
+const uint32 = integer({ min: 0, max: 2 ** 32 - 1 });
+const frameHeader = record({
   firstSeq: safeInteger,
   count: uint32,
-  maxLevel: fc.integer({ min: 0, max: 255 }),
-  length: fc.integer({ min: 0, max: 64 * 1024 * 1024 }),
+  maxLevel: integer({ min: 0, max: 255 }),
+  length: integer({ min: 0, max: 64 * 1024 * 1024 }),
   recordsBefore: safeInteger,
   payloadCrc: uint32,
 });
-const segmentHeader = fc.record({
+const segmentHeader = record({
   index: safeInteger,
   firstSeq: safeInteger,
   recordsBefore: safeInteger,
@@ -30,8 +30,8 @@ const segmentHeader = fc.record({
 const salt = segmentSalt(LOG_ID, 1);
 
 test('a frame header comes back as it was', () => {
-  fc.assert(
-    fc.property(frameHeader, (header) => {
+  assertProperty(
+    property(frameHeader, (header) => {
       const bytes = Buffer.alloc(FRAME_HEADER_BYTES);
       encodeFrameHeader(bytes, header, salt);
       expect(decodeFrameHeader(bytes, 0, salt)).toEqual(header);
@@ -40,20 +40,20 @@ test('a frame header comes back as it was', () => {
 });
 
 test('a segment header comes back as it was', () => {
-  fc.assert(
-    fc.property(segmentHeader, (header) => {
+  assertProperty(
+    property(segmentHeader, (header) => {
       expect(decodeSegmentHeader(encodeSegmentHeader(LOG_ID, header), LOG_ID, header.index)).toEqual(header);
     }),
   );
 });
 
 test('a header with any bit flipped is none', () => {
-  fc.assert(
-    fc.property(
+  assertProperty(
+    property(
       frameHeader,
       segmentHeader,
-      fc.nat(FRAME_HEADER_BYTES * 8 - 1),
-      fc.nat(SEGMENT_HEADER_BYTES * 8 - 1),
+      nat(FRAME_HEADER_BYTES * 8 - 1),
+      nat(SEGMENT_HEADER_BYTES * 8 - 1),
       (frame, segment, frameBit, segmentBit) => {
         const frameBytes = Buffer.alloc(FRAME_HEADER_BYTES);
         encodeFrameHeader(frameBytes, frame, salt);

@@ -586,7 +586,7 @@ export const BROKEN_TRANSPORTS: readonly (readonly [mistake: string, change: Cha
     'blocks while nothing leaves',
     sinkWith((sink, destination) => ({
       write: async (batch) => {
-        if (destination.stalled) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500);
+        if (destination.stalled) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1500);
         return sink.write(batch);
       },
     })),

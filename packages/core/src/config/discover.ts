@@ -12,9 +12,14 @@ const CANDIDATES = [
 ];
 
 /** The configs that the application's root holds; more than one is for the caller to refuse. */
-export function discoverConfigs(cwd: string, script = process.argv[1]): string[] {
-  const root = applicationRoot(script ? path.dirname(path.resolve(cwd, script)) : cwd) ?? cwd;
+export function discoverConfigs(cwd: string, from = mainFolder(cwd)): string[] {
+  const root = applicationRoot(from) ?? cwd;
   return CANDIDATES.map((candidate) => path.join(root, candidate)).filter((file) => fs.existsSync(file));
+}
+
+function mainFolder(cwd: string): string {
+  const script = process.argv[1];
+  return script ? path.dirname(path.resolve(cwd, script)) : cwd;
 }
 
 /** The nearest folder at or above with a package.json. */

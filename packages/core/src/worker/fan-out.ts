@@ -1,6 +1,6 @@
 import { createBatch, sliceBatch, type Batch } from '@treeline/contract';
 import type { ControlBlock } from '../control-block.ts';
-import type { Chunk } from '../protocol.ts';
+import type { Chunk } from '../window.ts';
 import type { LogFrame, LogFrames } from './backlog.ts';
 import type { Stream } from './stream.ts';
 
@@ -9,6 +9,8 @@ const TURN_BYTES = 1024 * 1024;
 
 export interface FanOutOptions {
   readonly logId: string;
+  /** The ring that chunks are places in. */
+  readonly memory: SharedArrayBuffer;
   readonly control: ControlBlock;
   readonly streams: readonly Stream[];
   readonly frames: LogFrames;
@@ -26,19 +28,28 @@ export interface FanOutOptions {
  */
 export class FanOut {
   readonly #options: FanOutOptions;
-  readonly #arrived: Chunk[] = [];
+  readonly #ring: Uint8Array;
+  readonly #arrived: LogFrame[] = [];
   #waiters: { readonly seq: number; readonly resolve: () => void }[] = [];
   #running = false;
   #fannedSeq: number;
 
   constructor(options: FanOutOptions) {
     this.#options = options;
+    this.#ring = new Uint8Array(options.memory);
     this.#fannedSeq = options.control.read('fannedSeq');
   }
 
   /** Takes a chunk that the main thread has posted; chunks come in order. */
   arrive(chunk: Chunk): void {
-    this.#arrived.push(chunk);
+    const { control } = this.#options;
+    const offset = chunk.start % this.#ring.length;
+    const bytes = Buffer.from(this.#ring.subarray(offset, offset + chunk.length));
+    control.write('fannedBytes', control.read('fannedBytes') + chunk.length);
+    this.#options.taken();
+    // Written over while it was copied: it has been spilled, and is read from there.
+    const isWhole = control.readAfter('reservedTo') <= chunk.start + this.#ring.length;
+    if (isWhole) this.#arrived.push({ firstSeq: chunk.firstSeq, count: chunk.count, bytes });
     this.resume();
   }
 
@@ -92,11 +103,8 @@ export class FanOut {
   #takeArrived(nextSeq: number): Batch | undefined {
     const chunk = this.#arrived.shift();
     if (!chunk) return undefined;
-    const { control, logId } = this.#options;
-    control.write('fannedBytes', control.read('fannedBytes') + chunk.text.length);
-    this.#options.taken();
     if (chunk.firstSeq + chunk.count <= nextSeq) return undefined;
-    return from(createBatch(Buffer.from(chunk.text), { logId, seq: chunk.firstSeq }), nextSeq);
+    return from(createBatch(chunk.bytes, { logId: this.#options.logId, seq: chunk.firstSeq }), nextSeq);
   }
 
   #readSegments(nextSeq: number): Batch | undefined {

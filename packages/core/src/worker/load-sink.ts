@@ -1,8 +1,9 @@
-import { batchHints, type SinkContext, type SinkEvent } from '@treeline/contract';
+import { batchHints, type Sink, type SinkContext, type SinkEvent } from '@treeline/contract';
 import type { StreamConfig } from '../config/config.ts';
 import type { ConsoleOptions } from '../config/console-options.ts';
 import { CONSOLE_BATCH, openConsole } from './console-sink.ts';
 import { loadTransport } from './load-transport.ts';
+import { refuseWithoutReader } from './reader-gone.ts';
 import type { OpenableSink } from './stream.ts';
 import { openThreadSink } from './thread-sink.ts';
 
@@ -18,15 +19,18 @@ export async function loadSink(
   const context: SinkContext = { streamName: config.name, report };
   const { moduleUrl, options } = config;
   if (moduleUrl === undefined) {
-    return { batch: CONSOLE_BATCH, open: async () => openConsole(options as ConsoleOptions) };
+    const open = async (): Promise<Sink> =>
+      refuseWithoutReader(openConsole(options as ConsoleOptions), report);
+    return { batch: CONSOLE_BATCH, open };
   }
   const { definition } = await loadTransport(moduleUrl);
   const inOwnThread = !SHARED_THREAD_TYPES.has(config.type);
   return {
     batch: batchHints(definition, options),
-    open: async () =>
-      inOwnThread
-        ? openThreadSink({ moduleUrl, options, streamName: config.name, logIds }, report)
-        : definition.open(options, context),
+    async open() {
+      if (inOwnThread) return openThreadSink({ moduleUrl, options, streamName: config.name, logIds }, report);
+      const sink = await definition.open(options, context);
+      return config.type === 'console' ? refuseWithoutReader(sink, report) : sink;
+    },
   };
 }

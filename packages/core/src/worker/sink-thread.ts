@@ -1,7 +1,13 @@
 import { batchFromParts, messageOf, type Sink, type WriteResult } from '@treeline/contract';
 import { parentPort, workerData } from 'node:worker_threads';
 import { loadTransport } from './load-transport.ts';
-import type { ThreadCall, ThreadMessage, ThreadRequest, ThreadSpec } from './thread-protocol.ts';
+import {
+  STOP,
+  type ThreadCall,
+  type ThreadMessage,
+  type ThreadRequest,
+  type ThreadSpec,
+} from './thread-protocol.ts';
 
 /** A thread that runs one sink, for those whose calls block or whose code is not ours. */
 const spec = workerData as ThreadSpec;
@@ -37,15 +43,30 @@ async function perform(sink: Sink, request: ThreadRequest): Promise<WriteResult 
   }
 }
 
-openSink().then(
-  (sink) => {
-    parentPort?.on('message', ({ id, request }: ThreadCall) => {
-      perform(sink, request).then(
-        (result) => post({ type: 'reply', id, result }),
-        (error: unknown) => post({ type: 'failed', id, error: messageOf(error) }),
-      );
-    });
-    post({ type: 'opened', settledSeqs: settledSeqs(sink) });
-  },
-  (error: unknown) => post({ type: 'open-failed', error: messageOf(error) }),
-);
+parentPort?.on('message', (message: ThreadCall | typeof STOP) => {
+  if (message === STOP) process.exit();
+});
+
+async function run(): Promise<void> {
+  let sink: Sink;
+  try {
+    sink = await openSink();
+  } catch (error) {
+    post({ type: 'open-failed', error: messageOf(error) });
+    return;
+  }
+  parentPort?.on('message', (message: ThreadCall | typeof STOP) => {
+    if (message !== STOP) void answer(sink, message);
+  });
+  post({ type: 'opened', settledSeqs: settledSeqs(sink) });
+}
+
+async function answer(sink: Sink, { id, request }: ThreadCall): Promise<void> {
+  try {
+    post({ type: 'reply', id, result: await perform(sink, request) });
+  } catch (error) {
+    post({ type: 'failed', id, error: messageOf(error) });
+  }
+}
+
+void run();

@@ -19,6 +19,12 @@ export interface ThreadCall {
   readonly request: ThreadRequest;
 }
 
+/**
+ * Asks a thread to end by itself: one that is terminated within a call of better-sqlite3 takes the whole process with it
+ * (https://github.com/WiseLibs/better-sqlite3/issues/842).
+ */
+export const STOP = 'stop';
+
 export type ThreadMessage =
   /** With what the sink has settled of each log that it has seen before. */
   | { readonly type: 'opened'; readonly settledSeqs: Readonly<Record<string, number>> }

@@ -1,14 +1,35 @@
 import {
   batchToParts,
+  raceAbort,
   TreelineError,
   type Batch,
   type Sink,
   type SinkEvent,
   type WriteResult,
 } from '@treeline/contract';
+import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { builtFile } from '../built-file.ts';
-import type { ThreadCall, ThreadMessage, ThreadRequest, ThreadSpec } from './thread-protocol.ts';
+import {
+  STOP,
+  type ThreadCall,
+  type ThreadMessage,
+  type ThreadRequest,
+  type ThreadSpec,
+} from './thread-protocol.ts';
+
+/** The threads that run, those that are still opening their sink included. */
+const threads = new Set<Worker>();
+
+/** Lets every thread end by itself; those that don't within the time are terminated. */
+export async function stopThreads(timeoutMs: number): Promise<void> {
+  const ended = [...threads].map(async (thread) => {
+    thread.postMessage(STOP);
+    await once(thread, 'exit');
+  });
+  await raceAbort(Promise.all(ended), AbortSignal.timeout(timeoutMs));
+  await Promise.all([...threads].map((thread) => thread.terminate()));
+}
 
 /**
  * Runs a sink in a thread of its own and looks like that sink. When the thread dies, calls under way reject, and the next write
@@ -23,7 +44,10 @@ export async function openThreadSink(spec: ThreadSpec, report: (event: SinkEvent
 class ThreadSink implements Sink {
   readonly #spec: ThreadSpec;
   readonly #report: (event: SinkEvent) => void;
-  readonly #calls = new Map<number, { resolve(result: WriteResult | void): void; reject(error: Error): void }>();
+  readonly #calls = new Map<
+    number,
+    { resolve(result: WriteResult | void): void; reject(error: Error): void }
+  >();
   #settledSeqs: Readonly<Record<string, number>> = {};
   #nextId = 0;
   #worker: Worker | undefined;
@@ -36,6 +60,7 @@ class ThreadSink implements Sink {
 
   async start(): Promise<void> {
     const worker = new Worker(builtFile('worker/sink-thread.js'), { workerData: this.#spec });
+    threads.add(worker);
     let isOpen = false;
     await new Promise<void>((resolve, reject) => {
       worker.on('message', (message: ThreadMessage) => {
@@ -49,8 +74,11 @@ class ThreadSink implements Sink {
           void worker.terminate();
         } else this.#receive(message);
       });
-      worker.on('error', (error) => this.#report({ type: 'warning', reason: `its thread failed: ${error.message}` }));
+      worker.on('error', (error) =>
+        this.#report({ type: 'warning', reason: `its thread failed: ${error.message}` }),
+      );
       worker.on('exit', (exitCode) => {
+        threads.delete(worker);
         const error = new TreelineError('THREAD_DIED', `its thread ended with code ${exitCode}`);
         reject(error);
         if (isOpen) this.#died(error);
@@ -63,7 +91,8 @@ class ThreadSink implements Sink {
       await this.start();
       const settledSeq = batch.position && this.settledSeq(batch.position.logId);
       // What the thread had written before it died is left out when the batch is offered again.
-      if (settledSeq !== undefined && settledSeq >= batch.seq(0)) throw new Error('its thread was started again');
+      if (settledSeq !== undefined && settledSeq >= batch.seq(0))
+        throw new Error('its thread was started again');
     }
     const parts = batchToParts(batch);
     return this.#call({ type: 'write', batch: parts }, [parts.bytes.buffer]);

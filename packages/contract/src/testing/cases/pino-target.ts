@@ -118,7 +118,8 @@ export const pinoTargetCases: CaseTable = {
     asArrived,
   }) =>
     withStream(async (stream) => {
-      const text = 'x'.repeat(1000);
+      // Some 30 MB: more than the adapter takes in at once.
+      const text = 'x'.repeat(3000);
       for (let from = 0; from < 10_000; from += 500) {
         const sent = records(from, from + 500).map((each) => ({ ...each, text }));
         if (!stream.write(lines(sent))) await soon('drain', once(stream, 'drain'));

@@ -1,0 +1,40 @@
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/** The first signal that asks the process to end; a second one ends it at once. */
+export interface EndSignal {
+  /** Undefined until it comes. */
+  readonly received: NodeJS.Signals | undefined;
+  /** Resolves when it comes. */
+  readonly arrived: Promise<void>;
+  /** Ends the process by the signal, as it would have ended without us, so that shells and supervisors see why. */
+  raise(): void;
+}
+
+/** Takes over the signals that end a process, so that it can drain first. */
+export function awaitEndSignal(): EndSignal {
+  let received: NodeJS.Signals | undefined;
+  let arrive = (): void => undefined;
+  const arrived = new Promise<void>((resolve) => {
+    arrive = resolve;
+  });
+  const raise = (signal: NodeJS.Signals): void => {
+    process.removeAllListeners(signal);
+    process.kill(process.pid, signal);
+  };
+  for (const signal of SIGNALS) {
+    process.on(signal, () => {
+      if (received) raise(signal);
+      received = signal;
+      arrive();
+    });
+  }
+  return {
+    get received() {
+      return received;
+    },
+    arrived,
+    raise() {
+      if (received) raise(received);
+    },
+  };
+}

@@ -1,0 +1,64 @@
+import fs from 'node:fs/promises';
+import path from 'node:path';
+import { compareAge, createNameGrammar, parseAnyName, type DatedName } from './name-grammar.ts';
+
+/** A file of a log, and how it is read. */
+export interface ChainFile extends DatedName {
+  readonly path: string;
+  readonly inode: bigint;
+  readonly modifiedMs: number;
+}
+
+/** The files of one log in the order in which they were written; the one that is being written stands last. */
+export type LogChain = readonly ChainFile[];
+
+/** What a file has to be called for a folder's logs: `treeline query ./logs` leaves other files alone. */
+const LOG_EXTENSION = /\.(?:log|jsonl|ndjson)$/;
+
+/**
+ * The logs at a path: all of a folder's, or the one of a log file with what was rotated of it.
+ *
+ * @throws where nothing is at the path.
+ */
+export async function findChains(target: string): Promise<LogChain[]> {
+  const stat = await fs.stat(target).catch(() => undefined);
+  if (stat?.isDirectory()) return chainsOf(target, (file) => logNameOf(file));
+  const names = createNameGrammar(target);
+  const base = path.basename(target);
+  const chains = await chainsOf(names.directory, (file) =>
+    file === base || names.parse(file) ? base : undefined,
+  );
+  if (chains.length === 0) await fs.access(target);
+  return chains;
+}
+
+/** The log that a file of a folder belongs to, or undefined where it is no log. */
+function logNameOf(file: string): string | undefined {
+  const log = parseAnyName(file)?.log ?? file;
+  return LOG_EXTENSION.test(log) ? log : undefined;
+}
+
+async function chainsOf(directory: string, logOf: (file: string) => string | undefined): Promise<LogChain[]> {
+  const chains = new Map<string, ChainFile[]>();
+  for (const file of await fs.readdir(directory)) {
+    const log = logOf(file);
+    const filePath = path.join(directory, file);
+    const stat =
+      log === undefined ? undefined : await fs.lstat(filePath, { bigint: true }).catch(() => undefined);
+    if (log === undefined || !stat?.isFile()) continue;
+    const name = parseAnyName(file) ?? { file, date: '', index: 0, compressed: undefined };
+    const chain = chains.get(log) ?? [];
+    chains.set(log, chain);
+    chain.push({ ...name, path: filePath, inode: stat.ino, modifiedMs: Number(stat.mtimeMs) });
+  }
+  return [...chains.values()].map(inOrder);
+}
+
+function inOrder(files: ChainFile[]): LogChain {
+  const plain = new Set(files.filter(({ compressed }) => compressed === undefined).map((file) => file.file));
+  return files
+    .filter(
+      ({ file, compressed }) => compressed === undefined || !plain.has(file.slice(0, -compressed.length - 1)),
+    )
+    .toSorted((a, b) => Number(a.date === '') - Number(b.date === '') || compareAge(a, b));
+}

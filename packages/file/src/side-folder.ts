@@ -1,0 +1,74 @@
+import fs from 'node:fs/promises';
+import path from 'node:path';
+import { codeOf, makeDirectory, statIfThere } from './log-file.ts';
+
+/**
+ * `.treeline/` beside a log file: what the processes that write it tell each other. Its files are named by the log file's own name,
+ * which is the same in every container that sees the folder.
+ */
+export class SideFolder {
+  readonly path: string;
+  readonly #base: string;
+  readonly #dirMode: number;
+
+  constructor(logPath: string, dirMode: number) {
+    this.path = path.join(path.dirname(logPath), '.treeline');
+    this.#base = path.basename(logPath);
+    this.#dirMode = dirMode;
+  }
+
+  /** The path of a side file; `kind` tells what it is for, `key` which of its kind. */
+  file(kind: string, key?: string): string {
+    return path.join(this.path, key === undefined ? `${this.#base}.${kind}` : `${this.#base}.${kind}.${key}`);
+  }
+
+  /** The keys of the side files of a kind. */
+  async keys(kind: string): Promise<string[]> {
+    const prefix = `${this.#base}.${kind}.`;
+    const files = await fs.readdir(this.path).catch(emptyWhereMissing);
+    return files.filter((file) => file.startsWith(prefix)).map((file) => file.slice(prefix.length));
+  }
+
+  async write(file: string, text: string): Promise<void> {
+    await this.#made(() => fs.writeFile(file, text, { mode: 0o600 }));
+  }
+
+  /** Makes a file that must not be there yet; false where it is. */
+  async claim(file: string): Promise<boolean> {
+    try {
+      await this.#made(() => fs.writeFile(file, '', { flag: 'wx', mode: 0o600 }));
+      return true;
+    } catch (error) {
+      if (codeOf(error) === 'EEXIST') return false;
+      throw error;
+    }
+  }
+
+  async remove(file: string): Promise<void> {
+    await fs.rm(file, { force: true });
+  }
+
+  /**
+   * How long ago a side file was written, by the clock of its file system: that clock is the one that all containers share. `now` is a file
+   * that was written just now. Undefined where the file is gone.
+   */
+  async ageMs(file: string, now: string): Promise<number | undefined> {
+    const [stat, reference] = await Promise.all([statIfThere(file), statIfThere(now)]);
+    return stat && reference ? Number(reference.mtimeMs - stat.mtimeMs) : undefined;
+  }
+
+  async #made(write: () => Promise<void>): Promise<void> {
+    try {
+      await write();
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT') throw error;
+      await makeDirectory(this.path, this.#dirMode);
+      await write();
+    }
+  }
+}
+
+export function emptyWhereMissing(error: unknown): string[] {
+  if (codeOf(error) === 'ENOENT') return [];
+  throw error;
+}
