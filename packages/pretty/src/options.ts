@@ -163,9 +163,9 @@ export const options = v.strictObject({
   ),
   origin: list([], 'Which of `pid`, `host`, `worker` stand on every line.'),
   time: choice(
-    ['auto', 'iso', 'local', 'relative', 'delta', 'uptime', 'none'],
+    ['auto', 'iso', 'local', 'relative', 'delta', 'none'],
     'auto',
-    'How times are printed: `relative` since the first record, `delta` since the record before, `uptime` since the process that logs was first seen; `auto` is `local` in trees and `iso` in `flat`.',
+    'How times are printed: `relative` since the first record, `delta` since the record before; `auto` is `local` in trees and `iso` in `flat`.',
   ),
   translateTime: v.optional(
     v.pipe(

@@ -2,7 +2,7 @@ import { readTimeMs } from '@treeline/contract';
 import { escapeText } from './escape.ts';
 import { plainText } from './json-text.ts';
 
-export type TimeStyle = 'iso' | 'local' | 'relative' | 'delta' | 'uptime' | 'none';
+export type TimeStyle = 'iso' | 'local' | 'relative' | 'delta' | 'none';
 
 export interface TimeFormat {
   readonly style: TimeStyle;
@@ -51,7 +51,7 @@ function formatSecond(date: Date, style: 'iso' | 'local', utc: boolean): string 
 }
 
 /** Seconds since the first record, or since the one before. */
-function elapsedFormatter(style: 'relative' | 'delta' | 'uptime'): (time: unknown) => string {
+function elapsedFormatter(style: 'relative' | 'delta'): (time: unknown) => string {
   let originMs: number | undefined;
   return (time) => {
     const ms = readTimeMs(time);
