@@ -82,6 +82,9 @@ describe('runPretty', () => {
       ['--since', 'whenever'],
       'since must be a time like "2026-03-01T12:00" or an age like "1h"; got "whenever"',
     ],
+    [['--origin', 'pid,user'], 'origin must be a list of pid, host, worker'],
+    [['--customColors', 'info:pink'], 'customColors must be levels with colours'],
+    [['--customLevels', 'audit'], 'customLevels must be names with numbers'],
     [['--max-line-bytes', '10X'], 'size must be a number of bytes'],
   ])('refuses %j with exit 2, the reason on stderr and nothing on stdout', async (argv, reason) => {
     const { code, out, err } = await run(argv, line({ msg: 'x' }));

@@ -151,7 +151,7 @@ export class Layout {
 
   /** The label of a level, padded to its column. */
   label(level: number, levelWord: string | undefined): string {
-    if (levelWord !== undefined) return escapeText(levelWord).toUpperCase().padEnd(LEVEL_WIDTH);
+    if (levelWord !== undefined) return escapeText(levelWord.toUpperCase()).padEnd(LEVEL_WIDTH);
     const known = this.#labels.get(level);
     if (known !== undefined) return known;
     const label = (this.#namesByLevel.get(level) ?? formatLevel(level).toUpperCase()).padEnd(LEVEL_WIDTH);

@@ -73,7 +73,8 @@ const ABSENT = -1;
 /** What is longer is no id, and would be kept for each request. */
 const MAX_REQUEST_ID_LENGTH = 128;
 /** W3C ids are 16 and 32 digits; other tracers write shorter and longer ones. */
-const ID = /^[0-9a-f]{8,64}$/;
+const LEAST_ID_LENGTH = 8;
+const MOST_ID_LENGTH = 64;
 
 /**
  * One line of the log, read for printing. The same object is filled again for each line: what is kept must be copied out. Texts are
@@ -87,6 +88,9 @@ export class Line {
   level = 0;
   /** A level that is a word of none of the known levels. */
   levelWord: string | undefined;
+  /** Empty where there is none, or what stands there is no id. */
+  traceId = '';
+  spanId = '';
   /** As it was logged. */
   time: number | string | undefined;
   /** Tokens that are fields to print, in order. */
@@ -142,6 +146,9 @@ export class Line {
     if (!this.isRecord) return;
     const { count, keys } = this.#scanner;
     for (let index = 0; index < count; index++) this.#assign(this.#roles.get(keys[index] ?? ''), index);
+    if (this.#spanId !== ABSENT) this.spanId = this.#idAt(this.#spanId);
+    if (this.#traceId !== ABSENT) this.traceId = this.#idAt(this.#traceId);
+    if (!this.hasSpan) this.#addUnread();
     if (this.#name !== ABSENT && this.#module !== ABSENT) this.#addField(this.#module);
   }
 
@@ -178,15 +185,6 @@ export class Line {
     return readTimeMs(this.time);
   }
 
-  /** Empty where there is none, or what stands there is no id. */
-  get traceId(): string {
-    return this.#idAt(this.#traceId);
-  }
-
-  get spanId(): string {
-    return this.#idAt(this.#spanId);
-  }
-
   get parentSpanId(): string {
     return this.#idAt(this.#parentSpanId);
   }
@@ -199,7 +197,7 @@ export class Line {
 
   /** Whether the line belongs to a span. */
   get hasSpan(): boolean {
-    return this.#traceId !== ABSENT && this.#spanId !== ABSENT && this.traceId !== '' && this.spanId !== '';
+    return this.spanId !== '' && this.traceId !== '';
   }
 
   get span(): SpanFields | undefined {
@@ -273,6 +271,8 @@ export class Line {
     this.level = DEFAULT_LEVEL;
     this.levelWord = undefined;
     this.time = undefined;
+    this.traceId = '';
+    this.spanId = '';
     this.#message = this.#name = this.#module = this.#pid = this.#hostname = this.#worker = ABSENT;
     this.#traceId = this.#spanId = this.#parentSpanId = this.#spanSeq = this.#span = ABSENT;
     this.#requestId = this.#request = this.#response = this.#responseTime = ABSENT;
@@ -346,6 +346,13 @@ export class Line {
     }
   }
 
+  /** Without ids that are ids nothing is known of a span: what stands under its keys is printed as it is. */
+  #addUnread(): void {
+    for (const index of [this.#traceId, this.#spanId, this.#parentSpanId, this.#span]) {
+      if (index !== ABSENT) this.#addField(index);
+    }
+  }
+
   #addField(index: number): void {
     this.fields.push(index);
   }
@@ -404,8 +411,12 @@ export class Line {
   }
 
   #idAt(index: number): string {
-    const id = this.#textAt(index);
-    return ID.test(id) ? id : '';
+    if (index === ABSENT || this.kind(index) !== PLAIN_STRING) return '';
+    const from = (this.#scanner.starts[index] ?? 0) + 1;
+    const to = (this.#scanner.ends[index] ?? 0) - 1;
+    if (to - from < LEAST_ID_LENGTH || to - from > MOST_ID_LENGTH) return '';
+    for (let at = from; at < to; at++) if (!isLowerHex(this.#text.charCodeAt(at))) return '';
+    return this.#text.slice(from, to);
   }
 
   /** A value as text: strings decoded, anything else as its JSON. */
@@ -416,4 +427,8 @@ export class Line {
     if (kind === PLAIN_STRING) return token.slice(1, -1);
     return kind === STRING ? decode(token) : token;
   }
+}
+
+function isLowerHex(code: number): boolean {
+  return (code >= 0x30 && code <= 0x39) || (code >= 0x61 && code <= 0x66);
 }

@@ -4,7 +4,7 @@ export const STRING = 1;
 export const NUMBER = 2;
 export const LITERAL = 3;
 export const PLAIN_NESTED = 4;
-export const NESTED = 5;
+const NESTED = 5;
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
