@@ -7,6 +7,8 @@ import { runChild } from './child.ts';
 import { formatRate, median, numberArgument, printHeader, printTable } from './report.ts';
 import { sampleLine } from './sample.ts';
 
+const require = createRequire(import.meta.url);
+
 const count = numberArgument('lines', 300_000);
 const rounds = numberArgument('rounds', 3);
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'bench-pretty-'));
@@ -27,7 +29,7 @@ const BARE = program(`
     if (out.length > 65536) { process.stdout.write(out); out = ''; }
   }
   process.stdout.write(out);`);
-const PINO_PRETTY = path.join(path.dirname(createRequire(import.meta.url).resolve('pino-pretty')), 'bin.js');
+const PINO_PRETTY = path.join(path.dirname(require.resolve('pino-pretty')), 'bin.js');
 
 const contenders: readonly (readonly [name: string, args: readonly string[], input: string])[] = [
   ['treeline pretty --mode flat', [TREELINE, '--mode', 'flat', '--color'], flat],

@@ -6,6 +6,8 @@ import path from 'node:path';
 import { runChild } from './child.ts';
 import { median, numberArgument, printHeader, printTable } from './report.ts';
 
+const require = createRequire(import.meta.url);
+
 const rounds = numberArgument('rounds', 15);
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'bench-pretty-'));
 const input = path.join(folder, 'one.ndjson');
@@ -16,7 +18,7 @@ fs.writeFileSync(
   `import { runPretty } from ${JSON.stringify(import.meta.resolve('@treeline/pretty/cli'))};
   process.exitCode = await runPretty(process.argv.slice(2));`,
 );
-const pinoPretty = path.join(path.dirname(createRequire(import.meta.url).resolve('pino-pretty')), 'bin.js');
+const pinoPretty = path.join(path.dirname(require.resolve('pino-pretty')), 'bin.js');
 const contenders: readonly (readonly [string, readonly string[]])[] = [
   ['node -e 0', ['-e', '0']],
   ['treeline pretty', [program]],

@@ -26,50 +26,53 @@ export interface LineKeys {
   readonly maxBytes: number;
 }
 
-const ROLES = [
-  'level',
-  'time',
-  'message',
-  'name',
-  'module',
-  'pid',
-  'hostname',
-  'worker',
-  'traceId',
-  'spanId',
-  'parentSpanId',
-  'traceFlags',
-  'spanSeq',
-  'span',
-  'requestId',
-  'request',
-  'response',
-  'responseTime',
-  'error',
-] as const;
+/** What a key means, as the place of its token's index. */
+const ROLE = {
+  level: 0,
+  time: 1,
+  message: 2,
+  name: 3,
+  module: 4,
+  pid: 5,
+  hostname: 6,
+  worker: 7,
+  traceId: 8,
+  spanId: 9,
+  parentSpanId: 10,
+  traceFlags: 11,
+  spanSeq: 12,
+  span: 13,
+  requestId: 14,
+  request: 15,
+  response: 16,
+  responseTime: 17,
+  error: 18,
+} as const;
 
-type Role = (typeof ROLES)[number];
+type Role = (typeof ROLE)[keyof typeof ROLE];
 
 const KNOWN_KEYS: readonly (readonly [string, Role])[] = [
-  ['name', 'name'],
-  ['module', 'module'],
-  ['pid', 'pid'],
-  ['hostname', 'hostname'],
-  ['worker', 'worker'],
-  ['trace_id', 'traceId'],
-  ['span_id', 'spanId'],
-  ['parent_span_id', 'parentSpanId'],
-  ['trace_flags', 'traceFlags'],
-  ['span_seq', 'spanSeq'],
-  ['span', 'span'],
-  ['reqId', 'requestId'],
-  ['req_id', 'requestId'],
-  ['req', 'request'],
-  ['res', 'response'],
-  ['responseTime', 'responseTime'],
+  ['name', ROLE.name],
+  ['module', ROLE.module],
+  ['pid', ROLE.pid],
+  ['hostname', ROLE.hostname],
+  ['worker', ROLE.worker],
+  ['trace_id', ROLE.traceId],
+  ['span_id', ROLE.spanId],
+  ['parent_span_id', ROLE.parentSpanId],
+  ['trace_flags', ROLE.traceFlags],
+  ['span_seq', ROLE.spanSeq],
+  ['span', ROLE.span],
+  ['reqId', ROLE.requestId],
+  ['req_id', ROLE.requestId],
+  ['req', ROLE.request],
+  ['res', ROLE.response],
+  ['responseTime', ROLE.responseTime],
 ];
 
 const ABSENT = -1;
+/** Under these keys only an object means what it should; anything else is a field like any other. */
+const OBJECT_ROLES: ReadonlySet<Role> = new Set([ROLE.span, ROLE.request, ROLE.error]);
 /** What is longer is no id, and would be kept for each request. */
 const MAX_REQUEST_ID_LENGTH = 128;
 /** W3C ids are 16 and 32 digits; other tracers write shorter and longer ones. */
@@ -106,29 +109,16 @@ export class Line {
   #text = '';
   #start = 0;
   #end = 0;
-  #message = ABSENT;
-  #name = ABSENT;
-  #module = ABSENT;
-  #pid = ABSENT;
-  #hostname = ABSENT;
-  #worker = ABSENT;
-  #traceId = ABSENT;
-  #spanId = ABSENT;
-  #parentSpanId = ABSENT;
-  #spanSeq = ABSENT;
-  #span = ABSENT;
-  #requestId = ABSENT;
-  #request = ABSENT;
-  #response = ABSENT;
-  #responseTime = ABSENT;
+  /** For each role its token, or ABSENT. */
+  readonly #tokens = new Int32Array(Object.keys(ROLE).length).fill(ABSENT);
 
   constructor(keys: LineKeys) {
     this.#roles = new Map<string, Role>([
       ...KNOWN_KEYS,
-      ...keys.errorLikeObjectKeys.map((key): [string, Role] => [key, 'error']),
-      [keys.messageKey, 'message'],
-      [keys.levelKey, 'level'],
-      [keys.timestampKey, 'time'],
+      ...keys.errorLikeObjectKeys.map((key): [string, Role] => [key, ROLE.error]),
+      [keys.messageKey, ROLE.message],
+      [keys.levelKey, ROLE.level],
+      [keys.timestampKey, ROLE.time],
     ]);
     this.#customLevels = keys.customLevels;
     this.#levelKey = keys.levelKey;
@@ -146,10 +136,10 @@ export class Line {
     if (!this.isRecord) return;
     const { count, keys } = this.#scanner;
     for (let index = 0; index < count; index++) this.#assign(this.#roles.get(keys[index] ?? ''), index);
-    if (this.#spanId !== ABSENT) this.spanId = this.#idAt(this.#spanId);
-    if (this.#traceId !== ABSENT) this.traceId = this.#idAt(this.#traceId);
+    this.spanId = this.#idAt(this.#index(ROLE.spanId));
+    this.traceId = this.#idAt(this.#index(ROLE.traceId));
     if (!this.hasSpan) this.#addUnread();
-    if (this.#name !== ABSENT && this.#module !== ABSENT) this.#addField(this.#module);
+    if (this.#has(ROLE.name) && this.#has(ROLE.module)) this.#addField(this.#index(ROLE.module));
   }
 
   /** The raw text of the whole line, a carriage return at its end left out. */
@@ -161,24 +151,24 @@ export class Line {
   }
 
   get message(): string {
-    return this.isRecord ? this.#textAt(this.#message) : this.source;
+    return this.isRecord ? this.#textOf(ROLE.message) : this.source;
   }
 
   /** The logger's name, or its module where it has only that. */
   get name(): string {
-    return this.#textAt(this.#name === ABSENT ? this.#module : this.#name);
+    return this.#textOf(this.#has(ROLE.name) ? ROLE.name : ROLE.module);
   }
 
   get pid(): string {
-    return this.#textAt(this.#pid);
+    return this.#textOf(ROLE.pid);
   }
 
   get hostname(): string {
-    return this.#textAt(this.#hostname);
+    return this.#textOf(ROLE.hostname);
   }
 
   get worker(): string {
-    return this.#textAt(this.#worker);
+    return this.#textOf(ROLE.worker);
   }
 
   get timeMs(): number | undefined {
@@ -186,12 +176,12 @@ export class Line {
   }
 
   get parentSpanId(): string {
-    return this.#idAt(this.#parentSpanId);
+    return this.#idAt(this.#index(ROLE.parentSpanId));
   }
 
   get spanSeq(): number | undefined {
-    if (this.#spanSeq === ABSENT) return undefined;
-    const seq = this.kind(this.#spanSeq) === NUMBER ? this.#numberAt(this.#spanSeq) : -1;
+    const index = this.#index(ROLE.spanSeq);
+    const seq = index !== ABSENT && this.kind(index) === NUMBER ? this.#numberAt(index) : -1;
     return Number.isSafeInteger(seq) && seq >= 0 ? seq : undefined;
   }
 
@@ -201,44 +191,43 @@ export class Line {
   }
 
   get span(): SpanFields | undefined {
-    return this.#objectAt(this.#span);
+    return this.#objectAt(this.#index(ROLE.span));
   }
 
   /** The id of the request that the line belongs to; empty where there is none. */
   get requestId(): string {
-    const id = this.#requestId === ABSENT ? this.request?.['id'] : this.#textAt(this.#requestId);
+    const id = this.#has(ROLE.requestId) ? this.#textOf(ROLE.requestId) : this.request?.['id'];
     const text = typeof id === 'string' || typeof id === 'number' ? String(id) : '';
     return text.length > MAX_REQUEST_ID_LENGTH ? '' : text;
   }
 
   get hasRequest(): boolean {
-    return this.#requestId !== ABSENT || this.#request !== ABSENT;
+    return this.#has(ROLE.requestId) || this.#has(ROLE.request);
   }
 
   get request(): Record<string, unknown> | undefined {
-    return this.#objectAt(this.#request);
+    return this.#objectAt(this.#index(ROLE.request));
   }
 
   get response(): Record<string, unknown> | undefined {
-    return this.#objectAt(this.#response);
+    return this.#objectAt(this.#index(ROLE.response));
   }
 
   /** Milliseconds, on the line that ends a request. */
   get responseTime(): number | undefined {
-    const value = this.#responseTime === ABSENT ? undefined : this.value(this.#responseTime);
-    return typeof value === 'number' ? value : undefined;
+    const index = this.#index(ROLE.responseTime);
+    return index !== ABSENT && this.kind(index) === NUMBER ? this.#numberAt(index) : undefined;
   }
 
   /** Whether the line tells of the request itself, not only its id. */
   get hasRequestObject(): boolean {
-    return this.#request !== ABSENT;
+    return this.#has(ROLE.request);
   }
 
   /** Tokens that are fields only where the line is not printed as part of a request. */
   get requestFields(): number[] {
-    return [this.#requestId, this.#request, this.#response, this.#responseTime].filter(
-      (index) => index !== ABSENT,
-    );
+    const roles = [ROLE.requestId, ROLE.request, ROLE.response, ROLE.responseTime];
+    return roles.map((role) => this.#index(role)).filter((index) => index !== ABSENT);
   }
 
   key(index: number): string {
@@ -273,83 +262,30 @@ export class Line {
     this.time = undefined;
     this.traceId = '';
     this.spanId = '';
-    this.#message = this.#name = this.#module = this.#pid = this.#hostname = this.#worker = ABSENT;
-    this.#traceId = this.#spanId = this.#parentSpanId = this.#spanSeq = this.#span = ABSENT;
-    this.#requestId = this.#request = this.#response = this.#responseTime = ABSENT;
+    this.#tokens.fill(ABSENT);
   }
 
   #assign(role: Role | undefined, index: number): void {
-    switch (role) {
-      case undefined:
-        this.#addField(index);
-        break;
-      case 'level':
-        this.#readLevel(index);
-        break;
-      case 'time':
-        // Where level and time begin the line they are pino's own; keys of that name further on are the user's.
-        if (index === 1 || !this.#isPrefix(1, 'time')) this.time = this.#timeAt(index);
-        break;
-      case 'message':
-        this.#message = index;
-        break;
-      case 'name':
-        this.#name = index;
-        break;
-      case 'module':
-        this.#module = index;
-        break;
-      case 'pid':
-        this.#pid = index;
-        break;
-      case 'hostname':
-        this.#hostname = index;
-        break;
-      case 'worker':
-        this.#worker = index;
-        break;
-      case 'traceId':
-        this.#traceId = index;
-        break;
-      case 'spanId':
-        this.#spanId = index;
-        break;
-      case 'parentSpanId':
-        this.#parentSpanId = index;
-        break;
-      case 'traceFlags':
-        break;
-      case 'spanSeq':
-        this.#spanSeq = index;
-        break;
-      case 'span':
-        if (this.#isObject(index)) this.#span = index;
-        else this.#addField(index);
-        break;
-      case 'requestId':
-        this.#requestId = index;
-        break;
-      case 'request':
-        if (this.#isObject(index)) this.#request = index;
-        else this.#addField(index);
-        break;
-      case 'response':
-        this.#response = index;
-        break;
-      case 'responseTime':
-        this.#responseTime = index;
-        break;
-      case 'error':
-        if (this.#isObject(index)) this.errors.push(index);
-        else this.#addField(index);
-        break;
-    }
+    if (role === undefined) this.#addField(index);
+    else if (role === ROLE.level) this.#readLevel(index);
+    else if (role === ROLE.time) this.#readTime(index);
+    else if (role === ROLE.error && this.#isObject(index)) this.errors.push(index);
+    else if (OBJECT_ROLES.has(role) && !this.#isObject(index)) this.#addField(index);
+    else this.#tokens[role] = index;
+  }
+
+  #index(role: Role): number {
+    return this.#tokens[role] ?? ABSENT;
+  }
+
+  #has(role: Role): boolean {
+    return this.#index(role) !== ABSENT;
   }
 
   /** Without ids that are ids nothing is known of a span: what stands under its keys is printed as it is. */
   #addUnread(): void {
-    for (const index of [this.#traceId, this.#spanId, this.#parentSpanId, this.#span]) {
-      if (index !== ABSENT) this.#addField(index);
+    for (const role of [ROLE.traceId, ROLE.spanId, ROLE.parentSpanId, ROLE.span]) {
+      if (this.#has(role)) this.#addField(this.#index(role));
     }
   }
 
@@ -358,7 +294,7 @@ export class Line {
   }
 
   #readLevel(index: number): void {
-    if (index > 0 && this.#isPrefix(0, 'level')) return;
+    if (index > 0 && this.#isPrefix(0, ROLE.level)) return;
     const kind = this.kind(index);
     const value =
       kind === NUMBER
@@ -371,6 +307,11 @@ export class Line {
       (typeof value === 'string' ? this.#customLevels.get(value.toLowerCase()) : undefined);
     this.level = level ?? DEFAULT_LEVEL;
     this.levelWord = level === undefined && typeof value === 'string' ? value : undefined;
+  }
+
+  /** Where level and time begin the line they are pino's own; keys of that name further on are the user's. */
+  #readTime(index: number): void {
+    if (index === 1 || !this.#isPrefix(1, ROLE.time)) this.time = this.#timeAt(index);
   }
 
   #isPrefix(index: number, role: Role): boolean {
@@ -417,6 +358,10 @@ export class Line {
     if (to - from < LEAST_ID_LENGTH || to - from > MOST_ID_LENGTH) return '';
     for (let at = from; at < to; at++) if (!isLowerHex(this.#text.charCodeAt(at))) return '';
     return this.#text.slice(from, to);
+  }
+
+  #textOf(role: Role): string {
+    return this.#textAt(this.#index(role));
   }
 
   /** A value as text: strings decoded, anything else as its JSON. */

@@ -1,6 +1,6 @@
 import fs from 'node:fs';
 import tty from 'node:tty';
-import { openFdWriter, type FdWriter, type Sink } from '@treeline/contract';
+import { openFdWriter, openPathWriter, type FdWriter, type Sink } from '@treeline/contract';
 import type { ParsedPrettyOptions } from './options.ts';
 import { openOutputFile } from './output-file.ts';
 import { OutputBuffer } from './output-buffer.ts';
@@ -37,6 +37,8 @@ export function openPrettySink(options: ParsedPrettyOptions): Sink {
 }
 
 function openFile(path: string, options: ParsedPrettyOptions): FdWriter {
+  const stat = fs.statSync(path, { throwIfNoEntry: false });
+  if (stat?.isFIFO() || stat?.isCharacterDevice()) return openPathWriter(path);
   const fd = openOutputFile(path, options);
   return {
     async write(bytes) {

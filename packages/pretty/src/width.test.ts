@@ -44,6 +44,19 @@ describe('wrapText', () => {
   });
 });
 
+test('wrapText cuts texts that are too long to be measured, too', () => {
+  for (const text of [
+    '日'.repeat(10_000),
+    'é'.repeat(10_000),
+    '👍'.repeat(5000),
+    `\u001b[31m${'x'.repeat(10_000)}\u001b[0m`,
+  ]) {
+    const pieces = wrapText(text, 11);
+    for (const piece of pieces) expect(columnsOf(piece)).toBeLessThanOrEqual(11);
+    expect(pieces.join('').replaceAll(/\u001b\[\d+m/g, '')).toBe(text.replaceAll(/\u001b\[\d+m/g, ''));
+  }
+});
+
 test('truncateText ends with the mark inside the screen', () => {
   expect(truncateText('日本語日本語', 6, '…')).toBe('日本…');
   expect(truncateText('short', 6, '…')).toBe('short');

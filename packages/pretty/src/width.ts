@@ -1,27 +1,40 @@
 import { createRequire } from 'node:module';
+import { detached } from './detached.ts';
 import { RESET } from './theme.ts';
 
 const ASCII = /^[\x20-\x7e]*$/;
 const COLOR = /(\u001b\[[\d;:]*m)/;
+/** Measuring costs some microseconds for each grapheme: of what is longer only code points are told apart. */
+const MAX_MEASURED_LENGTH = 4096;
+const MAX_KNOWN_WIDTHS = 4096;
+const MAX_KNOWN_LENGTH = 16;
 /** A run without spaces, colours inside included, and the spaces behind it. */
 const WORD = /(?:\u001b\[[\d;:]*m|[^ ])+ *| +/g;
 
 /** Loading the tables and the segmenter takes some 50 ms, and most logs need neither. */
 let stringWidth: ((text: string) => number) | undefined;
 let segmenter: Intl.Segmenter | undefined;
+const knownWidths = new Map<string, number>();
 
 /** Columns that a text takes on a terminal, colours not counted. Segmenting is slow, so ASCII is told first. */
 export function columnsOf(text: string): number {
   if (ASCII.test(text)) return text.length;
+  // Latin letters with their accents are one column each.
+  if (text.length === 1 && text.charCodeAt(0) < 0x300 && text >= '\u00a1') return 1;
+  const known = knownWidths.get(text);
+  if (known !== undefined) return known;
   stringWidth ??= (createRequire(import.meta.url)('string-width') as typeof import('string-width')).default;
-  return stringWidth(text);
+  const columns = stringWidth(text);
+  if (text.length <= MAX_KNOWN_LENGTH && knownWidths.size < MAX_KNOWN_WIDTHS)
+    knownWidths.set(detached(text), columns);
+  return columns;
 }
 
 /** Cuts a text into pieces that fit: between words where that is possible, never inside a grapheme or a colour sequence. */
 export function wrapText(text: string, columns: number): string[] {
   // Colours make a text longer than it shows, never wider.
   if (text.length <= columns && ASCII.test(text)) return [text];
-  if (columnsOf(text) <= columns) return [text];
+  if (text.length <= MAX_MEASURED_LENGTH && columnsOf(text) <= columns) return [text];
   const wrapper = new Wrapper(columns);
   for (const [word] of text.matchAll(WORD)) wrapper.add(word);
   return wrapper.pieces();
@@ -29,7 +42,7 @@ export function wrapText(text: string, columns: number): string[] {
 
 /** Cuts a text at the screen's edge; `more` says that something was cut. */
 export function truncateText(text: string, columns: number, more: string): string {
-  if (columnsOf(text) <= columns) return text;
+  if (text.length <= MAX_MEASURED_LENGTH && columnsOf(text) <= columns) return text;
   const wrapper = new Wrapper(columns - columnsOf(more));
   wrapper.addByGrapheme(text);
   return `${wrapper.pieces()[0] ?? ''}${more}`;
@@ -48,6 +61,10 @@ class Wrapper {
   }
 
   add(word: string): void {
+    if (word.length > MAX_MEASURED_LENGTH) {
+      this.addByGrapheme(word);
+      return;
+    }
     const width = columnsOf(word);
     const widthWithoutSpaces = columnsOf(word.trimEnd());
     if (
@@ -102,7 +119,7 @@ class Wrapper {
 }
 
 function graphemes(text: string): Iterable<string> {
-  if (ASCII.test(text)) return text;
+  if (text.length > MAX_MEASURED_LENGTH || ASCII.test(text)) return text;
   segmenter ??= new Intl.Segmenter(undefined, { granularity: 'grapheme' });
   return Array.from(segmenter.segment(text), ({ segment }) => segment);
 }
