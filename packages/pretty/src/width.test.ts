@@ -34,7 +34,7 @@ describe('wrapText', () => {
   test('makes no piece wider than the screen, and loses nothing but spaces', () => {
     const word = fc.oneof(fc.string({ unit: 'grapheme', maxLength: 12 }), fc.constantFrom('日本', '👩‍👩‍👧', ' '));
     fc.assert(
-      fc.property(fc.array(word, { maxLength: 10 }), fc.integer({ min: 2, max: 20 }), (words, columns) => {
+      fc.property(fc.array(word, { maxLength: 10 }), fc.integer({ min: 4, max: 20 }), (words, columns) => {
         const text = words.join(' ').replace(/\p{C}/gu, '');
         const pieces = wrapText(text, columns);
         for (const piece of pieces) expect(columnsOf(piece.trimEnd())).toBeLessThanOrEqual(columns);
