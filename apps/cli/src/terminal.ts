@@ -53,7 +53,14 @@ export function openOutput(): Output {
     const text = gathered;
     gathered = '';
     if (closed || text === '' || process.stdout.write(text)) return;
-    await Promise.race([once(process.stdout, 'drain'), once(process.stdout, 'close')]).catch(() => undefined);
+    const waited = new AbortController();
+    const { signal } = waited;
+    await Promise.race([
+      once(process.stdout, 'drain', { signal }),
+      once(process.stdout, 'close', { signal }),
+    ]).catch(() => undefined);
+    // The other one's listener would stay.
+    waited.abort();
   };
   return {
     get closed() {

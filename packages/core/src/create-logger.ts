@@ -25,8 +25,16 @@ export function createLogger(source?: string | object, options: CreateLoggerOpti
   const { transports = [], overrides } = options;
   const { formatProblems, loadConfig } = loadConfigModule();
   const { config, warnings } = loadConfig(source, { transports, ...(overrides && { overrides }) });
-  if (warnings.length > 0) fs.writeSync(2, `${formatProblems(warnings)}\n`);
+  if (warnings.length > 0) writeToStderr(`${formatProblems(warnings)}\n`);
   return buildLogger(config, options.pino);
+}
+
+function writeToStderr(text: string): void {
+  try {
+    fs.writeSync(2, text);
+  } catch {
+    // A stderr that is closed or full must not keep the program from starting.
+  }
 }
 
 /** Reading a config takes longer to import than pino itself: a program that only has the package among its imports doesn't pay. */

@@ -3,15 +3,16 @@ import { isMainThread } from 'node:worker_threads';
 /** Why the process may be about to end: after `exit` no later tick comes, a signal may be survived. */
 export type EndCause = 'exit' | 'signal';
 
-/** What the process's end waits for. Must not throw, and must return within its own time limit. */
-export type EndDrain = (cause: EndCause) => void;
+/** What the process's end waits for: for no longer than its time limit, counted from `startedMs`, which all share. Must not throw. */
+export type EndDrain = (cause: EndCause, startedMs: number) => void;
 
-const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
+/** SIGHUP is what a closed terminal sends. */
+const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
 
 const drains = new Set<EndDrain>();
 
 /**
- * Runs `drain` when the process exits or gets SIGTERM or SIGINT, before other handlers: one registered earlier that calls
+ * Runs `drain` when the process exits or gets SIGTERM, SIGINT or SIGHUP, before other handlers: one registered earlier that calls
  * `process.exit()` would keep later ones from running. One set of listeners serves the whole process.
  *
  * @returns a function that takes it back.
@@ -36,7 +37,8 @@ function uninstall(): void {
 }
 
 function onExit(): void {
-  for (const drain of drains) drain('exit');
+  const startedMs = performance.now();
+  for (const drain of drains) drain('exit', startedMs);
 }
 
 /**
@@ -45,7 +47,8 @@ function onExit(): void {
  * by the signal, as it would have.
  */
 function onSignal(signal: NodeJS.Signals): void {
-  for (const drain of drains) drain('signal');
+  const startedMs = performance.now();
+  for (const drain of drains) drain('signal', startedMs);
   process.removeListener(signal, onSignal);
   if (process.listenerCount(signal) === 0) process.kill(process.pid, signal);
   else {

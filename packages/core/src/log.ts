@@ -126,10 +126,7 @@ export class Log {
     this.#window.push({ firstSeq: this.#nextSeq, count: this.#chunkCount, start: this.#chunkStart, length });
     this.#nextSeq += this.#chunkCount;
     this.#chunkCount = 0;
-    if (!this.#hasBegun) {
-      this.#hasBegun = true;
-      this.#options.begin();
-    }
+    this.#beginOnce();
     this.advance();
   }
 
@@ -208,8 +205,9 @@ export class Log {
   #writePast(text: string, count: number): void {
     const firstSeq = this.#nextSeq;
     this.#nextSeq += count;
-    this.#spill.append(firstSeq, count, text);
-    this.#spilled(firstSeq + count - 1, true);
+    const outcome = this.#spill.append(firstSeq, count, text);
+    this.#beginOnce();
+    if (outcome === 'appended') this.#spilled(firstSeq + count - 1, true);
   }
 
   /** With durability, lines are in the segments before the call returns. */
@@ -279,10 +277,22 @@ export class Log {
     if (isTaken && this.#chunkCount === 0) this.#ring.rewind();
   }
 
+  #beginOnce(): void {
+    if (this.#hasBegun) return;
+    this.#hasBegun = true;
+    this.#options.begin();
+  }
+
   #postWithinCredit(): void {
-    while (this.#postedBytes - this.#control.read('fannedBytes') < CREDIT_BYTES) if (!this.#postNext()) return;
-    // Looked at once more when the worker has taken something: a message for every chunk would pile up during a burst.
+    while (this.#hasCredit) if (!this.#postNext()) return;
+    // A message for every chunk would pile up during a burst: the worker sends one when it is asked to.
     this.#control.write('wantsCredit', 1);
+    // What it took just before it was asked it will not tell.
+    while (this.#hasCredit) if (!this.#postNext()) return;
+  }
+
+  get #hasCredit(): boolean {
+    return this.#postedBytes - this.#control.read('fannedBytes') < CREDIT_BYTES;
   }
 
   #postNext(): boolean {

@@ -56,6 +56,8 @@ export class PipelineClient implements PipelineOwner {
   #releaseEnd: (() => void) | undefined;
   #nextId = 1;
   #isExiting = false;
+  /** The end's time limit holds for all loggers and exit handlers together. */
+  #endStartedMs = 0;
   #droppedAfterClose = 0;
   #closing: Promise<FlushResult> | undefined;
   #isClosed = false;
@@ -186,7 +188,7 @@ export class PipelineClient implements PipelineOwner {
         openPipeline(this);
       },
     });
-    const releaseDrain = drainAtEnd((cause) => this.#drainAtEnd(cause));
+    const releaseDrain = drainAtEnd((cause, startedMs) => this.#drainAtEnd(cause, startedMs));
     if (this.#isInProcess) process.on('beforeExit', this.#finish);
     this.#releaseEnd = () => {
       releaseDrain();
@@ -200,11 +202,12 @@ export class PipelineClient implements PipelineOwner {
     return this.#port !== undefined;
   }
 
-  #drainAtEnd(cause: EndCause): void {
+  #drainAtEnd(cause: EndCause, startedMs: number): void {
     const log = this.#log;
     if (!log || (cause === 'signal' && this.#feed === 'lines')) return;
     log.closeChunk();
     // Exit handlers that run after this may log: each of their lines is drained by itself.
+    this.#endStartedMs = startedMs;
     this.#isExiting = cause === 'exit';
     log.isImmediate = this.#isExiting;
     this.#drain(log);
@@ -222,10 +225,10 @@ export class PipelineClient implements PipelineOwner {
     log.postAll();
     const token = this.#nextId++;
     this.#post({ type: 'drain', token, upToSeq: log.reachableSeq });
-    const deadlineMs = performance.now() + this.#config.shutdownTimeoutMs;
+    const deadlineMs = this.#endStartedMs + this.#config.shutdownTimeoutMs;
     const isDrained = this.#control.waitUntil(() => this.#control.read('drained') >= token, deadlineMs);
     if (!isDrained) this.#keepForNextStart(log);
-    if (this.#isExiting) log.end();
+    if (this.#isExiting) log.end(this.#settledSeqs());
   }
 
   #keepForNextStart(log: Log): void {

@@ -71,7 +71,9 @@ function startWorker(): Worker {
   started.on('error', (error: Error) => {
     reason = `the pipeline worker failed: ${error.message}`;
   });
+  const startedMs = performance.now();
   started.on('exit', () => {
+    if (performance.now() - startedMs > RESTART_MS.max) failures = 0;
     if (worker === started) restart(reason);
   });
   return started;

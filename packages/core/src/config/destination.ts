@@ -28,6 +28,30 @@ export function probeFile(
   return probeParent(path.dirname(file));
 }
 
+/** The first bytes of every SQLite database: https://www.sqlite.org/fileformat.html#magic_header_string */
+const SQLITE_HEADER = 'SQLite format 3\0';
+
+/** Looks whether a file that exists can be a SQLite database. */
+export function probeDatabase(
+  file: string,
+): { readonly reason: string; readonly suggestion: string } | undefined {
+  const bytes = Buffer.alloc(SQLITE_HEADER.length);
+  let length: number;
+  try {
+    const fd = fs.openSync(file, 'r');
+    try {
+      length = fs.readSync(fd, bytes);
+    } finally {
+      fs.closeSync(fd);
+    }
+  } catch {
+    // Missing or unreadable: another look says so.
+    return undefined;
+  }
+  if (length === 0 || bytes.toString('latin1') === SQLITE_HEADER) return undefined;
+  return { reason: `${file} is no SQLite database`, suggestion: 'choose another path or move that file away' };
+}
+
 /** Folders are made when they are needed: the nearest one that exists has to let us. */
 function probeParent(folder: string): { reason: string; suggestion: string } | undefined {
   const stats = statOf(folder);

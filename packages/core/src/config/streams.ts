@@ -1,7 +1,7 @@
 import { parseBytes, parseLevel, type BatchHints, type OptionsSchema } from '@treeline/contract';
 import { closest } from '@treeline/query/closest';
 import type { StreamConfig } from './config.ts';
-import { probeFile, realFile } from './destination.ts';
+import { probeDatabase, probeFile, realFile } from './destination.ts';
 import { defaultName } from './environment.ts';
 import { checkFilters } from './filters.ts';
 import { MAX_STREAMS } from './limits.ts';
@@ -105,7 +105,7 @@ function checkFile(
   const file =
     typeof options === 'object' && options !== null && 'path' in options ? options.path : undefined;
   if (typeof file !== 'string' || file === ':memory:') return undefined;
-  const fault = context.probe ? probeFile(file) : undefined;
+  const fault = context.probe ? probe(place.type, file) : undefined;
   if (fault) {
     const given = textAt(place.node, ['path']);
     const shown = given === undefined || given === file ? '' : `${JSON.stringify(given)}: `;
@@ -116,6 +116,10 @@ function checkFile(
     });
   }
   return realFile(file);
+}
+
+function probe(type: string, file: string): ReturnType<typeof probeFile> {
+  return probeFile(file) ?? (type === 'sqlite' ? probeDatabase(file) : undefined);
 }
 
 function refuseSharedNames(streams: readonly CheckedStream[], { problems }: StreamsContext): void {

@@ -19,6 +19,9 @@ import { Backlog, type Dropped, type LogFrames } from './backlog.ts';
 import { dropNotice } from './drop-notice.ts';
 import { LevelGate } from './level-gate.ts';
 
+/** What the window doesn't count: posted and not yet let go of. */
+const IN_TRANSIT_BYTES = 16 * 1024 * 1024;
+
 /** A destination that can be opened, and how large its batches are. */
 export interface OpenableSink {
   readonly batch: Partial<BatchHints> | undefined;
@@ -57,6 +60,8 @@ export class Stream {
   #closed: Promise<void> | undefined;
   /** The last record that was offered, whether or not the stream wanted it. */
   #offeredSeq: number;
+  /** A notice of drops is on its way to the destination. */
+  #isTelling = false;
   /** Drops that this stream's destination has not been told of. */
   #untold = new Map<DropReason, number>();
   /** What dead processes left for this stream, oldest first. */
@@ -153,7 +158,7 @@ export class Stream {
   async flush(): Promise<void> {
     const upToSeq = this.#offeredSeq;
     await this.#opened;
-    const error = await this.#driver?.flush(() => this.settledSeq >= upToSeq);
+    const error = await this.#driver?.flush(() => this.settledSeq >= upToSeq && !this.#isTelling);
     if (error) throw error;
   }
 
@@ -256,6 +261,7 @@ export class Stream {
       queued: -batch.count,
       queuedBytes: -batch.bytes.length,
     });
+    if (!batch.position) this.#isTelling = false;
     const { logId, seq: settledSeq } = batch.position ?? { logId: this.#options.logId, seq: 0 };
     if (logId !== this.#options.logId) this.#adopted[0]?.settle(settledSeq);
     else if (settledSeq > this.settledSeq) this.#options.counters.update({ settledSeq });
@@ -279,8 +285,8 @@ export class Stream {
     const { queue } = this.#options.config;
     const reason = queue.whenFull === 'spill' ? 'log-full' : 'queue-full';
     const inMemory = this.#backlog.memoryBytes;
-    // The segments can't take it, or the main thread would have spilled it.
-    if (inMemory > 2 * this.#options.windowBytes)
+    // The segments can't take it: what they have has been let go of already.
+    if (inMemory > 2 * this.#options.windowBytes + IN_TRANSIT_BYTES)
       this.#drop('disk-fault', this.#backlog.dropOldest(inMemory / 4));
     while (this.#options.counters.read('queuedBytes') > queue.maxBytes) {
       const excess = this.#options.counters.read('queuedBytes') - queue.maxBytes;
@@ -310,6 +316,7 @@ export class Stream {
     const count = [...untold.values()].reduce((sum, each) => sum + each, 0);
     const notice = dropNotice(untold, count);
     this.#options.counters.add({ accepted: 1, queued: 1, queuedBytes: notice.bytes.length });
+    this.#isTelling = true;
     this.#backlog.push(notice, performance.now());
     this.#driver?.wake();
     this.#options.report({ type: 'dropped', reason: [...untold.keys()].join(', '), count });

@@ -1,0 +1,66 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { LoggerStats } from '@treeline/core';
+import { openLogStore } from '@treeline/sqlite';
+import { describe, expect, test } from 'vitest';
+import { count, numbersIn, readRecords, runProgram, scratchFolder } from './program.ts';
+
+describe('the pipeline worker', () => {
+  test.each([
+    ['without durability', { durability: 'none' }],
+    ['with durability', { durability: 'process' }],
+    ['with a window that spills', { window: '256K' }],
+  ])('dies again and again: nothing is lost, the store holds each record once (%s)', async (_, change) => {
+    using folder = scratchFolder();
+    const config = {
+      serviceName: 'dying',
+      ...change,
+      streams: [
+        { name: 'file', type: 'file', path: 'out.log' },
+        { name: 'db', type: 'sqlite', path: 'logs.db' },
+      ],
+    };
+    const ended = await runProgram('loses-its-worker.mjs', [JSON.stringify(config), '20000', '4'], {
+      cwd: folder.path,
+    });
+    expect(ended.code, ended.stderr).toBe(0);
+    const report = JSON.parse(ended.stdout) as { flushed: object; unbalanced: unknown[]; stats: LoggerStats };
+    expect(report.flushed).toMatchObject({ ok: true });
+    expect(report.unbalanced).toEqual([]);
+    expect(report.stats).toMatchObject({ accepted: 20_000, underWay: 0 });
+    const firsts = [...new Set(numbersIn(readRecords(join(folder.path, 'out.log'))))];
+    expect(firsts).toEqual(count(0, 20_000));
+    const store = openLogStore(join(folder.path, 'logs.db'));
+    const stored = [...store.iterate({ order: 'asc' })].map((row) => row.record['n']);
+    store.close();
+    expect(stored).toEqual(count(0, 20_000));
+  });
+
+  test('keeps no idle process alive, and a logger that is disposed has delivered', async () => {
+    using folder = scratchFolder();
+    const config = (path: string): string =>
+      JSON.stringify({ streams: [{ name: 'file', type: 'file', path }] });
+    const ended = await runProgram('idles.mjs', [config('first.log'), config('second.log')], {
+      cwd: folder.path,
+    });
+    expect(ended.code, ended.stderr).toBe(0);
+    expect(ended.durationMs).toBeLessThan(10_000);
+    expect(numbersIn(readRecords(join(folder.path, 'first.log')))).toEqual([0]);
+    expect(numbersIn(readRecords(join(folder.path, 'second.log')))).toEqual([1]);
+  });
+
+  test('of a thousand loggers that were closed leaves no listener, file or thread behind', async () => {
+    using folder = scratchFolder();
+    const ended = await runProgram('makes-a-thousand-loggers.mjs', ['1000'], { cwd: folder.path });
+    expect(ended.code, ended.stderr).toBe(0);
+    const { before, after } = JSON.parse(ended.stdout) as Record<
+      'before' | 'after',
+      { listeners: unknown; openFiles: number; threads: number }
+    >;
+    expect(after.listeners).toEqual(before.listeners);
+    expect(after.openFiles).toBeLessThanOrEqual(before.openFiles);
+    expect(after.threads).toBeLessThanOrEqual(before.threads);
+    const lines = count(0, 10).map((index) => readFileSync(join(folder.path, `out-${index}.log`), 'utf8'));
+    expect(lines.join('').trimEnd().split('\n')).toHaveLength(1000);
+  });
+});
