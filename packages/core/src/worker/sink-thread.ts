@@ -44,7 +44,8 @@ parentPort?.on('message', (message: ThreadCall | typeof STOP) => {
 openSink().then(
   (sink) => {
     parentPort?.on('message', (message: ThreadCall | typeof STOP) => {
-      if (message === STOP) return;
+      // A pino target is told pino's config through the same port.
+      if (message === STOP || !('request' in message)) return;
       const { id, request } = message;
       perform(sink, request).then(
         (result) => post({ type: 'reply', id, result }),
