@@ -60,12 +60,10 @@ async function startLoki(): Promise<{
   readonly server: Server;
 }> {
   const lines: string[] = [];
-  const server = createServer((request, response) => {
-    void json(request).then((body) => {
-      const { streams } = body as { streams: { values: [string, string][] }[] };
-      for (const { values } of streams) lines.push(...values.map(([, line]) => line));
-      response.writeHead(204).end();
-    });
+  const server = createServer(async (request, response) => {
+    const { streams } = (await json(request)) as { streams: { values: [string, string][] }[] };
+    for (const { values } of streams) lines.push(...values.map(([, line]) => line));
+    response.writeHead(204).end();
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');

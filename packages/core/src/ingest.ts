@@ -30,11 +30,16 @@ export interface PipelineStats extends LoggerStats {
   readonly windowWaits: { readonly count: number; readonly totalMs: number };
 }
 
+export interface PipelineOptions {
+  /** What `write` does when the window is full: `wait` for room (default), or `spill` into the log's segments without waiting. */
+  readonly whenFull?: 'wait' | 'spill';
+}
+
 /**
  * Opens the pipeline of a config that has been loaded. `process.exit()` drains it as it drains a logger; a signal doesn't: the program
  * closes it then.
  */
-export function openPipeline(config: PipelineConfig): Pipeline {
+export function openPipeline(config: PipelineConfig, { whenFull = 'wait' }: PipelineOptions = {}): Pipeline {
   const client = new PipelineClient(config, { feed: 'lines' });
   const textLine = textLines(config);
   let textCount = 0;
@@ -44,7 +49,7 @@ export function openPipeline(config: PipelineConfig): Pipeline {
       const read = readForeignLines(lines, textLine);
       textCount += read.textCount;
       if (read.count > 0) client.writeLines(read.text, read.count);
-      if (client.hasRoom()) return;
+      if (client.hasRoom() || whenFull === 'spill') return;
       const startMs = performance.now();
       await client.room();
       windowWaits.count++;

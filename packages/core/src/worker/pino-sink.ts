@@ -52,20 +52,20 @@ export async function openPinoSink(
 }
 
 class PinoSink implements Sink {
-  readonly #callTarget: () => Promise<unknown>;
+  readonly #call: () => Promise<unknown>;
   readonly #context: SinkContext;
   readonly #endThread: () => void;
   #stream: TargetStream | undefined;
   #isClosed = false;
 
-  constructor(callTarget: () => Promise<unknown>, context: SinkContext, endThread: () => void) {
-    this.#callTarget = callTarget;
+  constructor(call: () => Promise<unknown>, context: SinkContext, endThread: () => void) {
+    this.#call = call;
     this.#context = context;
     this.#endThread = endThread;
   }
 
   async start(): Promise<TargetStream> {
-    this.#stream = new TargetStream(await this.#callTarget(), (error) => this.#fail(error));
+    this.#stream = new TargetStream(await this.#call(), (error) => this.#fail(error));
     return this.#stream;
   }
 

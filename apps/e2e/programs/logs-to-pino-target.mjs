@@ -1,0 +1,13 @@
+// Logs with plain pino to one transport and ends in the way that is asked for. Arguments: the target, its options as JSON, the way, the
+// number of records.
+import { pino } from 'pino';
+
+const [target, options, way, lines] = process.argv.slice(2);
+const logger = pino({ transport: { target, options: JSON.parse(options) } });
+
+for (let n = 0; n < Number(lines); n++) logger.info({ n }, 'one of many');
+
+if (way === 'exit') process.exit(7);
+if (way === 'throw') throw new Error('the original message');
+// What flush has called back for needs no end in good order.
+if (way === 'flush') logger.flush(() => process.kill(process.pid, 'SIGKILL'));
