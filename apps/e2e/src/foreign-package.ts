@@ -9,7 +9,7 @@ export function installPackages(folder: string, names: readonly string[]): void 
   for (const name of names) {
     const link = path.join(folder, 'node_modules', name);
     fs.mkdirSync(path.dirname(link), { recursive: true });
-    fs.symlinkSync(packageFolder(name), link);
+    if (!fs.existsSync(link)) fs.symlinkSync(packageFolder(name), link);
   }
 }
 

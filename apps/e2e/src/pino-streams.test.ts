@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
-import { type AddressInfo } from 'node:net';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { json } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
@@ -60,11 +60,12 @@ async function startLoki(): Promise<{
   readonly server: Server;
 }> {
   const lines: string[] = [];
-  const server = createServer(async (request, response) => {
+  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const { streams } = (await json(request)) as { streams: { values: [string, string][] }[] };
     for (const { values } of streams) lines.push(...values.map(([, line]) => line));
     response.writeHead(204).end();
-  });
+  };
+  const server = createServer((request, response) => void answer(request, response));
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return { host: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, lines, server };

@@ -1,5 +1,6 @@
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { StreamStatus } from '@treeline/core';
 import { openLogStore } from '@treeline/sqlite';
 import { describe, expect, test } from 'vitest';
 import { installPackages } from './foreign-package.ts';
@@ -102,3 +103,87 @@ describe('as a pino target', () => {
     },
   );
 });
+
+describe('@treeline/core/pipeline', () => {
+  const mistaken = { config: { streams: [{ type: 'file', path: 'out.log', levle: 'info' }] } };
+
+  test('prints what is wrong with its config, and emits it as the transport’s error', async () => {
+    using folder = scratchFolder();
+    const ended = await logToTarget('@treeline/core/pipeline', mistaken, 'listen', folder.path, { lines: 0 });
+    const [said] = saidBy(ended);
+    expect(said?.error).toContain('unknown key "levle"');
+    expect(ended.stderr.trim()).toBe(said?.error);
+  });
+
+  test('ends a program that does not listen for that error, as every transport does that can’t start', async () => {
+    using folder = scratchFolder();
+    const ended = await logToTarget('@treeline/core/pipeline', mistaken, 'return', folder.path, { lines: 1 });
+    expect(ended.code).toBe(1);
+    expect(ended.stderr).toContain('did you mean "level"?');
+  });
+
+  test('takes the path of a config, relative to the working directory', async () => {
+    using folder = scratchFolder();
+    writeFileSync(join(folder.path, 'logging.json'), JSON.stringify(PIPELINE));
+    const ended = await logToTarget('@treeline/core/pipeline', { config: 'logging.json' }, 'return', folder.path);
+    expect(ended.stderr).toBe('');
+    expect(numbersInFile(join(folder.path, 'out.log'))).toEqual(count(0, LINES));
+  });
+
+  test('warns once of each setting that it can’t keep', async () => {
+    using folder = scratchFolder();
+    const config = {
+      level: 'debug',
+      durability: 'process',
+      timestamp: false,
+      serviceName: 'api',
+      fields: { zone: 'eu' },
+      shutdown: { timeout: '30s' },
+      streams: [{ type: 'file', path: 'out.log' }],
+    };
+    const ended = await logToTarget('@treeline/core/pipeline', { config }, 'return', folder.path);
+    const warnings = ended.stderr.trim().split('\n');
+    expect(warnings.map((line) => /^treeline: config (\S+): warning: /.exec(line)?.[1])).toEqual([
+      'durability',
+      'level',
+      'shutdown.timeout',
+      'timestamp',
+      'serviceName',
+      'fields',
+    ]);
+    expect(numbersInFile(join(folder.path, 'out.log'))).toEqual(count(0, LINES));
+  });
+
+  test('emits how its streams are in the program’s own thread', async () => {
+    using folder = scratchFolder();
+    const ended = await logToTarget('@treeline/core/pipeline', { config: PIPELINE }, 'listen', folder.path);
+    expect(saidBy(ended)).toContainEqual({ status: { stream: 'out', type: 'up', reason: 'open' } });
+  });
+
+  test('a stream that is stuck keeps the others from nothing and the end for no more than shutdown.timeout; it gets its records at the next start', async () => {
+    using folder = scratchFolder();
+    const until = join(folder.path, 'until');
+    const stuck = { name: 'stuck', type: 'stuck', path: join(folder.path, 'stuck.log'), until };
+    const options = {
+      config: { shutdown: { timeout: '1s' }, streams: [{ name: 'out', type: 'file', path: 'out.log' }, stuck] },
+      transports: [{ type: 'stuck', module: programFile('sinks/stuck.mjs') }],
+    };
+    const first = await logToTarget('@treeline/core/pipeline', options, 'exit', folder.path);
+    expect(first.code, first.stderr).toBe(7);
+    expect(first.durationMs).toBeLessThan(10_000);
+    expect(first.stderr).toContain(`stuck: warning: not delivered within 1000 ms, kept for the next start (${LINES} records)`);
+    expect(numbersInFile(join(folder.path, 'out.log'))).toEqual(count(0, LINES));
+    writeFileSync(until, '');
+    const second = await logToTarget('@treeline/core/pipeline', options, 'flush', folder.path, { lines: 1 });
+    expect(second.signal, second.stderr).toBe('SIGKILL');
+    expect(numbersInFile(stuck.path)).toEqual([...count(0, LINES), 0]);
+  });
+});
+
+/** What a program with the way `listen` has heard. */
+function saidBy({ stdout }: Ended): { readonly error?: string; readonly status?: StreamStatus }[] {
+  return stdout
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as { error?: string; status?: StreamStatus });
+}
