@@ -1,34 +1,33 @@
 import { createRequire } from 'node:module';
 import type { ProblemFormat } from '@treeline/core/config';
-import type { TimeOptions } from '@treeline/query';
 import { Command, Option } from 'commander';
-import type { QueryOutput } from './commands/query.ts';
+import type { QueryFlags, QueryOutput } from './query-request.ts';
 import type { RunOptions } from './commands/run.ts';
-import { parseLevelOption, parseLimitOption } from './option-values.ts';
-import { printable } from './terminal.ts';
+import { printable, writeError, writeOut } from './terminal.ts';
 
-const DEFAULT_STORE = 'data/logs.db';
-
-/** Declares all commands. What a command needs is loaded when it runs, so that help and usage errors come at once. */
-export function buildProgram(): Command {
+/** Declares all commands; `end` takes the exit code of the one that ran. What it needs is loaded then: help comes at once. */
+export function buildProgram(end: (exitCode: number) => void): Command {
   const program = new Command('treeline')
-    .description('Structured logging: run a pipeline from a config, ask a log store, check a config.')
+    .description('Structured logging: run a pipeline from a config, ask a log store, print logs for people.')
     .version(readVersion(), '-V, --version')
     .exitOverride()
     .configureOutput({
+      writeOut,
+      writeErr: writeError,
       outputError: (text, write) => write(`treeline: ${printable(text.replace(/^error: /, '').trim())}\n`),
     })
     .addHelpText(
       'after',
       '\nExit codes: 0 done; 1 failed; 2 wrong usage; 66 a config or store is missing; 78 mistakes in a config.',
     );
-  addRun(program);
-  addQuery(program);
-  addCheck(program);
+  addRun(program, end);
+  addQuery(program, end);
+  addPretty(program);
+  addCheck(program, end);
   return program;
 }
 
-function addRun(program: Command): void {
+function addRun(program: Command, end: (exitCode: number) => void): void {
   program
     .command('run')
     .summary('send lines from standard input through a pipeline')
@@ -42,39 +41,30 @@ function addRun(program: Command): void {
     .addHelpText('after', '\nExample:\n  node app.js | treeline run -c logging-config.json')
     .action(async (options: RunOptions) => {
       const { run } = await import('./commands/run.ts');
-      process.exitCode = await run(options);
+      end(await run(options));
     });
 }
 
-interface QueryFlags {
-  readonly source?: string;
-  readonly type?: string;
-  readonly ref?: string;
-  readonly level?: number;
-  readonly since?: string;
-  readonly until?: string;
-  readonly grep?: string;
-  readonly limit?: number;
-  readonly output: QueryOutput;
-  readonly reverse?: true;
-  readonly utc?: true;
-  readonly exitCode?: true;
-}
-
-function addQuery(program: Command): void {
-  const command = program
+function addQuery(program: Command, end: (exitCode: number) => void): void {
+  program
     .command('query')
     .summary('print the records of a log store')
-    .description('Prints the records of a log store that meet all conditions, oldest first.')
-    .argument('[store]', 'the database', DEFAULT_STORE)
+    .description(
+      'Prints the records of a log store that meet all conditions, oldest first. The text is a condition in the query language, ' +
+        'such as \'level>=error source:api "timed out"\'; the store comes last.',
+    )
+    .argument('[text]', 'a condition')
+    .argument('[store]', 'the database (default: data/logs.db)')
+    .option('-q, --query <text>', 'the condition, where it could be taken for a store')
     .option('--source <name>', 'who speaks')
     .option('--type <type>', 'what kind of event')
     .option('--ref <id>', 'which business object')
-    .option('-l, --level <level>', 'this level and worse', parseLevelOption)
+    .option('-l, --level <level>', 'this level and worse')
     .option('-S, --since <time>', 'from this time on: 2h, 1d, yesterday, "2026-03-04 14:30", …')
     .option('-U, --until <time>', 'before this time')
     .option('-g, --grep <text>', 'the message contains it')
-    .option('-n, --limit <number>', 'how many of the newest, or "all" (default: 1000)', parseLimitOption)
+    .option('-n, --limit <number>', 'how many of the newest, or "all" (default: 1000, with --follow 10)')
+    .option('-f, --follow', 'go on with what is written')
     .option('-r, --reverse', 'newest first')
     .addOption(
       new Option(
@@ -85,33 +75,31 @@ function addQuery(program: Command): void {
         .default('pretty'),
     )
     .option('--utc', 'times without a zone are UTC instead of local')
+    .option('--show-cursor', 'tell on stderr where the last record stands')
+    .option('--cursor <cursor>', 'go on behind that record')
     .option('--exit-code', 'exit 1 when nothing matched')
-    .addHelpText('after', '\nExample:\n  treeline query --level error --since 2h logs/app.db');
-  command.action(async (store: string, flags: QueryFlags) => {
-    const time = { nowMs: Date.now(), utc: flags.utc ?? false };
-    const conditions = {
-      source: flags.source,
-      type: flags.type,
-      refId: flags.ref,
-      level: flags.level,
-      since: await readTime(command, 'since', time, flags.since),
-      until: await readTime(command, 'until', time, flags.until),
-      text: flags.grep,
-    };
-    const { query } = await import('./commands/query.ts');
-    process.exitCode = await query({
-      store,
-      conditions,
-      limit: flags.limit,
-      output: flags.output,
-      utc: time.utc,
-      reverse: flags.reverse ?? false,
-      exitCode: flags.exitCode ?? false,
-    });
-  });
+    .addHelpText(
+      'after',
+      "\nExamples:\n  treeline query 'level>=error since:2h'\n  treeline query --source api --since yesterday -o jsonl logs/app.db",
+    )
+    .action(
+      async (_text: string | undefined, _store: string | undefined, flags: QueryFlags, command: Command) => {
+        const { query } = await import('./commands/query.ts');
+        end(await query(command.args, flags));
+      },
+    );
 }
 
-function addCheck(program: Command): void {
+/** Named here for the list of commands: its options are the printer's own to read. */
+function addPretty(program: Command): void {
+  program
+    .command('pretty')
+    .summary('print any pino log for people')
+    .usage('[options] [file...]')
+    .description('Prints any pino log for people.');
+}
+
+function addCheck(program: Command, end: (exitCode: number) => void): void {
   program
     .command('check')
     .summary('find the mistakes of a config')
@@ -129,7 +117,7 @@ function addCheck(program: Command): void {
     )
     .action(async (config: string | undefined, flags: { output: ProblemFormat; transport?: string[] }) => {
       const { check } = await import('./commands/check.ts');
-      process.exitCode = await check(config, flags);
+      end(check(config, flags));
     });
 }
 
@@ -138,23 +126,6 @@ function transportOption(): Option {
     '--transport <package>',
     'a package whose stream type the config may name; may be repeated',
   ).argParser((value: string, before: string[] | undefined) => [...(before ?? []), value]);
-}
-
-/** Read after parsing, since `--utc` may stand behind it. */
-async function readTime(
-  command: Command,
-  name: 'since' | 'until',
-  options: TimeOptions,
-  text: string | undefined,
-): Promise<number | undefined> {
-  if (text === undefined) return undefined;
-  const { resolveTime } = await import('@treeline/query');
-  const span = resolveTime(text, options);
-  return span
-    ? span.startMs
-    : command.error(
-        `option '--${name} <time>' argument '${text}' is invalid. It must be like 2h, 1d, today, yesterday, friday, 14:30, 2026-03-04, "2026-03-04 14:30" or 2026-03-04T14:30:00Z.`,
-      );
 }
 
 function readVersion(): string {

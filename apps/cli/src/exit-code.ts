@@ -1,4 +1,4 @@
-import { TreelineError, type ErrorCode } from '@treeline/contract';
+import type { ErrorCode } from '@treeline/contract';
 
 /** What the command's exit codes mean; those above 60 are of sysexits.h. */
 export const EXIT = {
@@ -13,11 +13,11 @@ export const EXIT = {
   config: 78,
 } as const;
 
-const EXIT_BY_ERROR: Partial<Record<ErrorCode, number>> = {
+const EXIT_BY_ERROR: { readonly [code in ErrorCode]?: number } = {
   CONFIG_INVALID: EXIT.config,
   CONFIG_UNREADABLE: EXIT.noInput,
   TRANSPORT_MISSING: EXIT.config,
-  DESTINATION_UNUSABLE: EXIT.config,
+  DESTINATION_UNUSABLE: EXIT.noInput,
   STORE_MISSING: EXIT.noInput,
   STORE_UNUSABLE: EXIT.noInput,
   STORE_CORRUPT: EXIT.noInput,
@@ -34,9 +34,9 @@ export class CommandFailure extends Error {
   }
 }
 
-/** The exit code for whatever was thrown. */
+/** The exit code for whatever was thrown. Known by their code, TreelineErrors need no import where nothing is thrown. */
 export function exitCodeOf(thrown: unknown): number {
   if (thrown instanceof CommandFailure) return thrown.exitCode;
-  if (thrown instanceof TreelineError) return EXIT_BY_ERROR[thrown.code] ?? EXIT.failed;
-  return EXIT.failed;
+  const code = thrown instanceof Error && 'code' in thrown ? String(thrown.code) : '';
+  return (EXIT_BY_ERROR as Readonly<Record<string, number>>)[code] ?? EXIT.failed;
 }

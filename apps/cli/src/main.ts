@@ -1,17 +1,42 @@
-import { messageOf } from '@treeline/contract';
-import { CommanderError } from 'commander';
-import { buildProgram } from './command-line.ts';
 import { EXIT, exitCodeOf } from './exit-code.ts';
 import { tell } from './terminal.ts';
 
-buildProgram()
-  .parseAsync()
-  .catch((thrown: unknown) => {
-    if (thrown instanceof CommanderError) {
-      // Commander has printed its message already; its own code for every mistake is 1.
-      process.exitCode = thrown.exitCode === 0 ? EXIT.ok : EXIT.usage;
-      return;
-    }
-    tell(messageOf(thrown));
-    process.exitCode = exitCodeOf(thrown);
+main(process.argv.slice(2)).catch((thrown: unknown) => {
+  tell(thrown instanceof Error ? thrown.message : String(thrown));
+  process.exitCode = exitCodeOf(thrown);
+});
+
+async function main(args: readonly string[]): Promise<void> {
+  const prettyArgs = readPrettyArgs(args);
+  process.exitCode = await (prettyArgs ? printPretty(prettyArgs) : runCommand());
+}
+
+/** The printer reads its own options, so that it behaves the same wherever it is called from, and starts without the others' parser. */
+function readPrettyArgs([command, ...rest]: readonly string[]): readonly string[] | undefined {
+  if (command === 'pretty') return rest;
+  return command === 'help' && rest[0] === 'pretty' ? ['--help'] : undefined;
+}
+
+async function printPretty(args: readonly string[]): Promise<number> {
+  const { runPretty } = await import('@treeline/pretty/cli');
+  return runPretty(args);
+}
+
+async function runCommand(): Promise<number> {
+  const [{ CommanderError }, { buildProgram }] = await Promise.all([
+    import('commander'),
+    import('./command-line.ts'),
+  ]);
+  let exitCode: number = EXIT.ok;
+  const program = buildProgram((code) => {
+    exitCode = code;
   });
+  try {
+    await program.parseAsync();
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    // Commander has printed its message already; its own code for every mistake is 1.
+    exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+  }
+  return exitCode;
+}

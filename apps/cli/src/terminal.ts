@@ -4,7 +4,26 @@ const CHUNK_CHARS = 64 * 1024;
 
 /** Tells something on stderr. Texts may quote file names and log content: no control character but line feeds reaches the terminal. */
 export function tell(message: string): void {
-  process.stderr.write(`treeline: ${printable(message)}\n`);
+  writeError(`treeline: ${printable(message)}\n`);
+}
+
+/** Writes to stderr. That its reader has gone must end no pipeline. */
+export function writeError(text: string): void {
+  if (process.stderr.listenerCount('error') === 0) process.stderr.on('error', () => undefined);
+  process.stderr.write(text);
+}
+
+/** Writes a short text to standard output, quietly where its reader has gone. */
+export function writeOut(text: string): void {
+  ignoreBrokenPipe(() => undefined);
+  process.stdout.write(text);
+}
+
+function ignoreBrokenPipe(closed: () => void): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    closed();
+  });
 }
 
 /** Makes control characters visible; line feeds stay. */
@@ -15,40 +34,35 @@ export function printable(text: string): string {
   );
 }
 
-/** Prints texts as fast as standard output takes them. Ends early, and quietly, when its reader goes away (`| head`). */
-export async function print(texts: Iterable<string>): Promise<void> {
-  const output = openOutput();
-  let gathered = '';
-  for (const text of texts) {
-    gathered += text;
-    if (gathered.length < CHUNK_CHARS) continue;
-    await output.write(gathered);
-    gathered = '';
-    if (output.closed) return;
-  }
-  await output.write(gathered);
-}
-
-interface Output {
+/** Standard output for much text: gathered, and no faster than its reader. */
+export interface Output {
+  /** Whether the reader has gone (`| head`): a command ends then, quietly. */
   readonly closed: boolean;
   write(text: string): Promise<void>;
+  /** Lets go of what was gathered. */
+  flush(): Promise<void>;
 }
 
-function openOutput(): Output {
+export function openOutput(): Output {
+  let gathered = '';
   let closed = false;
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
+  ignoreBrokenPipe(() => {
     closed = true;
   });
+  const flush = async (): Promise<void> => {
+    const text = gathered;
+    gathered = '';
+    if (closed || text === '' || process.stdout.write(text)) return;
+    await Promise.race([once(process.stdout, 'drain'), once(process.stdout, 'close')]).catch(() => undefined);
+  };
   return {
     get closed() {
       return closed;
     },
     async write(text) {
-      if (closed || text === '' || process.stdout.write(text)) return;
-      await Promise.race([once(process.stdout, 'drain'), once(process.stdout, 'close')]).catch(
-        () => undefined,
-      );
+      gathered += text;
+      if (gathered.length >= CHUNK_CHARS) await flush();
     },
+    flush,
   };
 }

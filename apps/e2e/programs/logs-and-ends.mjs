@@ -22,7 +22,7 @@ for (let n = 0; n < Number(lines); n++) logger.info({ n }, 'one of many');
 const [kind] = way.split('-');
 if (kind === 'exit') process.exit(7);
 if (kind === 'throw') throw new Error('the original message');
-if (kind === 'reject') Promise.reject(new Error('the original rejection'));
+if (kind === 'reject') void Promise.reject(new Error('the original rejection'));
 if (kind === 'SIGTERM' || kind === 'SIGINT') {
   // Alive until the signal comes.
   setInterval(() => {}, 1000);

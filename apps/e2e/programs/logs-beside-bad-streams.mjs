@@ -38,4 +38,6 @@ await checkBalance();
 const stats = await logger.stats();
 const closed = await logger.close({ timeoutMs: 1_000 });
 await checkBalance();
-console.log(JSON.stringify({ loopMs, flushed, closed, stats, unbalanced, statuses, idleRssBytes, peakRssBytes }));
+console.log(
+  JSON.stringify({ loopMs, flushed, closed, stats, unbalanced, statuses, idleRssBytes, peakRssBytes }),
+);

@@ -5,16 +5,19 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { openLogReader, type LogRow } from '@treeline/sqlite';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { finish, makeFolder, readRecords, startTreeline, treeline, writeConfig } from './command.ts';
+import { collect, finish, startTreeline, treeline, writeConfig } from './command.ts';
+import { readRecords, scratchFolder } from './program.ts';
 
 let cwd = '';
+let folder: ReturnType<typeof scratchFolder> | undefined;
 
 beforeEach(() => {
-  cwd = makeFolder();
+  folder = scratchFolder();
+  cwd = folder.path;
 });
 
 afterEach(() => {
-  fs.rmSync(cwd, { recursive: true, force: true });
+  folder?.[Symbol.dispose]();
 });
 
 const STORE = { name: 'store', type: 'sqlite', path: 'logs.db' };
@@ -102,7 +105,7 @@ describe('treeline run', () => {
     peakKiB = Math.max(peakKiB, peakMemoryKiB(child.pid));
     child.stdin.end();
     const { code, stderr } = await finished;
-    expect(code, stderr).toBe(0);
+    expect({ code, stderr }).toMatchObject({ code: 0 });
     expect(stderr).toContain('1000000 lines, 10000 of them text');
     expect(countStore()).toBe(1_000_000);
     expect(await countLines(path.join(cwd, 'app.log'))).toBe(1_000_000);
@@ -135,7 +138,7 @@ describe('treeline run', () => {
     lock.close();
     await writing;
     const { code, stderr } = await finished;
-    expect(code, stderr).toBe(0);
+    expect({ code, stderr }).toMatchObject({ code: 0 });
     expect(countStore()).toBe(200_001);
   });
 
@@ -152,9 +155,69 @@ describe('treeline run', () => {
     }
     child.stdin.end();
     await once(child, 'close');
-    expect(child.exitCode, stderr.text).toBe(0);
+    expect({ code: child.exitCode, stderr: stderr.text }).toMatchObject({ code: 0 });
     expect(await countLines(path.join(cwd, 'app.log'))).toBe(100_001);
     expect(stderr.text).toContain('console: down: its reader has closed the pipe');
+  });
+
+  test('goes on when nobody reads what it tells', async () => {
+    const config = writeConfig(cwd, { streams: [STORE] });
+    const child = startTreeline(['run', '-c', config, '--stats'], { cwd });
+    child.stderr.destroy();
+    child.stdin.end(line(1));
+    await once(child, 'close');
+    expect(child.exitCode).toBe(0);
+    expect(countStore()).toBe(1);
+  });
+
+  test('lets the config use the stream type of a package only where the command line names it', async () => {
+    const home = path.join(cwd, 'node_modules', 'treeline-lines');
+    fs.mkdirSync(home, { recursive: true });
+    fs.writeFileSync(
+      path.join(home, 'package.json'),
+      '{ "type": "module", "exports": { ".": "./index.js" } }',
+    );
+    fs.writeFileSync(
+      path.join(home, 'index.js'),
+      `import fs from 'node:fs';
+      const definition = {
+        name: 'lines',
+        open: ({ to }) => ({
+          write: async (batch) => fs.appendFileSync(to, batch.bytes),
+          flush: async () => {},
+          close: async () => {},
+        }),
+      };
+      export default Object.assign(async () => {}, { definition });`,
+    );
+    const config = writeConfig(cwd, { streams: [{ name: 'own', type: 'treeline-lines', to: 'own.log' }] });
+    const refused = await treeline(['run', '-c', config], { cwd, input: line(0) });
+    expect(refused.code).toBe(78);
+    expect(refused.stderr).toContain('treeline-lines');
+    const args = ['run', '-c', config, '--transport', 'treeline-lines'];
+    expect(await treeline(args, { cwd, input: line(0) + line(1) })).toMatchObject({ code: 0, stderr: '' });
+    expect(await countLines(path.join(cwd, 'own.log'))).toBe(2);
+  });
+
+  test('keeps a line that is cut in two writes, and tells of one that is too long', async () => {
+    const config = writeConfig(cwd, { streams: [FILE] });
+    const child = startTreeline(['run', '-c', config], { cwd });
+    const finished = finish(child);
+    child.stdin.write('{"level":30,"msg":"gr');
+    await sleep(100);
+    child.stdin.write(Buffer.from('öße', 'utf8').subarray(0, 2));
+    await sleep(100);
+    child.stdin.write(Buffer.from('öße', 'utf8').subarray(2));
+    child.stdin.write('"}\n');
+    const piece = Buffer.alloc(1024 * 1024, 'y');
+    for (let n = 0; n < 20; n++) if (!child.stdin.write(piece)) await once(child.stdin, 'drain');
+    child.stdin.end(`\n${line(1)}`);
+    const { code, stderr } = await finished;
+    expect(code).toBe(0);
+    expect(stderr).toBe('treeline: 1 line was longer than 16M and has been cut\n');
+    const messages = readRecords(path.join(cwd, 'app.log')).map(({ msg }) => msg);
+    expect(messages).toHaveLength(3);
+    expect([messages[0], messages[2]]).toEqual(['größe', 'request 1']);
   });
 
   test.each(['SIGTERM', 'SIGINT'] as const)('drains at %s, then ends by it', async (signal) => {
@@ -247,10 +310,4 @@ async function countLines(file: string): Promise<number> {
 /** Waits until a number has not changed for a second. */
 async function standsStill(read: () => number): Promise<void> {
   for (let before = Number.NaN; before !== read(); await sleep(1000)) before = read();
-}
-
-function collect(stream: NodeJS.ReadableStream): { text: string } {
-  const collected = { text: '' };
-  stream.setEncoding('utf8').on('data', (chunk: string) => (collected.text += chunk));
-  return collected;
 }

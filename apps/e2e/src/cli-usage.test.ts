@@ -1,16 +1,20 @@
+import { once } from 'node:events';
 import fs from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { makeFolder, treeline, TREELINE, writeConfig } from './command.ts';
+import { collect, startTreeline, treeline, TREELINE, writeConfig } from './command.ts';
+import { scratchFolder } from './program.ts';
 
 let cwd = '';
+let folder: ReturnType<typeof scratchFolder> | undefined;
 
 beforeEach(() => {
-  cwd = makeFolder();
+  folder = scratchFolder();
+  cwd = folder.path;
 });
 
 afterEach(() => {
-  fs.rmSync(cwd, { recursive: true, force: true });
+  folder?.[Symbol.dispose]();
 });
 
 describe('treeline', () => {
@@ -21,6 +25,8 @@ describe('treeline', () => {
     [['help', 'run'], 'Usage: treeline run [options]'],
     [['query', '-h'], 'Usage: treeline query [options]'],
     [['check', '--help'], 'Usage: treeline check [options] [config]'],
+    [['pretty', '--help'], 'Usage: treeline pretty [options] [file…]'],
+    [['help', 'pretty'], 'Usage: treeline pretty [options] [file…]'],
   ])('%j prints help on stdout and exits 0', async (args, usage) => {
     const { code, stdout, stderr } = await treeline(args, { cwd });
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
@@ -41,13 +47,22 @@ describe('treeline', () => {
     [['run', '-c'], "treeline: option '-c, --config <file>' argument missing\n"],
     [
       ['query', '--level', 'wran'],
-      "argument 'wran' is invalid. It must be one of trace, debug, info, warn, error, fatal",
+      '--level must be one of trace, debug, info, warn, error, fatal, or a number; got "wran"',
     ],
-    [['query', '-n', '0'], 'It must be a whole number from 1, or "all".'],
-    [['query', '-n', '1e3'], 'It must be a whole number from 1, or "all".'],
+    [['query', '-n', '-1'], '--limit must be a whole number or "all"; got "-1"'],
+    [['query', '-n', '1e3'], '--limit must be a whole number or "all"; got "1e3"'],
     [['query', '-o', 'xml'], "argument 'xml' is invalid. Allowed choices are pretty, jsonl, rows."],
-    [['query', '--since', 'soon'], "option '--since <time>' argument 'soon' is invalid. It must be like 2h"],
-    [['query', '--until', '2026-02-30'], "option '--until <time>' argument '2026-02-30' is invalid."],
+    [['query', '--since', 'soon'], 'treeline: --since must be like 2h'],
+    [['query', '--until', '2026-02-30'], 'treeline: --until must be like 2h'],
+    [['query', '-f', '-r'], '--follow prints what comes, oldest first'],
+    [['query', '-q', 'x', 'y', 'z'], 'with --query the store is the only argument'],
+    [['query', 'a', 'b', 'c'], "too many arguments for 'query'. Expected 2 arguments but got 3."],
+    [
+      ['query', 'level>=eror', 'a.db'],
+      "level>=eror\n         ^^^^\nTo search messages for the text itself: --grep 'level>=eror'\n",
+    ],
+    [['query', 'ref in @missing.txt', 'a.db'], "the list missing.txt can't be read (ENOENT)"],
+    [['query', 'error | count by source', 'a.db'], 'remove the "|"'],
     [['check', '-o', 'yaml'], "argument 'yaml' is invalid. Allowed choices are text, json, github."],
     [['query', '--\u001b[31mred'], String.raw`treeline: unknown option '--\u001b[31mred'`],
   ])('%j is refused on stderr with exit 2', async (args, message) => {
@@ -56,6 +71,18 @@ describe('treeline', () => {
     expect(stderr).toContain(message);
     expect(stderr).not.toMatch(/^\s+at /m);
   });
+
+  test.each([[['--help']], [['check', '-o', 'json', 'missing.json']]])(
+    '%j ends quietly when nobody reads',
+    async (args) => {
+      const child = startTreeline(args, { cwd });
+      child.stdout.destroy();
+      const stderr = collect(child.stderr);
+      await once(child, 'close');
+      expect(stderr.text).toBe('');
+      expect(child.signalCode).toBeNull();
+    },
+  );
 
   test('says what to do where it has not been built', async () => {
     const bin = path.join(cwd, 'bin', 'treeline.js');
@@ -66,6 +93,25 @@ describe('treeline', () => {
     const { status, stdout, stderr } = spawnSync(process.execPath, [bin, '--help'], { encoding: 'utf8' });
     expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
     expect(stderr).toMatch(/^treeline: the command has not been built: run .*\n$/);
+  });
+});
+
+describe('treeline pretty', () => {
+  const input = '{"level":40,"time":1760000000000,"name":"api","msg":"slow query"}\nplain text\n';
+
+  test('prints standard input for people', async () => {
+    const { code, stdout, stderr } = await treeline(['pretty'], { cwd, input });
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    const [record, text] = stdout.split('\n');
+    expect(record).toMatch(/^2025-10-09T08:53:20\.000Z .*WARN .*api.* slow query$/);
+    expect(text).toContain('plain text');
+  });
+
+  test('prints files, and refuses with exit 66 one that is missing, with 2 an option that it does not know', async () => {
+    fs.writeFileSync(path.join(cwd, 'app.log'), input);
+    expect((await treeline(['pretty', 'app.log', '--color', 'always'], { cwd })).stdout).toContain('\u001b[');
+    expect(await treeline(['pretty', 'missing.log'], { cwd })).toMatchObject({ code: 66, stdout: '' });
+    expect(await treeline(['pretty', '--colour', 'always'], { cwd })).toMatchObject({ code: 2, stdout: '' });
   });
 });
 

@@ -2,7 +2,6 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
-import os from 'node:os';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 
@@ -50,6 +49,13 @@ export async function finish(child: ChildProcess & Piped): Promise<Finished> {
   return { code: child.exitCode, signal: child.signalCode, stdout, stderr };
 }
 
+/** Gathers a stream's text, for commands whose other streams are cut. */
+export function collect(stream: NodeJS.ReadableStream): { readonly text: string } {
+  const collected = { text: '' };
+  stream.setEncoding('utf8').on('data', (chunk: string) => (collected.text += chunk));
+  return collected;
+}
+
 /** Runs `treeline` to its end. */
 export async function treeline(
   args: readonly string[],
@@ -60,24 +66,10 @@ export async function treeline(
   return finish(child);
 }
 
-/** A folder of its own for one test. */
-export function makeFolder(): string {
-  return fs.mkdtempSync(path.join(os.tmpdir(), 'treeline-e2e-'));
-}
-
 /** Writes a config into a folder and gives its name. */
 export function writeConfig(cwd: string, config: object, name = 'config.json'): string {
   fs.writeFileSync(path.join(cwd, name), JSON.stringify(config));
   return name;
-}
-
-/** The records of a file of lines. */
-export function readRecords(file: string): Record<string, unknown>[] {
-  return fs
-    .readFileSync(file, 'utf8')
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => JSON.parse(line) as Record<string, unknown>);
 }
 
 function commandFile(): string {

@@ -30,26 +30,41 @@ const WAYS: Record<string, End> = {
 const STREAMS = [1, 3, 6];
 
 function configOf(streamCount: number): object {
-  const streams = count(0, streamCount).map((index) => ({ name: `file-${index}`, type: 'file', path: `out-${index}.log` }));
+  const streams = count(0, streamCount).map((index) => ({
+    name: `file-${index}`,
+    type: 'file',
+    path: `out-${index}.log`,
+  }));
   return { serviceName: 'exits', shutdown: { timeout: '60s' }, streams };
 }
 
 describe('nothing logged before the end is lost', () => {
-  const cases = Object.entries(WAYS).flatMap(([way, end]) => STREAMS.map((streams) => ({ way, end, streams })));
+  const cases = Object.entries(WAYS).flatMap(([way, end]) =>
+    STREAMS.map((streams) => ({ way, end, streams })),
+  );
 
   test.each(cases)('on $way with $streams streams', async ({ way, end, streams }) => {
     using folder = scratchFolder();
-    const ended = await runProgram('logs-and-ends.mjs', [JSON.stringify(configOf(streams)), way, String(LINES)], {
-      cwd: folder.path,
+    const ended = await runProgram(
+      'logs-and-ends.mjs',
+      [JSON.stringify(configOf(streams)), way, String(LINES)],
+      {
+        cwd: folder.path,
+      },
+    );
+    expect({ code: ended.code, signal: ended.signal }).toEqual({
+      code: end.code,
+      signal: end.signal ?? null,
     });
-    expect({ code: ended.code, signal: ended.signal }).toEqual({ code: end.code, signal: end.signal ?? null });
     if (end.says) expect(ended.stderr).toContain(end.says);
     for (let index = 0; index < streams; index++) {
       const records = readRecords(join(folder.path, `out-${index}.log`));
       expect(numbersIn(records)).toEqual(count(0, LINES));
       expect(records.flatMap((record) => record['late'] ?? [])).toEqual(end.late ? [1, 2] : []);
     }
-    expect(filesBelow(join(folder.path, 'logs/.treeline')).filter((name) => name.endsWith('.seg'))).toEqual([]);
+    expect(filesBelow(join(folder.path, 'logs/.treeline')).filter((name) => name.endsWith('.seg'))).toEqual(
+      [],
+    );
   });
 
   test('while the worker is still starting', async () => {

@@ -21,7 +21,9 @@ async function logBeside(
   cwd: string,
 ): Promise<Report> {
   const config = JSON.stringify({ serviceName: 'isolation', streams });
-  const ended = await runProgram('logs-beside-bad-streams.mjs', [config, String(lines), String(perTick)], { cwd });
+  const ended = await runProgram('logs-beside-bad-streams.mjs', [config, String(lines), String(perTick)], {
+    cwd,
+  });
   expect(ended.code, ended.stderr).toBe(0);
   return JSON.parse(ended.stdout) as Report;
 }
@@ -46,10 +48,19 @@ describe('a stream that misbehaves harms no other', () => {
     const store = openLogStore(join(folder.path, 'logs.db'));
     expect(store.count()).toBe(30_000);
     store.close();
-    expect(report.flushed.streams).toMatchObject({ throwing: 'timeout', stuck: 'timeout', healthy: 'flushed', db: 'flushed' });
+    expect(report.flushed.streams).toMatchObject({
+      throwing: 'timeout',
+      stuck: 'timeout',
+      healthy: 'flushed',
+      db: 'flushed',
+    });
     expect(report.unbalanced).toEqual([]);
     expect(report.stats.streams['healthy']).toMatchObject({ delivered: 30_000, queued: 0 });
-    expect(report.stats.streams['throwing']).toMatchObject({ state: 'down', lastError: 'this sink throws', delivered: 0 });
+    expect(report.stats.streams['throwing']).toMatchObject({
+      state: 'down',
+      lastError: 'this sink throws',
+      delivered: 0,
+    });
     const downs = report.statuses.filter(({ type }) => type === 'down').map(({ stream }) => stream);
     expect(new Set(downs)).toEqual(new Set(['throwing', 'exiting']));
   });
@@ -61,7 +72,9 @@ describe('a stream that misbehaves harms no other', () => {
     const report = await logBeside(streams, 10_000, 500, folder.path);
     expect(numbersIn(readRecords(path))).toEqual(count(0, 10_000));
     expect(report.unbalanced).toEqual([]);
-    expect(report.statuses.some(({ type, stream }) => type === 'recovered' && stream === 'exiting')).toBe(true);
+    expect(report.statuses.some(({ type, stream }) => type === 'recovered' && stream === 'exiting')).toBe(
+      true,
+    );
   });
 });
 

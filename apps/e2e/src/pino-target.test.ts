@@ -139,7 +139,7 @@ describe('@treeline/core/pipeline', () => {
       serviceName: 'api',
       fields: { zone: 'eu' },
       shutdown: { timeout: '30s' },
-      streams: [{ type: 'file', path: 'out.log' }],
+      streams: [{ name: 'out', type: 'file', path: 'out.log' }],
     };
     const ended = await logToTarget('@treeline/core/pipeline', { config }, 'return', folder.path);
     const warnings = ended.stderr.trim().split('\n');

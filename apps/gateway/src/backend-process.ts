@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { parseArgs } from 'node:util';
 import { createBackend } from './backend.ts';
 import { backendConfig } from './backend-models.ts';
-import { configPath, readConfig } from './config-file.ts';
+import { configPath, orExit, readConfig } from './config-file.ts';
 import { announce, endWith } from './service.ts';
 
 const { values } = parseArgs({
@@ -12,7 +12,7 @@ const { values } = parseArgs({
   },
 });
 
-const server = createBackend(readConfig(values.config, backendConfig).models);
+const server = createBackend(orExit(() => readConfig(values.config, backendConfig)).models);
 server.listen(Number(values.port), '127.0.0.1');
 await once(server, 'listening');
 endWith(async () => {

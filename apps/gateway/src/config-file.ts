@@ -28,3 +28,21 @@ export function readConfig<const Schema extends v.GenericSchema>(
   const issues = result.issues.map((issue) => `${v.getDotPath(issue) ?? '(root)'}: ${issue.message}`);
   throw new Error(`${path} is not valid: ${issues.join('; ')}`);
 }
+
+const EX_CONFIG = 78;
+
+/** A mistake in a config is told to whoever starts the service; where in our code it was noticed is nothing to them. */
+export function orExit<Value>(read: () => Value): Value {
+  try {
+    return read();
+  } catch (error) {
+    process.stderr.write(`${messageOf(error)}\n`);
+    return process.exit(hasExitCode(error) ? error.exitCode : EX_CONFIG);
+  }
+}
+
+function hasExitCode(error: unknown): error is { readonly exitCode: number } {
+  return (
+    typeof error === 'object' && error !== null && 'exitCode' in error && typeof error.exitCode === 'number'
+  );
+}

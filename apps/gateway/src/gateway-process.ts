@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { createLogger } from '@treeline/core';
-import { configPath, readConfig } from './config-file.ts';
+import { configPath, orExit, readConfig } from './config-file.ts';
 import { createGateway } from './gateway.ts';
 import { routesConfig } from './routes.ts';
 import { announce, endWith, urlOf } from './service.ts';
@@ -16,8 +16,8 @@ const { values } = parseArgs({
 
 const GRACE_MS = 3_000;
 
-const logger = createLogger(values.logging);
-const config = readConfig(values.routes, routesConfig);
+const config = orExit(() => readConfig(values.routes, routesConfig));
+const logger = orExit(() => createLogger(values.logging));
 const { app, close } = createGateway({ logger, backendUrl: values.backend, config });
 await app.listen({ port: Number(values.port), host: '127.0.0.1' });
 logger.info(

@@ -64,7 +64,7 @@ async function listen(server: Server): Promise<string> {
   return urlOf(server);
 }
 
-async function startGateway(givenUrl?: string, idleTimeoutMs = 150): Promise<TestGateway> {
+async function startGateway(givenUrl?: string, idleTimeoutMs = 30_000): Promise<TestGateway> {
   const backendUrl = givenUrl ?? (await listen(createBackend(MODELS)));
   const lines: Record<string, unknown>[] = [];
   const waiting = new Set<() => void>();
@@ -136,7 +136,10 @@ describe('createGateway', () => {
     const { url, lines, lineWith } = await startGateway();
     const response = await chat(url, 'good');
     await response.text();
-    await lineWith({ type: 'request', status: 200 });
+    expect(await lineWith({ type: 'request' })).toMatchObject({
+      res: { statusCode: 200 },
+      msg: 'POST /v1/chat 200',
+    });
     const ids = new Set(
       lines
         .filter((line) => line['name'] === 'chat' || line['type'] === 'request')
@@ -160,7 +163,7 @@ describe('createGateway', () => {
   });
 
   test('asks the next model of a route when one fails, and says so', async () => {
-    const { url, lines } = await startGateway();
+    const { url, lines } = await startGateway(undefined, 1_000);
     const events = await eventsOf(await chat(url, 'spare'));
     expect(events.at(-1)).toEqual({ event: 'done', data: '{"model":"good","tokens":3}' });
     expect(lines.filter((line) => line['level'] === 40).map((line) => line['msg'])).toEqual([
@@ -170,12 +173,12 @@ describe('createGateway', () => {
   });
 
   test.each([
-    ['failing', 502, 'model failing answered 500', 'model failing is overloaded'],
-    ['silent', 504, 'model silent said nothing for 150 ms', 'nothing came for 150 ms'],
+    ['failing', 502, 'model failing answered 500', 'model failing is overloaded', 30_000],
+    ['silent', 504, 'model silent said nothing for 150 ms', 'nothing came for 150 ms', 150],
   ])(
     'logs an error with its causes when no model of route %s answers',
-    async (route, status, cause, rootCause) => {
-      const { url, lineWith } = await startGateway();
+    async (route, status, cause, rootCause, idleTimeoutMs) => {
+      const { url, lineWith } = await startGateway(undefined, idleTimeoutMs);
       const response = await chat(url, route);
       expect(response.status).toBe(status);
       const line = await lineWith({ level: 50 });
@@ -214,7 +217,7 @@ describe('createGateway', () => {
     ['before an answer begins', 'late', undefined, /^the client left before the answer was complete$/u],
   ])('lets go of the backend when the client leaves %s', async (_title, route, name, message) => {
     const backend = createBackend(MODELS);
-    const { url, lines, lineWith } = await startGateway(await listen(backend), 30_000);
+    const { url, lines, lineWith } = await startGateway(await listen(backend));
     const leaving = new AbortController();
     const asked = once(backend, 'request');
     const response = chat(url, route, { signal: leaving.signal });

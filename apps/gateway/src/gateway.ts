@@ -83,7 +83,7 @@ function createApp(
 ): FastifyInstance {
   const app = fastify({
     loggerInstance: logger,
-    // One line for each request is written below; the id stands under the key that Treeline knows.
+    // Requests are logged below; the id stands under the key that Treeline knows.
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'req_id' }),
     genReqId: readRequestId,
     bodyLimit: MAX_BODY_BYTES,
@@ -100,7 +100,7 @@ function createApp(
     const status = error.statusCode ?? 500;
     if (status >= 500) request.log.error({ err: error, status }, error.message);
     else if (status === CLIENT_LEFT) request.log.info({ status }, error.message);
-    else request.log.warn({ status, reason: error.message }, 'the request was refused');
+    else request.log.warn({ req: request, status, reason: error.message }, 'the request was refused');
     const message = status === 500 ? 'internal error' : error.message;
     return reply.code(status).send({ error: { message }, requestId: request.id });
   });
@@ -115,7 +115,7 @@ function createApp(
         `there is no route ${JSON.stringify(route)}; known are ${Object.keys(config.routes).join(', ')}`,
       );
     }
-    log.debug({ models, messages: messages.length }, 'routed');
+    log.info({ req: request, models }, `asks for ${route}`);
     const left = abortWhenClosed(reply);
     const answer = await startAnswer(
       route,
@@ -133,10 +133,16 @@ function httpError(statusCode: number, message: string): Error {
   return Object.assign(new Error(message), { statusCode });
 }
 
-function logRequest({ method, url, log }: FastifyRequest, reply: FastifyReply): void {
-  const status = reply.raw.writableFinished ? reply.statusCode : CLIENT_LEFT;
-  const fields = { type: 'request', method, url, status, duration_ms: Math.round(reply.elapsedTime) };
-  log.info(fields, `${method} ${url} ${status}`);
+/** The end of a request, in the field names of pino-http, which everything that reads pino's lines knows. */
+function logRequest(request: FastifyRequest, reply: FastifyReply): void {
+  const statusCode = reply.raw.writableFinished ? reply.statusCode : CLIENT_LEFT;
+  const fields = {
+    type: 'request',
+    req: request,
+    res: { statusCode },
+    responseTime: Math.round(reply.elapsedTime),
+  };
+  request.log.info(fields, `${request.method} ${request.url} ${statusCode}`);
 }
 
 /** The id of a caller is kept where it is one; anything else in that header stays out of the log. */

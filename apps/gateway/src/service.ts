@@ -8,7 +8,8 @@ import { messageOf } from '@treeline/contract';
 export function endWith(stop: () => Promise<void>): void {
   let isEnding = false;
   const end = (): void => {
-    if (isEnding) return;
+    // Asked a second time: whoever asks doesn't want to wait any longer.
+    if (isEnding) process.exit(1);
     isEnding = true;
     stop()
       .catch((error: unknown) => {
@@ -24,7 +25,9 @@ export function endWith(stop: () => Promise<void>): void {
     // Ctrl-C goes to every process of a terminal at once; the parent has an order in which its services end.
     if (!process.connected) end();
   });
-  process.on('disconnect', end);
+  process.on('disconnect', () => {
+    if (!isEnding) end();
+  });
   // The parent may have gone while our modules were loading.
   if (process.send && !process.connected) end();
 }

@@ -41,7 +41,7 @@ function describeLevels(reader: LogReader, since: number): string[] {
 
 function describeSlowest(reader: LogReader, since: number): string[] {
   const requests = [...reader.iterate({ since, type: 'request' })]
-    .map((row) => ({ row, durationMs: numberOf(row.payload['duration_ms']) }))
+    .map((row) => ({ row, durationMs: numberOf(row.payload['responseTime']) }))
     .toSorted((a, b) => b.durationMs - a.durationMs)
     .slice(0, SLOWEST);
   const lines = requests.map(
@@ -59,7 +59,9 @@ function describeErrors(reader: LogReader, since: number): string[] {
 }
 
 function describeError(row: LogRow): string[] {
-  const time = new Date(row.ts).toISOString().slice(11, 23);
+  const date = new Date(row.ts);
+  // In local time, as the console printed it.
+  const time = `${date.toTimeString().slice(0, 8)}.${String(date.getMilliseconds()).padStart(3, '0')}`;
   return [
     `    ${time}  ${oneLine(row.msg)}`,
     ...causesOf(row.payload['err']).map((cause) => `${' '.repeat(18)}because ${cause}`),

@@ -83,12 +83,15 @@ export class BatchQueue {
 
   /** What waits, oldest first. */
   *batches(): Iterable<Batch> {
-    for (const { batch, from } of this.#parts) yield from === 0 ? batch : sliceBatch(batch, from, batch.count);
+    for (const { batch, from } of this.#parts)
+      yield from === 0 ? batch : sliceBatch(batch, from, batch.count);
   }
 
   /** Replaces each batch that waits by what `select` leaves of it. */
   retain(select: (batch: Batch) => Batch): void {
-    const before = this.#parts.splice(0).map((part) => ({ ...part, batch: sliceBatch(part.batch, part.from, part.batch.count) }));
+    const before = this.#parts
+      .splice(0)
+      .map((part) => ({ ...part, batch: sliceBatch(part.batch, part.from, part.batch.count) }));
     this.#bytes = 0;
     this.#count = 0;
     for (const { batch, atMs } of before) this.push(select(batch), atMs);

@@ -26,8 +26,8 @@ export interface SinkDriverOptions {
 }
 
 interface PendingFlush {
-  isDue(): boolean;
-  done(error: Error | undefined): void;
+  readonly isDue: () => boolean;
+  readonly done: (error: Error | undefined) => void;
 }
 
 /**
@@ -116,7 +116,9 @@ export class SinkDriver {
 
   async #untilDue(): Promise<void> {
     const dueInMs = (): number =>
-      this.#flushes.length > 0 || this.#stop.signal.aborted ? 0 : this.#options.lines.dueInMs(performance.now());
+      this.#flushes.length > 0 || this.#stop.signal.aborted
+        ? 0
+        : this.#options.lines.dueInMs(performance.now());
     for (let ms = dueInMs(); ms > 0; ms = dueInMs()) {
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, Math.min(ms, MAX_TIMER_MS));
@@ -137,6 +139,8 @@ export class SinkDriver {
         (error: unknown) => (error instanceof Error ? error : new Error(messageOf(error))),
       );
     const outcome = await raceAbort(flushed, this.#stop.signal);
-    return outcome === 'aborted' ? new TreelineError('TIMEOUT', 'it was closed before its sink had flushed') : outcome;
+    return outcome === 'aborted'
+      ? new TreelineError('TIMEOUT', 'it was closed before its sink had flushed')
+      : outcome;
   }
 }

@@ -169,7 +169,13 @@ export class StreamCounters {
     if (this.read('version') % 2 === 1) Atomics.add(this.#numbers, 0, 1n);
     const { accepted, adopted, queued } = this.snapshot();
     const own = Math.min(accepted, queued);
-    this.update({ accepted: accepted - own, adopted: adopted - (queued - own), queued: 0, queuedBytes: 0, state: 0 });
+    this.update({
+      accepted: accepted - own,
+      adopted: adopted - (queued - own),
+      queued: 0,
+      queuedBytes: 0,
+      state: 0,
+    });
   }
 
   /** All numbers as of one moment. */

@@ -30,7 +30,7 @@ export function createLogger(source?: string | object, options: CreateLoggerOpti
 }
 
 /** Reading a config takes longer to import than pino itself: a program that only has the package among its imports doesn't pay. */
-function loadConfigModule(): typeof import('./config/index.ts') {
-  const path = fileURLToPath(builtFile('config/index.js'));
-  return createRequire(import.meta.url)(path) as typeof import('./config/index.ts');
+function loadConfigModule(): typeof import('./config/loader.ts') {
+  const path = fileURLToPath(builtFile('config/loader.js'));
+  return createRequire(import.meta.url)(path) as typeof import('./config/loader.ts');
 }

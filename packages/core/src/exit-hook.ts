@@ -50,7 +50,8 @@ function onSignal(signal: NodeJS.Signals): void {
   if (process.listenerCount(signal) === 0) process.kill(process.pid, signal);
   else {
     setImmediate(() => {
-      if (drains.size > 0 && !process.listeners(signal).includes(onSignal)) process.prependListener(signal, onSignal);
+      if (drains.size > 0 && !process.listeners(signal).includes(onSignal))
+        process.prependListener(signal, onSignal);
     });
   }
 }

@@ -23,7 +23,10 @@ const throwing = (message: string) => () => {
 
 describe('guardLogMethod', () => {
   test.each<[string, object]>([
-    ['a throwing getter', Object.defineProperty({ fine: 1 }, 'bad', { enumerable: true, get: throwing('boom') })],
+    [
+      'a throwing getter',
+      Object.defineProperty({ fine: 1 }, 'bad', { enumerable: true, get: throwing('boom') }),
+    ],
     ['a throwing toJSON', { fine: 1, nested: { toJSON: throwing('boom') } }],
     ['a proxy that throws on everything', new Proxy({}, { get: throwing('get'), ownKeys: throwing('keys') })],
     ['an error with a cause chain of 20 000', deepError(20_000)],
@@ -52,6 +55,9 @@ describe('guardLogMethod', () => {
   test('puts an error that pino can’t serialise under err', () => {
     const { logger, records } = loggerWithLines();
     logger.error(deepError(20_000));
-    expect(records[0]?.['err']).toMatchObject({ type: 'Error', message: expect.stringContaining('level 19999') });
+    expect(records[0]?.['err']).toMatchObject({
+      type: 'Error',
+      message: expect.stringContaining('level 19999'),
+    });
   });
 });

@@ -21,7 +21,7 @@ interface OpenedLog {
   /** The lines of each chunk that was posted, as they were in the ring then. */
   readonly posted: string[];
   readonly messages: ToPipeline[];
-  spilled(): string;
+  readonly spilled: () => string;
 }
 
 function openLog(change: Partial<PipelineConfig> = {}): OpenedLog {
@@ -153,7 +153,10 @@ describe('Log', () => {
 
   test('text beyond ASCII that fills the window to the edge stays whole', () => {
     const { log, spilled } = openLog({ windowBytes: 256 * 1024 });
-    const lines = Array.from({ length: 3_000 }, (_, n) => `{"n":${n},"text":"${'日本語👍é'.repeat(n % 37)}"}\n`);
+    const lines = Array.from(
+      { length: 3_000 },
+      (_, n) => `{"n":${n},"text":"${'日本語👍é'.repeat(n % 37)}"}\n`,
+    );
     for (const line of lines) log.write(line, 1);
     log.closeChunk();
     log.spillAll();

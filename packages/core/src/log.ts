@@ -226,7 +226,8 @@ export class Log {
     if (!chunk) return false;
     const bytes = this.#ring.view(chunk.start, chunk.length);
     let outcome = this.#spill.append(chunk.firstSeq, chunk.count, bytes);
-    if (outcome === 'full' && this.#releaseSegments()) outcome = this.#spill.append(chunk.firstSeq, chunk.count, bytes);
+    if (outcome === 'full' && this.#releaseSegments())
+      outcome = this.#spill.append(chunk.firstSeq, chunk.count, bytes);
     if (outcome !== 'appended') return false;
     this.#control.write('spilledSeq', lastSeqOf(chunk));
     this.#shift();
@@ -264,7 +265,9 @@ export class Log {
   }
 
   #free(): void {
-    this.#ring.freeTo(this.#window.oldest?.start ?? (this.#chunkCount > 0 ? this.#chunkStart : this.#ring.end));
+    this.#ring.freeTo(
+      this.#window.oldest?.start ?? (this.#chunkCount > 0 ? this.#chunkStart : this.#ring.end),
+    );
     const isTaken = this.#postedBytes === this.#control.read('fannedBytes');
     if (isTaken && this.#chunkCount === 0) this.#ring.rewind();
   }

@@ -43,7 +43,13 @@ export function buildLogger(config: PipelineConfig, options: PinoOptions = {}): 
     {
       ...options,
       level: formatGate(config, parseLevel(config.level)),
-      base: { pid: process.pid, hostname: os.hostname(), ...serviceOf(config), ...config.fields, ...options.base },
+      base: {
+        pid: process.pid,
+        hostname: os.hostname(),
+        ...serviceOf(config),
+        ...config.fields,
+        ...options.base,
+      },
       timestamp: config.timestamp,
       hooks: { ...options.hooks, logMethod: guardLogMethod(options.hooks?.logMethod) },
     },
@@ -66,11 +72,15 @@ function serviceOf(config: PipelineConfig): { service?: string } {
 }
 
 function methodsOf(client: PipelineClient): object {
-  const flush = (argument?: { timeoutMs?: number } | ((error?: Error) => void)): Promise<FlushResult> | void => {
+  const flush = (
+    argument?: { timeoutMs?: number } | ((error?: Error) => void),
+  ): Promise<FlushResult> | void => {
     if (typeof argument !== 'function') return client.flush(argument?.timeoutMs ?? FLUSH_TIMEOUT_MS);
-    void client.flush(FLUSH_TIMEOUT_MS).then(({ ok, streams }) => {
-      argument(ok ? undefined : new Error(`not flushed: ${JSON.stringify(streams)}`));
-    });
+    void callBack(argument);
+  };
+  const callBack = async (callback: (error?: Error) => void): Promise<void> => {
+    const { ok, streams } = await client.flush(FLUSH_TIMEOUT_MS);
+    callback(ok ? undefined : new Error(`not flushed: ${JSON.stringify(streams)}`));
   };
   const close = (options?: { timeoutMs?: number }): Promise<FlushResult> =>
     client.close(options?.timeoutMs ?? FLUSH_TIMEOUT_MS);
@@ -87,7 +97,10 @@ function methodsOf(client: PipelineClient): object {
 
 /** The gate lets through what at least one stream wants. */
 function formatGate(config: PipelineConfig, rootLevel: number): string {
-  const gate = Math.min(...(config.enabled ? config.streams : []).map((stream) => stream.level ?? rootLevel), Infinity);
+  const gate = Math.min(
+    ...(config.enabled ? config.streams : []).map((stream) => stream.level ?? rootLevel),
+    Infinity,
+  );
   return gate === Infinity ? 'silent' : formatLevel(gate);
 }
 

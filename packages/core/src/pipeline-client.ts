@@ -6,7 +6,14 @@ import { ControlBlock } from './control-block.ts';
 import { drainAtEnd, type EndCause } from './exit-hook.ts';
 import { Log } from './log.ts';
 import { closePipeline, openPipeline, type PipelineOwner } from './pipeline-host.ts';
-import type { FlushResult, FromPipeline, PipelineRequest, PipelineSpec, StreamStatus, ToPipeline } from './protocol.ts';
+import type {
+  FlushResult,
+  FromPipeline,
+  PipelineRequest,
+  PipelineSpec,
+  StreamStatus,
+  ToPipeline,
+} from './protocol.ts';
 import { readStreamStats, type LoggerStats } from './stats.ts';
 import { prepareStdio } from './stdio.ts';
 import { streamKey } from './stream-key.ts';
@@ -62,7 +69,13 @@ export class PipelineClient implements PipelineOwner {
 
   get spec(): PipelineSpec {
     const { id, directory, memory } = this.#open();
-    return { logId: id, logDirectory: directory, memory, config: this.#config, control: this.#control.buffer };
+    return {
+      logId: id,
+      logDirectory: directory,
+      memory,
+      config: this.#config,
+      control: this.#control.buffer,
+    };
   }
 
   /** pino's destination. */
@@ -144,7 +157,7 @@ export class PipelineClient implements PipelineOwner {
     this.#control.write('idle', 0);
     for (const index of this.#config.streams.keys()) this.#control.stream(index).forgetQueued();
     for (const { name } of this.#config.streams) this.#tell({ stream: name, type: 'down', reason });
-    for (const id of [...this.#requests.keys()]) this.#reply(id, this.#everyStream('failed'));
+    for (const id of this.#requests.keys()) this.#reply(id, this.#everyStream('failed'));
   }
 
   #open(): Log {

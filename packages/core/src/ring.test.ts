@@ -4,7 +4,10 @@ import { Ring } from './ring.ts';
 
 describe('Ring', () => {
   test('keeps every run whole until it is given back, whatever is written and freed', () => {
-    const step = fc.record({ text: fc.string({ unit: 'grapheme', minLength: 1, maxLength: 60 }), frees: fc.nat({ max: 4 }) });
+    const step = fc.record({
+      text: fc.string({ unit: 'grapheme', minLength: 1, maxLength: 60 }),
+      frees: fc.nat({ max: 4 }),
+    });
     fc.assert(
       fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
         const ring = new Ring(256);

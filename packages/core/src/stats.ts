@@ -1,4 +1,10 @@
-import { DROP_REASONS, STREAM_STATES, type DropReason, type StreamCounters, type StreamState } from './control-block.ts';
+import {
+  DROP_REASONS,
+  STREAM_STATES,
+  type DropReason,
+  type StreamCounters,
+  type StreamState,
+} from './control-block.ts';
 
 /**
  * What has become of a stream's records, all numbers of one moment:
@@ -33,7 +39,10 @@ export interface LoggerStats {
 
 export function readStreamStats(counters: StreamCounters, lastError: string | undefined): StreamStats {
   const numbers = counters.snapshot();
-  const dropped = DROP_REASONS.filter((reason) => numbers[reason] > 0).map((reason) => [reason, numbers[reason]]);
+  const dropped = DROP_REASONS.filter((reason) => numbers[reason] > 0).map((reason) => [
+    reason,
+    numbers[reason],
+  ]);
   return {
     accepted: numbers.accepted,
     adopted: numbers.adopted,

@@ -6,7 +6,9 @@ import type { StreamConfig } from './config/config.ts';
  * one with the same key, and to no other.
  */
 export function streamKey({ name, type, options }: StreamConfig): string {
-  const hash = createHash('sha256').update(JSON.stringify([type, destinationOf(options)])).digest('hex');
+  const hash = createHash('sha256')
+    .update(JSON.stringify([type, destinationOf(options)]))
+    .digest('hex');
   return `${name}@${hash.slice(0, 16)}`;
 }
 

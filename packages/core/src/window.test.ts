@@ -1,7 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { Window } from './window.ts';
 
-const chunk = (firstSeq: number, count: number) => ({ firstSeq, count, start: firstSeq * 10, length: count * 10 });
+const chunk = (firstSeq: number, count: number) => ({
+  firstSeq,
+  count,
+  start: firstSeq * 10,
+  length: count * 10,
+});
 
 describe('Window', () => {
   test('hands out each chunk once, in order', () => {

@@ -110,6 +110,16 @@ describe('while running', () => {
     expect(folder.read('app.log')).toEqual([3]);
   });
 
+  test('a line that runs on from what another process has left unfinished is written once more', async () => {
+    await using folder = new LogFolder();
+    const sinks = [await folder.open(), await folder.open()];
+    fs.appendFileSync(folder.at('app.log'), '{"level":30,"msg":"cu');
+    await sinks[1]?.write(numbered(0, 3));
+    await sinks[1]?.write(numbered(3, 4));
+    expect(folder.read('app.log').slice(1)).toEqual([1, 2, 0, 3]);
+    expect(folder.events).toMatchObject([{ type: 'warning', reason: /was killed while it wrote/ }]);
+  });
+
   test('a closed sink refuses what comes late', async () => {
     await using folder = new LogFolder();
     const sink = await folder.open();

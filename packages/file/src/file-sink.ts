@@ -23,6 +23,9 @@ export type Clock = () => number;
 /** How often an idle sink looks whether its file was moved or deleted, a boundary has passed, or a rotation is asked for. */
 const TICK_MS = 1_000;
 
+/** A sink that has not written for so long looks where its file is before it writes. */
+const IDLE_MS = 50;
+
 /** A rotating log file. */
 export class FileSink implements Sink {
   readonly #path: string;
@@ -39,6 +42,7 @@ export class FileSink implements Sink {
   /** What a failed write has left of a line at the end of the file, until it is taken off. */
   #fragment: { readonly file: LogFile; readonly bytes: Uint8Array } | undefined;
   #isUnsynced = false;
+  #lookedAtMs = -Infinity;
   #closing: Promise<void> | undefined;
 
   constructor(logPath: string, options: ParsedFileOptions, context: SinkContext, clock: Clock) {
@@ -75,7 +79,7 @@ export class FileSink implements Sink {
       ...shared,
       retention,
       compression: compress,
-      current: () => ({ inode: this.#rotating.current?.inode, bytes: this.#rotating.bytes }),
+      currentBytes: () => this.#rotating.bytes,
     });
   }
 
@@ -88,7 +92,7 @@ export class FileSink implements Sink {
     if (this.#rotating.isDue(0) || (isAlone && this.#rotating.bytes > 0)) await this.#rotating.rotate();
     this.#upkeep.run();
     this.#every(TICK_MS, () => this.#tick());
-    this.#every(HEARTBEAT_MS, () => this.#registry.beat());
+    this.#every(HEARTBEAT_MS, async () => void (await this.#registry.others()));
   }
 
   async write(batch: Batch): Promise<WriteResult | void> {
@@ -141,7 +145,7 @@ export class FileSink implements Sink {
   async #writeSome(batch: Batch, progress: { arrived: number }): Promise<void> {
     const from = progress.arrived;
     const start = startOf(batch, from);
-    let file = await this.#rotating.open();
+    let file = await this.#openInPlace();
     await this.#takeOffFragment(file);
     if (this.#rotating.isDue(startOf(batch, from + 1) - start)) file = await this.#rotating.rotate();
     const to = fitting(batch, from, this.#rotating.room);
@@ -157,13 +161,34 @@ export class FileSink implements Sink {
       await this.#takeOffFragment(file).catch(() => undefined);
       throw error;
     }
+    if (!this.#registry.isAlone) await this.#mendGlued(file, batch, from, to);
     // What went into a file that had been deleted is nowhere: it is written again.
     if ((await this.#lookAfter(file)) !== 'deleted') progress.arrived = to;
+  }
+
+  /** A line that runs on from another process's torn one is no record: it is written once more. */
+  async #mendGlued(file: LogFile, batch: Batch, from: number, to: number): Promise<void> {
+    const start = startOf(batch, from);
+    if (!(await file.wasGlued(startOf(batch, to) - start))) return;
+    await file.append(batch.bytes.subarray(start, startOf(batch, from + 1)));
+    this.#context.report({
+      type: 'warning',
+      reason: `a process was killed while it wrote ${file.path}: the end of its last line is missing`,
+    });
+  }
+
+  /** The file, looked after anew where it was idle: nothing should go into one that has been moved meanwhile. */
+  async #openInPlace(): Promise<LogFile> {
+    const file = await this.#rotating.open();
+    if (performance.now() - this.#lookedAtMs < IDLE_MS || (await this.#lookAfter(file)) === 'path')
+      return file;
+    return this.#rotating.open();
   }
 
   /** Notes the file's size, or leaves it where its path leads elsewhere. */
   async #lookAfter(file: LogFile): Promise<'path' | 'moved' | 'deleted'> {
     const place = await file.place();
+    this.#lookedAtMs = performance.now();
     if (place.at === 'path') {
       this.#rotating.bytes = place.bytes;
       return 'path';

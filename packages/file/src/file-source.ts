@@ -113,7 +113,8 @@ async function* readFile(
     if (order === 'asc') {
       for await (const batch of readForwards(handle, compressed)) yield* recordsOf(batch, level, accepts);
     } else if (compressed === undefined) {
-      for await (const batch of readBackwards(handle)) yield* [...recordsOf(batch, level, accepts)].reverse();
+      for await (const batch of readBackwards(handle))
+        yield* [...recordsOf(batch, level, accepts)].toReversed();
     } else {
       // A compressed file can't be read from its end: what the limit leaves of it is kept.
       let last: TimedRecord[] = [];
@@ -121,7 +122,7 @@ async function* readFile(
         last.push(...recordsOf(batch, level, accepts));
         if (last.length > limit * 2) last = last.slice(-limit);
       }
-      yield* last.reverse();
+      yield* last.toReversed();
     }
   } finally {
     await handle.close();

@@ -1,7 +1,7 @@
 import fs, { type FileHandle } from 'node:fs/promises';
 import { pipeline, PassThrough } from 'node:stream';
 import { createBatch, LineSplitter, type Batch } from '@treeline/contract';
-import { createDecompressor } from './compression.ts';
+import { createDecompressor } from './compression-method.ts';
 import type { CompressedSuffix } from './name-grammar.ts';
 
 const BLOCK_BYTES = 1024 * 1024;

@@ -60,5 +60,5 @@ function inOrder(files: ChainFile[]): LogChain {
     .filter(
       ({ file, compressed }) => compressed === undefined || !plain.has(file.slice(0, -compressed.length - 1)),
     )
-    .sort((a, b) => Number(a.date === '') - Number(b.date === '') || compareAge(a, b));
+    .toSorted((a, b) => Number(a.date === '') - Number(b.date === '') || compareAge(a, b));
 }

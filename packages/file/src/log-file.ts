@@ -1,5 +1,8 @@
+import { readFileSync, type BigIntStats } from 'node:fs';
 import fs, { type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
+
+const LINE_FEED = 10;
 
 export interface Modes {
   readonly mode: number;
@@ -27,16 +30,13 @@ export class LogFile {
   readonly isNew: boolean;
   readonly #device: bigint;
   readonly #handle: FileHandle;
+  readonly #canRead: boolean;
 
-  private constructor(
-    filePath: string,
-    handle: FileHandle,
-    isNew: boolean,
-    stat: { ino: bigint; dev: bigint },
-  ) {
+  private constructor(filePath: string, opened: Opened, stat: { ino: bigint; dev: bigint }) {
     this.path = filePath;
-    this.#handle = handle;
-    this.isNew = isNew;
+    this.#handle = opened.handle;
+    this.#canRead = opened.canRead;
+    this.isNew = opened.isNew;
     this.inode = stat.ino;
     this.#device = stat.dev;
   }
@@ -44,11 +44,11 @@ export class LogFile {
   /** Opens a file, making it and its folders where they are missing; what is made gets the modes whatever the umask. */
   static async open(filePath: string, modes: Modes): Promise<LogFile> {
     await makeDirectory(path.dirname(filePath), modes.dirMode);
-    const { handle, isNew } = await openForAppending(filePath, modes.mode);
+    const opened = await openForAppending(filePath, modes.mode);
     try {
-      return new LogFile(filePath, handle, isNew, await handle.stat({ bigint: true }));
+      return new LogFile(filePath, opened, await opened.handle.stat({ bigint: true }));
     } catch (error) {
-      await handle.close();
+      await opened.handle.close();
       throw error;
     }
   }
@@ -81,7 +81,8 @@ export class LogFile {
   /** Takes `fragment` off the end of the file, if it is still the last that was written to it. */
   async cutOff(fragment: Uint8Array): Promise<boolean> {
     const { size } = await this.#handle.stat();
-    if (!(await this.#endsWith(fragment, size))) return false;
+    const end = await this.#readAt(size - fragment.length, fragment.length);
+    if (!end?.equals(fragment)) return false;
     await this.#handle.truncate(size - fragment.length);
     return true;
   }
@@ -89,7 +90,19 @@ export class LogFile {
   /** Whether a crash has left a line without its end. */
   async endsInsideLine(): Promise<boolean> {
     const { size } = await this.#handle.stat();
-    return size > 0 && !(await this.#endsWith(Buffer.from('\n'), size));
+    const last = await this.#readAt(size - 1, 1);
+    return last !== undefined && last[0] !== LINE_FEED;
+  }
+
+  /**
+   * Whether the last `append`, of so many bytes, stands behind a part of a line: another process was killed in the middle of its write
+   * just then. Where the system does not tell where a write went, this is false.
+   */
+  async wasGlued(length: number): Promise<boolean> {
+    const end = readPosition(this.#handle.fd);
+    if (end === undefined) return false;
+    const before = await this.#readAt(end - length - 1, 1);
+    return before !== undefined && before[0] !== LINE_FEED;
   }
 
   async stat(): Promise<{ bytes: number; modifiedMs: number }> {
@@ -106,48 +119,62 @@ export class LogFile {
     await this.#handle.close();
   }
 
-  async #endsWith(bytes: Uint8Array, size: number): Promise<boolean> {
-    if (size < bytes.length || (await this.place()).at !== 'path') return false;
-    const reader = await fs.open(this.path, 'r');
-    try {
-      const { buffer } = await reader.read(Buffer.alloc(bytes.length), 0, bytes.length, size - bytes.length);
-      return buffer.equals(bytes);
-    } finally {
-      await reader.close();
-    }
+  /** Undefined where there is nothing to read, or no permission. */
+  async #readAt(position: number, length: number): Promise<Buffer | undefined> {
+    if (position < 0 || !this.#canRead) return undefined;
+    const { buffer, bytesRead } = await this.#handle.read(Buffer.alloc(length), 0, length, position);
+    return bytesRead === length ? buffer : undefined;
   }
 }
 
-async function openForAppending(
-  filePath: string,
-  mode: number,
-): Promise<{ handle: FileHandle; isNew: boolean }> {
+/** Where a descriptor's last write ended. With O_APPEND only the kernel knows: https://man7.org/linux/man-pages/man5/proc_pid_fdinfo.5.html */
+function readPosition(fd: number): number | undefined {
   try {
-    const handle = await fs.open(filePath, 'ax', mode);
-    await handle.chmod(mode);
-    return { handle, isNew: true };
+    const position = /^pos:\s*(\d+)/.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1'))?.[1];
+    return position === undefined ? undefined : Number(position);
+  } catch {
+    return undefined;
+  }
+}
+
+interface Opened {
+  readonly handle: FileHandle;
+  readonly isNew: boolean;
+  readonly canRead: boolean;
+}
+
+async function openForAppending(filePath: string, mode: number): Promise<Opened> {
+  try {
+    const handle = await fs.open(filePath, 'ax+', mode);
+    // The mode of a new file is subject to the umask. A file system without modes is no reason not to write.
+    await handle.chmod(mode).catch(() => undefined);
+    return { handle, isNew: true, canRead: true };
   } catch (error) {
     if (codeOf(error) !== 'EEXIST') throw error;
-    return { handle: await fs.open(filePath, 'a', mode), isNew: false };
+  }
+  try {
+    return { handle: await fs.open(filePath, 'a+', mode), isNew: false, canRead: true };
+  } catch (error) {
+    if (codeOf(error) !== 'EACCES') throw error;
+    return { handle: await fs.open(filePath, 'a', mode), isNew: false, canRead: false };
   }
 }
 
 /** Makes a folder and its missing parents. */
 export async function makeDirectory(directory: string, mode: number): Promise<void> {
   const first = await fs.mkdir(directory, { recursive: true, mode });
-  for (let made = directory; first !== undefined && made.length >= first.length; made = path.dirname(made)) {
+  if (first === undefined) return;
+  for (let made = directory; made.length >= first.length; made = path.dirname(made))
     await fs.chmod(made, mode);
-  }
 }
 
 /** A file's metadata, or undefined where nothing is there. */
-export async function statIfThere(filePath: string) {
-  try {
-    return await fs.stat(filePath, { bigint: true });
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return undefined;
-    throw error;
-  }
+export async function statIfThere(filePath: string): Promise<BigIntStats | undefined> {
+  return fs.stat(filePath, { bigint: true }).catch(undefinedWhereMissing);
+}
+
+function undefinedWhereMissing(error: unknown): undefined {
+  if (codeOf(error) !== 'ENOENT') throw error;
 }
 
 /** The system's code of an error (`ENOSPC`), or undefined. */

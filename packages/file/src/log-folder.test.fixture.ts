@@ -51,8 +51,11 @@ export function numbered(from: number, to: number, fields: Record<string, unknow
 }
 
 function numberOf(line: string): number | string {
-  const number = /"msg":"record (\d+)"\}$/.exec(line)?.[1];
-  return number === undefined ? line : Number(number);
+  try {
+    return Number((JSON.parse(line) as { msg: string }).msg.replace('record ', ''));
+  } catch {
+    return line;
+  }
 }
 
 /** Waits until something is so, and fails where it does not come. */

@@ -1,7 +1,7 @@
 import { messageOf, parseBytes, parseDuration } from '@treeline/contract';
 import * as v from 'valibot';
 import { INTERVAL_RULE, isInterval, parseSchedule } from './calendar.ts';
-import { CAN_ZSTD, compressionLevels, type CompressionMethod } from './compression.ts';
+import { CAN_ZSTD, compressionLevels, type CompressionMethod } from './compression-method.ts';
 import { tokenMistake } from './name-grammar.ts';
 
 /** A text or number for one of contract's unit parsers; what the parser says of a wrong one becomes the issue. */
@@ -44,7 +44,7 @@ function parseOctal(text: string): number {
   return /^(0o)?[0-7]{3,4}$/.test(text) ? Number.parseInt(text.replace('0o', ''), 8) : NaN;
 }
 
-function text(description: string) {
+function filled(description: string) {
   return v.pipe(
     v.string((issue) => `must be a text; got ${issue.received}`),
     v.nonEmpty('must not be empty; got ""'),
@@ -95,7 +95,7 @@ const rotation = v.pipe(
     ),
     schedule: v.optional(
       v.pipe(
-        text('Further times to rotate at, as a cron expression ("0 6 * * mon").'),
+        filled('Further times to rotate at, as a cron expression ("0 6 * * mon").'),
         v.rawCheck(({ dataset, addIssue }) => {
           if (!dataset.typed) return;
           try {
@@ -111,7 +111,7 @@ const rotation = v.pipe(
     onStart: v.optional(flag('Whether a file that is not empty is rotated at each start.')),
     timeZone: v.optional(
       v.pipe(
-        text(
+        filled(
           'The IANA time zone of interval, schedule and dates ("Europe/Berlin"); else that of the process.',
         ),
         v.check(
@@ -131,8 +131,7 @@ const rotation = v.pipe(
 
 function isTimeZone(name: string): boolean {
   try {
-    new Intl.DateTimeFormat('en-US', { timeZone: name });
-    return true;
+    return Intl.DateTimeFormat('en-US', { timeZone: name }).resolvedOptions().timeZone !== '';
   } catch {
     return false;
   }
@@ -191,7 +190,7 @@ function compressionMistake(method: CompressionMethod, level: number | undefined
 export const options = v.pipe(
   v.strictObject({
     path: v.pipe(
-      text(
+      filled(
         'The file to write; %DATE% and %INDEX% in its name put them there. A FIFO or device is written without rotation.',
       ),
       v.rawCheck(({ dataset, addIssue }) => {
@@ -207,7 +206,7 @@ export const options = v.pipe(
       permissions('Permissions of folders that have to be made, whatever the umask.'),
       0o750,
     ),
-    symlink: v.optional(text('A symbolic link that is kept pointing at the current file.')),
+    symlink: v.optional(filled('A symbolic link that is kept pointing at the current file.')),
     bufferSize: v.optional(size('Bytes that are gathered to be written together.')),
     flushInterval: v.optional(duration('The longest time that a record waits for others.')),
     fsync: v.optional(
@@ -217,9 +216,9 @@ export const options = v.pipe(
       ),
       'never',
     ),
-    header: v.optional(text('A line that begins each new file.')),
-    footer: v.optional(text('A line that ends each rotated file.')),
-    splitBy: v.optional(text('A field of the record: each of its values gets a file of its own.')),
+    header: v.optional(filled('A line that begins each new file.')),
+    footer: v.optional(filled('A line that ends each rotated file.')),
+    splitBy: v.optional(filled('A field of the record: each of its values gets a file of its own.')),
     maxOpenFiles: v.optional(wholeNumber(1, 'With splitBy, how many files are open at once.'), 64),
     perProcess: v.optional(
       flag('Whether each process writes a file of its own, <path>.<host>-<pid>-<start>.'),

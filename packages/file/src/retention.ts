@@ -35,7 +35,7 @@ export async function listRotated(names: NameGrammar): Promise<RotatedFile[]> {
   }
   // Where names have no date, only the files themselves tell their order.
   const allDated = found.every(({ date }) => date !== '');
-  return found.sort(allDated ? compareAge : (a, b) => a.modifiedMs - b.modifiedMs);
+  return found.toSorted(allDated ? compareAge : (a, b) => a.modifiedMs - b.modifiedMs);
 }
 
 /** What a folder holds beside the rotated files, and what time it is. */

@@ -7,6 +7,7 @@ import { LogFile, statIfThere, type Modes } from './log-file.ts';
 import { compareAge, type NameGrammar } from './name-grammar.ts';
 import { rotate } from './rotation.ts';
 import { emptyWhereMissing, type SideFolder } from './side-folder.ts';
+import { compressionClaim } from './upkeep.ts';
 import type { WriterRegistry } from './writer-registry.ts';
 
 /** How long to go on with a file that could not be rotated before that is tried again. */
@@ -25,10 +26,10 @@ export interface RotatingFileOptions extends Modes {
   readonly footer: Uint8Array | undefined;
   readonly symlink: string | undefined;
   readonly syncsOnRotation: boolean;
-  clock(): number;
-  warn(reason: string): void;
+  readonly clock: () => number;
+  readonly warn: (reason: string) => void;
   /** Called after each rotation, also one that another process has made. */
-  rotated(): void;
+  readonly rotated: () => void;
 }
 
 /** The file that is being written, and when and how the next one takes its place. Its calls must not overlap. */
@@ -136,8 +137,8 @@ export class RotatingFile {
 
   /** What a crash has cut must not run into the next line. Where others write, they may just be in the middle of theirs. */
   async #endTornLine(file: LogFile): Promise<void> {
-    const isTorn = await file.endsInsideLine();
-    if (isTorn && (await this.#options.registry.others()).length === 0) await file.append(Buffer.from('\n'));
+    const isAlone = (await this.#options.registry.others()).length === 0;
+    if (isAlone && (await file.endsInsideLine())) await file.append(Buffer.from('\n'));
   }
 
   #rename(file: LogFile): Promise<boolean> {
@@ -169,16 +170,40 @@ export class RotatingFile {
   /** Opens the file and tells the other processes, in this order: when they can see who holds it, it still has its place. */
   async #openRegistered(): Promise<LogFile> {
     for (;;) {
-      const file = await LogFile.open(await this.#pathToOpen(), this.#options);
-      try {
-        await this.#register(file);
-        if ((await file.place()).at === 'path') return file;
-        await file.close();
-      } catch (error) {
-        await file.close();
-        throw error;
-      }
+      const file = await (this.#options.names.isDatedFromStart
+        ? this.#openDated()
+        : this.#tryOpen(this.#options.path));
+      if (file) return file;
     }
+  }
+
+  /** An earlier process's file that has its date looks done with to those who compress: not while it is opened. */
+  async #openDated(): Promise<LogFile | undefined> {
+    const { folder } = this.#options;
+    const filePath = await this.#pathToOpen();
+    const claim = compressionClaim(folder, path.basename(filePath));
+    if (!(await folder.claim(claim))) {
+      this.#dated.index++;
+      return undefined;
+    }
+    try {
+      return await this.#tryOpen(filePath);
+    } finally {
+      await folder.remove(claim);
+    }
+  }
+
+  async #tryOpen(filePath: string): Promise<LogFile | undefined> {
+    const file = await LogFile.open(filePath, this.#options);
+    try {
+      await this.#register(file);
+      if ((await file.place()).at === 'path') return file;
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+    await file.close();
+    return undefined;
   }
 
   /** Where the folder can't be written to, the file may be all the same: nothing can be rotated there by anybody. */
@@ -204,7 +229,7 @@ export class RotatingFile {
     const last = files
       .flatMap((file) => names.parse(file) ?? [])
       .filter((name) => name.date === date)
-      .sort(compareAge)
+      .toSorted(compareAge)
       .at(-1);
     let index = Math.max(least, last?.index ?? 0);
     if (last && last.index === index && (last.compressed || (await this.#isFull(last.file, maxBytes))))

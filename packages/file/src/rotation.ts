@@ -18,7 +18,7 @@ export interface RotationOptions {
   /** Whether the first file of a date has an index. */
   readonly isIndexed: boolean;
   /** Called when it is certain that this process does it. */
-  beforeMove(): Promise<void>;
+  readonly beforeMove: () => Promise<void>;
 }
 
 /**

@@ -1,6 +1,7 @@
 import { messageOf } from '@treeline/contract';
 import type { Calendar } from './calendar.ts';
-import { compressedSuffix, compressFile, type Compression } from './compression.ts';
+import { compressedSuffix, type Compression } from './compression-method.ts';
+import { compressFile } from './compression.ts';
 import { statIfThere } from './log-file.ts';
 import type { NameGrammar } from './name-grammar.ts';
 import {
@@ -30,6 +31,11 @@ const ROTATION_CLAIM_AGE_MS = 86_400_000;
 /** How long closing waits for a file that is being compressed; the next start does it otherwise. */
 const CLOSE_PATIENCE_MS = 2_000;
 
+/** Whoever has it is the only one to compress a file, or to go on with it. */
+export function compressionClaim(folder: SideFolder, file: string): string {
+  return folder.file('compressing', file);
+}
+
 export interface UpkeepOptions {
   readonly names: NameGrammar;
   readonly folder: SideFolder;
@@ -39,9 +45,9 @@ export interface UpkeepOptions {
   readonly retention: Retention | undefined;
   readonly mode: number;
   readonly clock: () => number;
-  /** The file that is being written. */
-  current(): { readonly inode: bigint | undefined; readonly bytes: number };
-  warn(reason: string): void;
+  /** The size of the file that is being written. */
+  readonly currentBytes: () => number;
+  readonly warn: (reason: string) => void;
 }
 
 /** Compresses and deletes rotated files, beside the writing and never in its way: what fails is told and tried again. */
@@ -111,33 +117,24 @@ export class Upkeep {
   async #compressAll(): Promise<boolean> {
     const { compression, names } = this.#options;
     if (!compression) return false;
-    const plain = (await listRotated(names)).filter(({ compressed }) => compressed === undefined);
-    const free = plain.length > 0 ? await this.#withoutHeld(plain) : [];
-    let areHeld = free.length < plain.length;
-    for (const file of free) {
+    let areLeft = false;
+    for (const file of await listRotated(names)) {
       if (this.#stop.signal.aborted) break;
-      if (!(await this.#compress(file, compression))) areHeld = true;
+      if (file.compressed === undefined && !(await this.#compress(file, compression))) areLeft = true;
     }
-    return areHeld;
+    return areLeft;
   }
 
-  /** A file is done with when every process that lives holds another one. */
-  async #withoutHeld(files: RotatedFile[]): Promise<RotatedFile[]> {
-    const own = this.#options.current().inode;
-    const others = await this.#options.registry.others();
-    const held = new Set([own, ...others.map(({ inode }) => inode)]);
-    return held.has(undefined) ? [] : files.filter(({ inode }) => !held.has(inode));
-  }
-
-  /** False where another process is at it. */
+  /** False where a process holds the file, or another one is at it. */
   async #compress(file: RotatedFile, compression: Compression): Promise<boolean> {
     const { folder, registry, mode } = this.#options;
-    const claim = folder.file('compressing', file.file);
+    const claim = compressionClaim(folder, file.file);
     if (!(await this.#claim(claim))) return false;
     const renewal = setInterval(() => void folder.write(claim, '').catch(() => undefined), CLAIM_RENEWAL_MS);
     try {
-      // Between listing and claim another process may have done it.
+      // Between listing and claim another process may have done it. Who holds a file has to be asked under the claim.
       if (!(await statIfThere(file.path))) return true;
+      if ((await registry.heldInodes())?.has(file.inode) !== false) return false;
       await compressFile(
         {
           source: file.path,
@@ -167,14 +164,15 @@ export class Upkeep {
   }
 
   async #deleteExpired(): Promise<void> {
-    const { retention, names, calendar, clock, current, registry } = this.#options;
+    const { retention, names, calendar, clock, currentBytes, registry } = this.#options;
     if (!retention) return;
-    const { inode, bytes } = current();
-    const held = new Set([inode, ...(await registry.others()).map((writer) => writer.inode)]);
-    const files = (await listRotated(names)).filter((file) => !held.has(file.inode));
+    const listed = await listRotated(names);
+    const held = await registry.heldInodes();
+    if (!held) return;
+    const files = listed.filter((file) => !held.has(file.inode));
     const freeBytes = retention.minFreeDisk === undefined ? Infinity : await readFreeBytes(names.directory);
     await deleteFiles(
-      chooseExpired(files, retention, { nowMs: clock(), calendar, currentBytes: bytes, freeBytes }),
+      chooseExpired(files, retention, { nowMs: clock(), calendar, currentBytes: currentBytes(), freeBytes }),
     );
   }
 

@@ -20,6 +20,7 @@ export class WriterRegistry {
   readonly #folder: SideFolder;
   readonly #entry: string;
   #held: bigint | undefined;
+  #isAlone = true;
 
   constructor(folder: SideFolder) {
     this.#folder = folder;
@@ -31,6 +32,21 @@ export class WriterRegistry {
   async hold(inode: bigint): Promise<void> {
     this.#held = inode;
     await this.beat();
+  }
+
+  /**
+   * The files that living writers hold, this one included; undefined where one can't be told. What was listed before the call and is not
+   * held can't become held: who opens a file says so before it looks whether the file still has its place.
+   */
+  async heldInodes(): Promise<Set<bigint> | undefined> {
+    const writers = await this.others();
+    const inodes = [this.#held, ...writers.map(({ inode }) => inode)];
+    return inodes.includes(undefined) ? undefined : new Set(inodes.filter((inode) => inode !== undefined));
+  }
+
+  /** Whether no other writer was seen the last time. */
+  get isAlone(): boolean {
+    return this.#isAlone;
   }
 
   async beat(): Promise<void> {
@@ -54,6 +70,7 @@ export class WriterRegistry {
       if (age > DEAD_AFTER_MS) await this.#folder.remove(file);
       else living.push({ id, inode: await readInode(file) });
     }
+    this.#isAlone = living.length === 0;
     return living;
   }
 }

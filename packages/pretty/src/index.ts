@@ -3,6 +3,7 @@ import { options, type ParsedPrettyOptions, type PrettyOptions } from './options
 import { createPrinter, type Printer } from './printer.ts';
 import type { Surroundings } from './settings.ts';
 
+export { prettyStream, type PrettyStream } from './stream.ts';
 export { createPrinter, type PrettyOptions, type Printer, type Surroundings };
 
 /** Prints records for people: `pino({ transport: { target: '@treeline/pretty' } })`. */

@@ -242,11 +242,21 @@ export class Layout {
       return body;
     this.cutRecords++;
     const bytes = Buffer.from(body);
-    let end = maxLineBytes;
+    return `${this.#beginning(bytes)}(+${bytes.length - this.settings.maxLineBytes} bytes)`;
+  }
+
+  /** The same for text whose own end is not known. */
+  cutLong(text: string): string {
+    this.cutRecords++;
+    return `${this.#beginning(Buffer.from(text))}(cut)`;
+  }
+
+  #beginning(bytes: Buffer): string {
+    let end = this.settings.maxLineBytes;
     // Not inside a character, whose further bytes are 10xxxxxx.
     while (end > 0 && ((bytes[end] ?? 0) & 0xc0) === 0x80) end--;
     const kept = bytes.toString('utf8', 0, end).replace(/\u001b[^m]*$/, '');
-    return `${kept}${this.theme.colored ? RESET : ''}${this.glyphs.more}(+${bytes.length - end} bytes)`;
+    return `${kept}${this.theme.colored ? RESET : ''}${this.glyphs.more}`;
   }
 }
 

@@ -22,6 +22,8 @@ export interface LineKeys {
   readonly errorLikeObjectKeys: readonly string[];
   /** Levels by name, beside pino's. */
   readonly customLevels: ReadonlyMap<string, number>;
+  /** A longer line is taken as text, of which this much is kept. */
+  readonly maxLength: number;
 }
 
 const ROLES = [
@@ -94,6 +96,7 @@ export class Line {
   readonly #roles: ReadonlyMap<string, Role>;
   readonly #customLevels: ReadonlyMap<string, number>;
   readonly #levelKey: string;
+  readonly #maxLength: number;
   #text = '';
   #start = 0;
   #end = 0;
@@ -123,6 +126,7 @@ export class Line {
     ]);
     this.#customLevels = keys.customLevels;
     this.#levelKey = keys.levelKey;
+    this.#maxLength = keys.maxLength;
   }
 
   /** Reads the line from `start` up to `end`, where its line feed is. */
@@ -131,7 +135,7 @@ export class Line {
     this.#start = start;
     this.#end = end;
     this.#forget();
-    this.isRecord = this.#scanner.scan(text, start, end);
+    this.isRecord = end - start < this.#maxLength && this.#scanner.scan(text, start, end);
     if (!this.isRecord) return;
     const { count, keys } = this.#scanner;
     for (let index = 0; index < count; index++) this.#assign(this.#roles.get(keys[index] ?? ''), index);
@@ -140,8 +144,14 @@ export class Line {
 
   /** The raw text of the whole line, a carriage return at its end left out. */
   get source(): string {
+    if (this.isTooLong) return this.#text.slice(this.#start, this.#start + this.#maxLength);
     const end = this.#text.charCodeAt(this.#end - 1) === 0x0d ? this.#end - 1 : this.#end;
     return this.#text.slice(this.#start, end);
+  }
+
+  /** Whether the line reached the length beyond which it is cut; how much longer it was is not known. */
+  get isTooLong(): boolean {
+    return this.#end - this.#start >= this.#maxLength;
   }
 
   get message(): string {

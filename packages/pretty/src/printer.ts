@@ -9,7 +9,7 @@ import { LiveMode } from './live.ts';
 import type { Mode } from './mode.ts';
 import type { PrettyOptions } from './options.ts';
 import { parsePrettyOptions, resolveSettings, type PrinterSettings, type Surroundings } from './settings.ts';
-import { SpanTable } from './span-table.ts';
+import { SpanTable, type Span } from './span-table.ts';
 import { WaterfallMode } from './waterfall.ts';
 import { counted } from './unclosed.ts';
 
@@ -19,8 +19,17 @@ export interface Printer {
   write(batch: Batch): string;
   /** What is left to say at the end of input: spans that are open, records that are missing, what bounds have cut. */
   end(): string;
+  stats(): PrinterStats;
 }
 
+/** What a printer has met so far. */
+export interface PrinterStats {
+  /** Lines that are no JSON object. */
+  readonly textLines: number;
+}
+
+/** A line that is longer is not parsed, unless the options let so much be printed. */
+const MAX_JSON_BYTES = 1024 * 1024;
 const BRACE_OPEN = 0x7b;
 const BYTE_ORDER_MARK = '\ufeff';
 const SPAN_MARKER = '"span":{"op":';
@@ -50,14 +59,23 @@ class BatchPrinter implements Printer {
   readonly #mode: Mode;
   readonly #line: Line;
   readonly #needsSpans: boolean;
+  readonly #spanOf = (line: Line): Span | undefined => this.#spans.spanOf(line);
   #isFirst = true;
+  #textLines = 0;
 
   constructor(settings: PrinterSettings) {
     this.#filter = createFilter(settings);
     this.#layout = new Layout(settings);
     this.#spans = new SpanTable({ ...settings, leastLevel: this.#filter.leastLevel });
-    this.#line = new Line({ ...settings, customLevels: settings.levelsByName });
+    this.#line = new Line({
+      ...settings,
+      customLevels: settings.levelsByName,
+      maxLength: Math.max(MAX_JSON_BYTES, settings.maxLineBytes),
+    });
     this.#mode = createMode(settings, this.#layout, this.#spans);
+    this.#spans.onOpen = (span, parent, attrs) => {
+      span.directives = this.#filter.directivesInside(span.name, attrs, parent?.directives ?? []);
+    };
     this.#needsSpans = settings.mode !== 'flat';
   }
 
@@ -84,13 +102,18 @@ class BatchPrinter implements Printer {
     return this.#mode.end() + this.#notes();
   }
 
+  stats(): PrinterStats {
+    return { textLines: this.#textLines };
+  }
+
   #print(text: string, start: number, end: number): string {
     const line = this.#line;
     const from = this.#isFirst && text.startsWith(BYTE_ORDER_MARK) ? start + 1 : start;
     this.#isFirst = false;
     line.read(text, from, end);
+    if (!line.isRecord) this.#textLines++;
     this.#spans.noteRecord(line.level, line.timeMs);
-    return this.#mode.line(line, this.#filter.accepts(line));
+    return this.#mode.line(line, this.#filter.accepts(line, this.#spanOf));
   }
 
   /** No bound is silent. */

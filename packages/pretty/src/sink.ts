@@ -1,7 +1,8 @@
 import fs from 'node:fs';
 import tty from 'node:tty';
-import { openFdWriter, TreelineError, type FdWriter, type Sink } from '@treeline/contract';
+import { openFdWriter, type FdWriter, type Sink } from '@treeline/contract';
 import type { ParsedPrettyOptions } from './options.ts';
+import { openOutputFile } from './output-file.ts';
 import { createPrinterFrom } from './printer.ts';
 import { resolveSettings } from './settings.ts';
 
@@ -9,45 +10,36 @@ import { resolveSettings } from './settings.ts';
 export function openPrettySink(options: ParsedPrettyOptions): Sink {
   const { destination } = options;
   const isTerminal = typeof destination === 'number' && tty.isatty(destination);
-  const printer = createPrinterFrom(
-    resolveSettings(options, { env: process.env, isTerminal, cwd: process.cwd(), nowMs: Date.now() }),
-  );
-  const output = typeof destination === 'number' ? openFdWriter(destination) : openFile(destination);
-  let closed = false;
+  const surroundings = { env: process.env, isTerminal, cwd: process.cwd(), nowMs: Date.now() };
+  const printer = createPrinterFrom(resolveSettings(options, surroundings));
+  const output = typeof destination === 'number' ? openFdWriter(destination) : openFile(destination, options);
+  let closing: Promise<void> | undefined;
+  let unwritten: { batch: unknown; bytes: Buffer } | undefined;
   const print = async (text: string): Promise<void> => {
     if (text !== '') await output.write(Buffer.from(text));
   };
   return {
-    write: (batch) => print(printer.write(batch)),
+    async write(batch) {
+      // A batch that is offered again has been printed already: its spans are open, its lines would be doubles.
+      const bytes = unwritten?.batch === batch.bytes ? unwritten.bytes : Buffer.from(printer.write(batch));
+      unwritten = { batch: batch.bytes, bytes };
+      if (bytes.length > 0) await output.write(bytes);
+      unwritten = undefined;
+    },
     async flush() {},
-    async close() {
-      if (closed) return;
-      closed = true;
-      await print(printer.end());
-      output.close();
+    close() {
+      closing ??= print(printer.end()).finally(() => output.close());
+      return closing;
     },
   };
 }
 
-function openFile(path: string): FdWriter {
-  const fd = openForAppend(path);
+function openFile(path: string, options: ParsedPrettyOptions): FdWriter {
+  const fd = openOutputFile(path, options);
   return {
     async write(bytes) {
       for (let offset = 0; offset < bytes.length;) offset += fs.writeSync(fd, bytes, offset);
     },
     close: () => fs.closeSync(fd),
   };
-}
-
-function openForAppend(path: string): number {
-  try {
-    return fs.openSync(path, 'a');
-  } catch (cause) {
-    const reason = (cause as NodeJS.ErrnoException).code ?? String(cause);
-    throw new TreelineError(
-      'DESTINATION_UNUSABLE',
-      `can't open "${path}" for printing (${reason}): give a file in a folder that exists`,
-      { cause },
-    );
-  }
 }

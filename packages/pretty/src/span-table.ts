@@ -1,3 +1,4 @@
+import type { LevelDirective } from '@treeline/query';
 import { jsonText } from './json-text.ts';
 import type { Line, SpanFields } from './line.ts';
 
@@ -34,6 +35,8 @@ export interface Span {
   attrBytes: number;
   /** Lines seen, by level; of more levels than are sensible nothing is claimed. */
   readonly seen: Map<number, number>;
+  /** Level directives that hold inside. */
+  directives: readonly LevelDirective[];
   nextSeq: number;
   readonly seqsAhead: Set<number>;
 }
@@ -82,6 +85,8 @@ export class SpanTable {
   cutAttrs = 0;
   /** The time of the last record. */
   lastMs: number | undefined;
+  /** Told of each span that opens, with its attributes. */
+  onOpen: ((span: Span, parent: Span | undefined, attrs: unknown) => void) | undefined;
   onEvict: ((span: Span) => void) | undefined;
 
   constructor(limits: SpanLimits) {
@@ -123,6 +128,11 @@ export class SpanTable {
     const isLate = this.#touch(span, line, wasClosed);
     if (closes) this.#move(span, 'closed');
     return { op: closes ? 'close' : known ? 'event' : 'open', span, fields: {}, isLate };
+  }
+
+  /** The span that a line stands in, if it is known. */
+  spanOf(line: Line): Span | undefined {
+    return line.hasSpan ? this.find(`${line.traceId}:${line.spanId}`) : undefined;
   }
 
   find(key: string | undefined): Span | undefined {
@@ -195,6 +205,7 @@ export class SpanTable {
       attrs: new Map(),
       attrBytes: 0,
       seen: new Map(),
+      directives: [],
       nextSeq: 0,
       seqsAhead: new Set(),
     };
@@ -223,6 +234,7 @@ export class SpanTable {
     span.openMs = line.timeMs;
     span.openSeen = true;
     this.#move(span, 'open');
+    this.onOpen?.(span, this.parentOf(span), fields.attrs);
     return 'open';
   }
 

@@ -1,13 +1,16 @@
-import stringWidth from 'string-width';
+import { createRequire } from 'node:module';
 
-// eslint-disable-next-line no-control-regex
 const ASCII = /^[\x20-\x7e]*$/;
 const SGR = /(\u001b\[[\d;:]*m)/;
-const segmenter = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
+/** Loading the tables and the segmenter takes some 50 ms, and most logs need neither. */
+let stringWidth: ((text: string) => number) | undefined;
+let segmenter: Intl.Segmenter | undefined;
 
 /** Columns that a text takes on a terminal, colours not counted. Segmenting is slow, so ASCII is told first. */
 export function columnsOf(text: string): number {
-  return ASCII.test(text) ? text.length : stringWidth(text);
+  if (ASCII.test(text)) return text.length;
+  stringWidth ??= (createRequire(import.meta.url)('string-width') as typeof import('string-width')).default;
+  return stringWidth(text);
 }
 
 /** Cuts a text into pieces that fit: between words where that is possible, never inside a grapheme or a colour sequence. */
@@ -80,5 +83,7 @@ function wrapHard(text: string, columns: number): string[] {
 }
 
 function graphemes(text: string): Iterable<string> {
-  return ASCII.test(text) ? text : Array.from(segmenter.segment(text), ({ segment }) => segment);
+  if (ASCII.test(text)) return text;
+  segmenter ??= new Intl.Segmenter(undefined, { granularity: 'grapheme' });
+  return Array.from(segmenter.segment(text), ({ segment }) => segment);
 }

@@ -1,32 +1,28 @@
 import { parseDuration } from '@treeline/contract';
 import type { Aggregate, Field, Stage } from './ast.ts';
 import { closest } from './closest.ts';
+import { readField } from './read-field.ts';
 import type { Scanner } from './scanner.ts';
 
-/** Reads fields; the parser of conditions does. */
-interface FieldReader {
-  field(): Field;
-}
-
-type StageReader = (scanner: Scanner, fields: FieldReader) => Stage;
+type StageReader = (scanner: Scanner) => Stage;
 
 const STAGES: Readonly<Record<string, StageReader>> = {
-  count: (scanner, fields) => ({ kind: 'count', by: readBy(scanner, fields) }),
-  top: (scanner, fields) => {
+  count: (scanner) => ({ kind: 'count', by: readBy(scanner) }),
+  top: (scanner) => {
     const limit = readCount(scanner, 'top takes a number and a field', 1);
     scanner.skipSpace();
-    return { kind: 'top', limit, field: fields.field() };
+    return { kind: 'top', limit, field: readField(scanner) };
   },
-  hist: (scanner, fields) => ({ kind: 'hist', stepMs: readStep(scanner), by: readBy(scanner, fields) }),
-  stats: (scanner, fields) => ({
+  hist: (scanner) => ({ kind: 'hist', stepMs: readStep(scanner), by: readBy(scanner) }),
+  stats: (scanner) => ({
     kind: 'stats',
-    aggregates: readAggregates(scanner, fields),
-    by: readBy(scanner, fields),
+    aggregates: readAggregates(scanner),
+    by: readBy(scanner),
   }),
-  fields: (scanner, fields) => ({ kind: 'fields', fields: readFields(scanner, fields) }),
-  sort: (scanner, fields) => {
+  fields: (scanner) => ({ kind: 'fields', fields: readFields(scanner) }),
+  sort: (scanner) => {
     scanner.skipSpace();
-    const field = fields.field();
+    const field = readField(scanner);
     scanner.skipSpace();
     const order = scanner.match(/(?:desc|asc)(?=[\s|]|$)/iy)?.toLowerCase();
     return { kind: 'sort', field, descending: order === 'desc' };
@@ -45,7 +41,7 @@ const STAGES: Readonly<Record<string, StageReader>> = {
 };
 
 /** Reads the stages behind a condition, to the end of the text. */
-export function parseStages(scanner: Scanner, fields: FieldReader): Stage[] {
+export function parseStages(scanner: Scanner): Stage[] {
   const stages: Stage[] = [];
   for (;;) {
     scanner.skipSpace();
@@ -57,16 +53,16 @@ export function parseStages(scanner: Scanner, fields: FieldReader): Stage[] {
         scanner.at + 1,
         'stages are separated by "|"',
       );
-    stages.push(parseStage(scanner, fields));
+    stages.push(parseStage(scanner));
   }
 }
 
-function parseStage(scanner: Scanner, fields: FieldReader): Stage {
+function parseStage(scanner: Scanner): Stage {
   scanner.skipSpace();
   const start = scanner.at;
   const name = scanner.match(/[a-z]+/iy) ?? '';
   const read = Object.hasOwn(STAGES, name.toLowerCase()) ? STAGES[name.toLowerCase()] : undefined;
-  if (read) return read(scanner, fields);
+  if (read) return read(scanner);
   const known = Object.keys(STAGES);
   const similar = closest(name, known);
   const hint = similar ? `did you mean ${similar}?` : `known: ${known.join(', ')}`;
@@ -78,16 +74,16 @@ function parseStage(scanner: Scanner, fields: FieldReader): Stage {
   );
 }
 
-function readBy(scanner: Scanner, fields: FieldReader): Field[] {
+function readBy(scanner: Scanner): Field[] {
   scanner.skipSpace();
-  return scanner.match(/by(?=\s|$)/iy) === undefined ? [] : readFields(scanner, fields);
+  return scanner.match(/by(?=\s|$)/iy) === undefined ? [] : readFields(scanner);
 }
 
-function readFields(scanner: Scanner, fields: FieldReader): Field[] {
+function readFields(scanner: Scanner): Field[] {
   const found: Field[] = [];
   do {
     scanner.skipSpace();
-    found.push(fields.field());
+    found.push(readField(scanner));
     scanner.skipSpace();
   } while (scanner.take(','));
   return found;
@@ -117,7 +113,7 @@ function readStep(scanner: Scanner): number {
 }
 
 /** `p50,p95(x)` gives both functions the same field; `count` needs none. */
-function readAggregates(scanner: Scanner, fields: FieldReader): Aggregate[] {
+function readAggregates(scanner: Scanner): Aggregate[] {
   const done: Aggregate[] = [];
   let waiting: { aggregate: Aggregate; start: number; end: number }[] = [];
   do {
@@ -125,7 +121,7 @@ function readAggregates(scanner: Scanner, fields: FieldReader): Aggregate[] {
     const start = scanner.at;
     const aggregate = readFunction(scanner);
     if (scanner.take('(')) {
-      const field = readArgument(scanner, fields);
+      const field = readArgument(scanner);
       for (const before of waiting) done.push(field ? { ...before.aggregate, field } : before.aggregate);
       waiting = [];
       if (!field && aggregate.fn !== 'count')
@@ -167,11 +163,11 @@ function readFunction(scanner: Scanner): Aggregate {
   );
 }
 
-function readArgument(scanner: Scanner, fields: FieldReader): Field | undefined {
+function readArgument(scanner: Scanner): Field | undefined {
   const start = scanner.at - 1;
   scanner.skipSpace();
   if (scanner.take(')')) return undefined;
-  const field = fields.field();
+  const field = readField(scanner);
   scanner.skipSpace();
   if (!scanner.take(')')) scanner.fail('the bracket is never closed', start);
   return field;

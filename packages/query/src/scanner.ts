@@ -83,6 +83,22 @@ export class Scanner {
     );
   }
 
+  /** A word that ends at a bracket or a quote would be read as two conditions, which nobody meant. */
+  expectBoundary(start: number): void {
+    if (this.done || /[\s)|&]/.test(this.peek())) return;
+    const char = this.peek();
+    const suggestion =
+      char === ','
+        ? 'a list stands behind ":", as in level:error,fatal; or quote the text'
+        : 'quote the text';
+    this.fail(
+      `unexpected ${JSON.stringify(char)} after ${this.text.slice(start, this.#at)}`,
+      this.#at,
+      this.#at + 1,
+      suggestion,
+    );
+  }
+
   #char(): string {
     return this.text.charAt(this.#at);
   }

@@ -1,6 +1,6 @@
 import { messageOf } from '@treeline/contract';
 import { renameSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { readCursors, type StoredCursors } from './cursors.ts';
 import { failpoint } from './failpoint.ts';
 import {
@@ -14,7 +14,8 @@ import {
   type Durability,
 } from './layout.ts';
 import { removeLog } from './log-directory.ts';
-import { Owner, ownerPid, probeOwner, removeOwnerFiles, type OwnerState } from './owner.ts';
+import { openLogReader } from './log-reader.ts';
+import { Owner, ownerPid, probeOwner, removeDeadOwner, type OwnerState } from './owner.ts';
 import { listSegments, readNames, unlinkSegment, type SegmentFile } from './segment-files.ts';
 
 /** A log as it lies on disk. */
@@ -30,6 +31,8 @@ export interface LogListing {
   readonly segments: number;
   /** Undefined where no segment's header can be read. */
   readonly firstSeq: number | undefined;
+  /** The last record that can be read. */
+  readonly lastSeq: number | undefined;
   readonly createdAtMs: number | undefined;
   readonly cursors: StoredCursors;
 }
@@ -38,7 +41,7 @@ export interface LogListing {
 export async function listLogs(stateDirectory: string): Promise<LogListing[]> {
   const logs: LogListing[] = [];
   for (const slugged of readNames(stateDirectory).toSorted()) {
-    const service = join(stateDirectory, slugged);
+    const service = resolve(stateDirectory, slugged);
     for (const { directory, logId, ownerId } of logsOf(service)) {
       const owner = await probeOwner(service, ownerId);
       const segments = listSegments(directory, logId);
@@ -52,6 +55,7 @@ export async function listLogs(stateDirectory: string): Promise<LogListing[]> {
         bytes: sumOfBytes(segments),
         segments: segments.length,
         firstSeq: header?.firstSeq,
+        lastSeq: readLastSeq(directory, segments),
         createdAtMs: header?.createdAtMs,
         cursors: readCursors(directory),
       });
@@ -80,10 +84,11 @@ export interface Adoption {
  * dies leaves what it took to the next.
  */
 export async function adoptLogs(options: AdoptOptions): Promise<Adoption> {
-  const service = serviceDirectory(options.stateDirectory, options.service);
+  const stateDirectory = resolve(options.stateDirectory);
+  const service = serviceDirectory(stateDirectory, options.service);
   const logs: AdoptedLog[] = [];
   const skipped: { directory: string; reason: string }[] = [];
-  const owner = new Owner(options.stateDirectory, service);
+  const owner = new Owner(stateDirectory, service);
   const states = new Map<string, OwnerState>();
   for (const { directory, logId, ownerId } of logsOf(service)) {
     const state = states.get(ownerId) ?? (await probeOwner(service, ownerId));
@@ -159,7 +164,7 @@ export class AdoptedLog {
   /** Takes the log off the disk, for when nothing in it is wanted any more. */
   remove(): void {
     if (!this.#isOpen) return;
-    removeLog(this.directory);
+    removeLog(this.directory, this.#durability);
     this.close();
   }
 
@@ -168,6 +173,16 @@ export class AdoptedLog {
     if (this.#isOpen) this.#owner.release();
     this.#isOpen = false;
   }
+}
+
+/** Reads no more than the last segment that has a header. */
+function readLastSeq(directory: string, segments: readonly SegmentFile[]): number | undefined {
+  const last = segments.findLast(({ header }) => header !== undefined)?.header;
+  if (last === undefined) return undefined;
+  const reader = openLogReader(directory, { fromSeq: last.firstSeq, follow: false, onDamage: () => {} });
+  while (reader.next() !== undefined);
+  reader.close();
+  return reader.nextSeq - 1;
 }
 
 function* logsOf(service: string): Generator<{ directory: string; logId: string; ownerId: string }> {
@@ -183,7 +198,7 @@ async function removeDeadOwners(service: string, states: ReadonlyMap<string, Own
   for (const id of ids) {
     const state = states.get(id) ?? (await probeOwner(service, id));
     if (state === 'dead' && ![...logsOf(service)].some(({ ownerId }) => ownerId === id))
-      removeOwnerFiles(service, id);
+      removeDeadOwner(service, id);
   }
 }
 

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { closeSync, fdatasyncSync, fstatSync, ftruncateSync, openSync, statSync, writeSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { encodeLetter, listLetterFiles, type DeadLetter } from './dead-letter-files.ts';
 import { failpoint, failpointTears, kill } from './failpoint.ts';
 import {
@@ -55,9 +55,10 @@ export class DeadLetters {
 
   /** @internal */
   constructor(options: DeadLetterOptions) {
-    this.#options = options;
+    const stateDirectory = resolve(options.stateDirectory);
+    this.#options = { ...options, stateDirectory };
     this.#directory = deadLettersDirectory(
-      serviceDirectory(options.stateDirectory, options.service),
+      serviceDirectory(stateDirectory, options.service),
       options.streamKey,
     );
     this.#maxBytes = options.maxBytes ?? DEFAULT_MAX_BYTES;

@@ -53,7 +53,7 @@ export function parseLogDirectory(path: string): LogName | undefined {
 }
 
 /** Turns a name into one that is safe as a file's, different names into different ones. */
-export function slug(name: string, option: string): string {
+function slug(name: string, option: string): string {
   if (typeof name !== 'string' || name === '') {
     throw new TypeError(`${option} must be a non-empty string; got ${JSON.stringify(name)}`);
   }
@@ -68,6 +68,7 @@ export function slug(name: string, option: string): string {
 /** The name that a slug stands for; a long name's is its beginning. */
 export function unslug(text: string): string {
   try {
+    if (text.length <= MAX_SLUG_LENGTH) return decodeURIComponent(text);
     return decodeURIComponent(text.replace(/(%[^~]?)?~[0-9a-f]{16}$/, '…'));
   } catch {
     return text;

@@ -228,11 +228,11 @@ function kept(model: Model): ModelFrame[] {
   );
 }
 
-const sessions = array(operation, { minLength: 1, maxLength: 60 });
+const histories = array(operation, { minLength: 1, maxLength: 60 });
 
 test('a log that is written and read at once behaves as an array of lines', () => {
   assertProperty(
-    property(sessions, (operations) => {
+    property(histories, (operations) => {
       const model = new Model();
       try {
         run(model, operations);
@@ -249,7 +249,7 @@ test('a log that is written and read at once behaves as an array of lines', () =
 
 test('a log cut at any byte of its last segment keeps every frame before the cut', () => {
   assertProperty(
-    property(sessions, share, (operations, cutAt) => {
+    property(histories, share, (operations, cutAt) => {
       const model = new Model();
       try {
         run(model, operations);
@@ -280,7 +280,7 @@ test('a log cut at any byte of its last segment keeps every frame before the cut
 test('flipped bytes cost the frames that they are in, and these are counted', () => {
   assertProperty(
     property(
-      sessions,
+      histories,
       array(tuple(share, integer({ min: 1, max: 255 })), { minLength: 1, maxLength: 4 }),
       (operations, flips) => {
         const model = new Model();

@@ -168,9 +168,8 @@ export class LogReader {
       }
       if (this.#skipToFrame()) continue;
       if (!this.#isSealed) {
-        // The segment's end was read before its successor was looked for, so it has to be read once more.
-        this.#forgetWindow();
         if (!this.#hasSuccessor()) return undefined;
+        // Its end was read before the successor was looked for: what was appended between the two has to be read yet.
         this.#isSealed = true;
         continue;
       }
@@ -312,15 +311,10 @@ export class LogReader {
     return this.#fd === undefined ? 0 : fstatSync(this.#fd).size;
   }
 
-  /** What was read at the end of a segment that is being written may be cut off and written anew. */
-  #forgetWindow(): void {
-    this.#window = Buffer.alloc(0);
-    this.#windowOffset = this.#offset;
-  }
-
   #closeSegment(): void {
     if (this.#fd !== undefined) closeSync(this.#fd);
     this.#fd = undefined;
-    this.#forgetWindow();
+    this.#window = Buffer.alloc(0);
+    this.#windowOffset = 0;
   }
 }

@@ -1,7 +1,8 @@
 import { mkdirSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { failpoint } from './failpoint.ts';
 import { removeLog } from './log-directory.ts';
+import { GroupSync } from './group-sync.ts';
 import {
   createLogId,
   DIRECTORY_MODE,
@@ -79,6 +80,7 @@ export class LogWriter {
   readonly #maxBytes: number;
   readonly #owner: Owner;
   readonly #sealed: SealedSegment[] = [];
+  readonly #syncs = new GroupSync(() => this.#active?.syncInBackground() ?? Promise.resolve());
   #active: SegmentWriter | undefined;
   #scratch: Buffer | undefined;
   #owns = false;
@@ -88,8 +90,6 @@ export class LogWriter {
   #lastSeq = -1;
   #sealedBytes = 0;
   #lastError: Error | undefined;
-  #syncing: Promise<boolean> | undefined;
-  #nextSync: Promise<boolean> | undefined;
 
   /** @internal */
   constructor(options: LogOptions) {
@@ -100,11 +100,12 @@ export class LogWriter {
     if (!(maxBytes >= 2 * segmentBytes)) {
       throw new RangeError(`maxBytes must be at least twice segmentBytes (${segmentBytes}); got ${maxBytes}`);
     }
-    this.#options = options;
+    const stateDirectory = resolve(options.stateDirectory);
+    this.#options = { ...options, stateDirectory };
     this.#segmentBytes = segmentBytes;
     this.#maxBytes = maxBytes;
-    const service = serviceDirectory(options.stateDirectory, options.service);
-    this.#owner = new Owner(options.stateDirectory, service);
+    const service = serviceDirectory(stateDirectory, options.service);
+    this.#owner = new Owner(stateDirectory, service);
     this.directory = logDirectory(service, { logId: this.logId, ownerId: this.#owner.id });
   }
 
@@ -162,7 +163,7 @@ export class LogWriter {
     return 'appended';
   }
 
-  /** Makes all that was appended survive power loss; false where the file system refused. */
+  /** With durability `power`, makes all that was appended survive power loss; false where the file system refused. */
   sync(): boolean {
     failpoint('sync-before');
     try {
@@ -179,13 +180,14 @@ export class LogWriter {
    * The same without waiting for the disk: resolves to true when what was appended before the call survives power loss. One sync is
    * under way at a time, and all calls that come meanwhile share the next.
    */
-  syncInBackground(): Promise<boolean> {
-    if (this.#syncing === undefined) return this.#startSync();
-    this.#nextSync ??= this.#syncing.then(() => {
-      this.#nextSync = undefined;
-      return this.#startSync();
-    });
-    return this.#nextSync;
+  async syncInBackground(): Promise<boolean> {
+    try {
+      await this.#syncs.run();
+      return true;
+    } catch (error) {
+      this.#lastError = asError(error);
+      return false;
+    }
   }
 
   /**
@@ -223,7 +225,7 @@ export class LogWriter {
     this.#end();
     if (!this.#owns) return;
     try {
-      removeLog(this.directory);
+      removeLog(this.directory, this.#options.durability ?? 'process');
       this.#sealed.length = 0;
       this.#sealedBytes = 0;
     } catch (error) {
@@ -305,7 +307,11 @@ export class LogWriter {
     this.#active = undefined;
     this.#sealed.push({ path: active.path, bytes: active.bytes, lastSeq: this.#lastSeq });
     this.#sealedBytes += active.bytes;
-    active.close();
+    try {
+      active.close();
+    } catch (error) {
+      this.#lastError = asError(error);
+    }
   }
 
   #own(): void {
@@ -332,20 +338,6 @@ export class LogWriter {
     syncDirectory(dirname(this.directory));
     syncDirectory(this.#options.stateDirectory);
     syncDirectory(dirname(this.#options.stateDirectory));
-  }
-
-  #startSync(): Promise<boolean> {
-    const synced = this.#active?.syncInBackground() ?? Promise.resolve();
-    this.#syncing = synced
-      .then(
-        () => true,
-        (error: unknown) => {
-          this.#lastError = asError(error);
-          return false;
-        },
-      )
-      .finally(() => (this.#syncing = undefined));
-    return this.#syncing;
   }
 }
 

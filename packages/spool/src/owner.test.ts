@@ -2,12 +2,13 @@ import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { adoptLogs, listLogs } from './adoption.ts';
 import { parseObject } from './json-object.ts';
 import { createLog } from './log-writer.ts';
+import { probeOwner } from './owner.ts';
 import { ownIdentity } from './process-identity.ts';
 
 const program = fileURLToPath(new URL('../fixtures/crash.mjs', import.meta.url));
@@ -93,6 +94,57 @@ test('a process that owns a log and has nothing else to do ends', () => {
   expect(child.status).toBe(0);
 });
 
+test('a log whose first line is written while the process exits is whole, and adopted', async () => {
+  const child = spawnSync(process.execPath, [program, 'append-in-exit', stateDirectory], {
+    encoding: 'utf8',
+  });
+  expect(child.stdout).toBe('appended\n');
+  const { logs } = await adoptLogs({ stateDirectory, service });
+  expect(logs).toHaveLength(1);
+  logs[0]?.remove();
+});
+
+test('a worker of a cluster owns its logs itself', async () => {
+  await start('cluster');
+  editIdentity((identity) => ({ ...identity, startTicks: '1' }));
+  expect(await states()).toEqual(['live']);
+});
+
+test('a relative state directory stays where it was when the process changes its own', async () => {
+  const before = process.cwd();
+  try {
+    process.chdir(root);
+    const log = createLog({ stateDirectory: 'state', service });
+    process.chdir(before);
+    expect(log.append(0, 1, '{}\n')).toBe('appended');
+    expect(log.directory.startsWith(join(root, 'state'))).toBe(true);
+    log.remove();
+  } finally {
+    process.chdir(before);
+  }
+});
+
+test('a log is listed with what it holds', async () => {
+  const log = createLog({ stateDirectory, service, segmentBytes: 4096 });
+  const lines = `${'x'.repeat(99)}\n`.repeat(10);
+  for (let seq = 50; seq < 550; seq += 10) log.append(seq, 10, lines);
+  expect(await listLogs(stateDirectory)).toMatchObject([
+    {
+      service,
+      logId: log.logId,
+      directory: log.directory,
+      owner: 'live',
+      ownerPid: process.pid,
+      bytes: log.bytes,
+      firstSeq: 50,
+      lastSeq: 549,
+      cursors: { state: 'missing' },
+    },
+  ]);
+  log.remove();
+  expect(await listLogs(stateDirectory)).toEqual([]);
+});
+
 test('a state directory deeper than a socket address can name works as any other', async () => {
   stateDirectory = join(root, 'd'.repeat(90), 'e'.repeat(90), '.treeline');
   mkdirSync(stateDirectory, { recursive: true });
@@ -104,15 +156,24 @@ test('a state directory deeper than a socket address can name works as any other
   expect(await states()).toEqual(['dead']);
 });
 
+test('an owner of another boot is left alone where the file system is shared between hosts', async () => {
+  await end(await start('own'));
+  editIdentity((identity) => ({ ...identity, bootId: 'another host' }));
+  const directory = join(stateDirectory, service);
+  const id = basename(ownerFiles('.json')[0] ?? '', '.json');
+  expect(await probeOwner(directory, id, () => true)).toBe('foreign');
+  expect(await probeOwner(directory, id, () => false)).toBe('dead');
+});
+
 test('logs of other services are left alone', async () => {
   await end(await start('own'));
   expect((await adoptLogs({ stateDirectory, service: 'other' })).logs).toEqual([]);
   expect(await states()).toEqual(['dead']);
 });
 
-test('a thousand logs made and removed leave no file, and no descriptor, behind', async () => {
+test('hundreds of logs made and removed leave no file, and no descriptor, behind', async () => {
   const before = countDescriptors();
-  for (let n = 0; n < 1000; n++) {
+  for (let n = 0; n < 200; n++) {
     const log = createLog({ stateDirectory, service });
     log.append(0, 1, '{}\n');
     log.remove();

@@ -1,4 +1,4 @@
-import { closeSync, openSync, renameSync, statfsSync, unlinkSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, renameSync, statfsSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Server } from 'node:net';
 import { join, relative } from 'node:path';
 import { failpoint } from './failpoint.ts';
@@ -14,6 +14,7 @@ import { ownIdentity, processState, readText, type ProcessIdentity } from './pro
 /** sockaddr_un.sun_path (unix(7)): 108 bytes with the closing NUL on Linux, 104 elsewhere. */
 const MAX_SOCKET_PATH_BYTES = process.platform === 'linux' ? 107 : 103;
 const PROBE_TIMEOUT_MS = 1_000;
+const YOUNG_MS = 1_000;
 /** statfs(2) types of file systems that other hosts see too: nfs, smb, cifs, smb2, 9p, fuse, ceph. */
 const SHARED_FILE_SYSTEMS = new Set([
   0x6969, 0x517b, 0xff534d42, 0xfe534d42, 0x01021997, 0x65735546, 0x00c36400,
@@ -77,13 +78,17 @@ export class Owner {
 }
 
 /** Asks whether an owner lives: its socket first, then its process. */
-export async function probeOwner(serviceDirectory: string, ownerId: string): Promise<OwnerState> {
+export async function probeOwner(
+  serviceDirectory: string,
+  ownerId: string,
+  isShared: (directory: string) => boolean = isSharedFileSystem,
+): Promise<OwnerState> {
   if (await answers(serviceDirectory, ownerId)) return 'live';
   const identity = readIdentity(identityPath(serviceDirectory, ownerId));
   if (identity === undefined) return 'dead';
   const state = processState(identity);
   if (state === 'running') return 'live';
-  return state === 'unknown' && isSharedFileSystem(serviceDirectory) ? 'foreign' : 'dead';
+  return state === 'unknown' && isShared(serviceDirectory) ? 'foreign' : 'dead';
 }
 
 /** The pid that an owner had, in its own container's counting; undefined once it has let go. */
@@ -91,8 +96,21 @@ export function ownerPid(serviceDirectory: string, ownerId: string): number | un
   return readIdentity(identityPath(serviceDirectory, ownerId))?.pid;
 }
 
-/** Clears away what a dead owner left. */
-export function removeOwnerFiles(serviceDirectory: string, ownerId: string): void {
+/** Clears away what a dead owner left, unless it is only just coming to life: its socket is bound before it listens. */
+export function removeDeadOwner(serviceDirectory: string, ownerId: string): void {
+  const isKnown = readIdentity(identityPath(serviceDirectory, ownerId)) !== undefined;
+  if (isKnown || !isYoung(socketPath(serviceDirectory, ownerId))) removeOwnerFiles(serviceDirectory, ownerId);
+}
+
+function isYoung(path: string): boolean {
+  try {
+    return Date.now() - statSync(path).ctimeMs < YOUNG_MS;
+  } catch {
+    return false;
+  }
+}
+
+function removeOwnerFiles(serviceDirectory: string, ownerId: string): void {
   const path = identityPath(serviceDirectory, ownerId);
   for (const leftover of [path, `${path}.new`, socketPath(serviceDirectory, ownerId)]) {
     try {
@@ -115,8 +133,8 @@ function answers(serviceDirectory: string, ownerId: string): Promise<boolean> {
       };
       const timer = setTimeout(() => finish(true), PROBE_TIMEOUT_MS);
       socket.once('connect', () => finish(true));
-      // Only these two mean that nobody listens; a full backlog or a missing permission means that somebody does.
-      socket.once('error', (error) => finish(!isErrno(error, 'ECONNREFUSED', 'ENOENT')));
+      // Only these mean that nobody listens; a full backlog or a missing permission means that somebody does.
+      socket.once('error', (error) => finish(!isErrno(error, 'ECONNREFUSED', 'ENOENT', 'ENOTDIR')));
     });
   });
 }

@@ -15,6 +15,7 @@ export class SegmentWriter {
   readonly #write: WriteBytes;
   #bytes = 0;
   #writable = true;
+  #isClosed = false;
   #syncs = 0;
 
   /** Creates the file with its header, or leaves nothing behind and throws what the file system threw. */
@@ -60,7 +61,7 @@ export class SegmentWriter {
     return new Promise((resolve, reject) => {
       fdatasync(this.#fd, (error) => {
         this.#syncs--;
-        if (!this.#writable) this.close();
+        this.#closeWhenIdle();
         if (error) reject(error);
         else resolve();
       });
@@ -69,8 +70,13 @@ export class SegmentWriter {
 
   close(): void {
     this.#writable = false;
-    // A descriptor that is closed under a running sync may be another file's when the sync gets to it.
-    if (this.#syncs === 0) closeSync(this.#fd);
+    this.#isClosed = true;
+    this.#closeWhenIdle();
+  }
+
+  /** A descriptor that is closed under a running sync may be another file's when the sync gets to it. */
+  #closeWhenIdle(): void {
+    if (this.#isClosed && this.#syncs === 0) closeSync(this.#fd);
   }
 
   #writeAll(bytes: Buffer, length: number): void {

@@ -14,8 +14,8 @@ export interface Columns {
   readonly parentSpanId: string | null;
 }
 
-/** Where the record does not say who speaks. */
-const NO_SOURCE = 'unknown';
+/** Where the record does not say who speaks: no record has an empty source itself. */
+export const NO_SOURCE = '';
 
 /** Dates end here (ECMA-262, 21.4.1.1); a time beyond is none. */
 const MAX_TIME_MS = 8.64e15;
@@ -57,9 +57,10 @@ function refOf(value: unknown): string | undefined {
   return typeof value === 'number' && Number.isFinite(value) ? String(value) : text(value);
 }
 
-function readTs(time: unknown): number | undefined {
+/** A record's time as a row keeps it. */
+export function readTs(time: unknown): number | undefined {
   const ms = readTimeMs(time);
-  return ms === undefined || Math.abs(ms) > MAX_TIME_MS ? undefined : Math.trunc(ms);
+  return ms === undefined || Math.abs(ms) > MAX_TIME_MS ? undefined : Math.floor(ms);
 }
 
 function clampInteger(value: number): number {

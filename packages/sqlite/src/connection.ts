@@ -49,13 +49,21 @@ export function setAside(path: string, now: Date): string {
   return target;
 }
 
-/** Tries again by timer while another process writes: the thread stays free. */
-export async function untilFree<T>(attempt: () => T): Promise<T> {
-  for (;;) {
+/** A writer that takes longer than this is no writer of ours: those cut their transactions. */
+const LONG_WAIT_MS = 5000;
+
+/** Tries again by timer while another process writes: the thread stays free. Calls `onLongWait` once where that takes long. */
+export async function untilFree<T>(attempt: () => T, onLongWait: () => void = () => undefined): Promise<T> {
+  const beganMs = performance.now();
+  for (let isTold = false; ;) {
     try {
       return attempt();
     } catch (error) {
       if (!isBusy(error)) throw error;
+    }
+    if (!isTold && performance.now() - beganMs > LONG_WAIT_MS) {
+      isTold = true;
+      onLongWait();
     }
     await sleep(1 + Math.random() * 8);
   }

@@ -128,6 +128,15 @@ export function storeError(error: unknown, path: string): unknown {
       { cause: error },
     );
   }
+  if (sqliteCode(error) === 'SQLITE_FULL') {
+    return new TreelineError(
+      'DESTINATION_UNUSABLE',
+      `${path} can't grow: the disk is full; make room on it`,
+      {
+        cause: error,
+      },
+    );
+  }
   if (isCorrupt(error)) {
     return new TreelineError(
       'STORE_CORRUPT',

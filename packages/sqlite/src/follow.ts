@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import { parseCursor } from './cursor.ts';
 import { openReadOnlyDatabase } from './database.ts';
 import type { Database } from './driver.ts';
+import { useTests } from './filter-tests.ts';
 import { checkQuery, type LogQuery } from './log-query.ts';
 import { conditionsOf } from './plan.ts';
 import { ROW_COLUMNS, toLogRow, type LogRow, type RawRow } from './row.ts';
@@ -28,19 +29,21 @@ export async function* followLogs(
   path: string,
   { after, pollMs = DEFAULT_POLL_MS, signal, ...query }: FollowOptions = {},
 ): AsyncGenerator<LogRow, void> {
-  const conditions = conditionsOf(checkQuery(query));
+  const checked = checkQuery(query);
+  const conditions = conditionsOf(checked);
   let db = openReadOnlyDatabase(path, { busyTimeoutMs: 50 });
   try {
     let file = fileOf(path);
     let lastId = after === undefined ? newestId(db) : parseCursor(after).id;
     let seenVersion: number | undefined;
-    while (!signal?.aborted) {
+    while (!isEnded(signal)) {
       const version = db.prepare<[], number>('PRAGMA data_version').pluck().get();
       if (version !== seenVersion) {
         seenVersion = version;
         const newest = newestId(db);
-        while (lastId < newest && !signal?.aborted) {
+        while (lastId < newest && !isEnded(signal)) {
           const upTo = Math.min(newest, lastId + 50 * PAGE_ROWS);
+          useTests(db, checked.filter?.tests ?? []);
           const rows = rowsBetween(db, lastId, upTo, conditions);
           yield* rows;
           lastId = rows.length === PAGE_ROWS ? (rows.at(-1)?.id ?? upTo) : upTo;
@@ -57,6 +60,10 @@ export async function* followLogs(
   } finally {
     db.close();
   }
+}
+
+function isEnded(signal: AbortSignal | undefined): boolean {
+  return signal?.aborted === true;
 }
 
 function newestId(db: Database): number {

@@ -9,7 +9,10 @@ export type { LogQuery } from './log-query.ts';
 export type { SqliteOptions } from './options.ts';
 export type { LogRow } from './row.ts';
 export type { HistogramStep, Stats, StatsQuery } from './stats.ts';
+export { openLogSource } from './source.ts';
 export { openLogReader, openLogStore, type LogReader, type LogRows, type LogStore } from './store.ts';
+
+export type { Table, TableQuery } from './table.ts';
 
 /** The SQLite transport: each record becomes a row of an append-only store that can be queried. */
 const sqlite: Transport<SqliteOptions> = defineTransport<SqliteOptions>({

@@ -1,6 +1,7 @@
 import { openDatabase } from './database.ts';
 import type { Database } from './driver.ts';
-import { INDEX_FIELD, jsonPath } from './field.ts';
+import { jsonPath } from './field.ts';
+import { INDEX_FIELD } from './index-field.ts';
 
 /** Optional indexes carry the field in their name. */
 const PREFIX = 'logs_by:';

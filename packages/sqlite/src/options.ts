@@ -1,6 +1,6 @@
 import { messageOf, parseBytes } from '@treeline/contract';
 import * as v from 'valibot';
-import { INDEX_FIELD } from './field.ts';
+import { INDEX_FIELD } from './index-field.ts';
 
 const MIN_MAX_BYTES = 1024 * 1024;
 

@@ -1,12 +1,18 @@
 import { LEVELS } from '@treeline/contract';
 import type { Place } from './cursor.ts';
 import { MS_PER_HOUR } from './ddl.ts';
+import type { Database } from './driver.ts';
+import { indexedExpression, indexedFields, indexName } from './indexes.ts';
 import type { CheckedQuery } from './log-query.ts';
-import { sql, type Sql } from './sql.ts';
+import { allOf, sql, type Sql } from './sql.ts';
 
 /** How a query is walked: along one index in the order of time, with what the index can't answer checked row by row. */
 export interface Plan {
-  readonly index: 'logs_ts' | 'logs_source_type' | 'logs_errors' | 'logs_ref_id';
+  readonly index: string;
+  /** Set where the index leads with the hour: what its rows have in common. */
+  readonly hourly: string | undefined;
+  /** The index leads to so few rows that one statement may look at them all. */
+  readonly isNarrow: boolean;
   /** Answered by the index. */
   readonly driving: readonly Sql[];
   /** Checked on each row that the index leads to. */
@@ -23,30 +29,57 @@ export interface Span {
  * Chooses the index. It is named in the statements: the planner's choice can cost a factor of 1 500 (`level >= 50`, last 100, by an
  * index that leads with the level).
  */
-export function planOf(query: CheckedQuery): Plan {
-  const { source, type, refId, level } = query;
-  const rest = (...without: (keyof Conditions)[]): Sql[] => {
-    const conditions = columnConditions(query);
-    return Object.entries(conditions).flatMap(([key, condition]) =>
+export function planOf(db: Database, query: CheckedQuery): Plan {
+  const { source, type, refId, level, indexed } = query;
+  const rest = (...without: (keyof Conditions)[]): Sql[] =>
+    Object.entries(columnConditions(query)).flatMap(([key, condition]) =>
       condition && !without.some((left) => left === key) ? [condition] : [],
     );
-  };
   if (refId !== undefined) {
-    return { index: 'logs_ref_id', driving: [sql('ref_id = ?', refId)], residual: rest('refId') };
+    const driving = [sql('ref_id = ?', refId)];
+    const hourly = 'ref_id IS NOT NULL';
+    return { index: 'logs_ref_id', hourly, isNarrow: true, driving, residual: rest('refId') };
+  }
+  if (indexed && indexedFields(db).includes(indexed.field)) {
+    const expression = indexedExpression(indexed.field);
+    return {
+      index: indexName(indexed.field),
+      hourly: `${expression} IS NOT NULL`,
+      isNarrow: true,
+      driving: [sql(`${expression} = ?`, indexed.value)],
+      residual: rest(),
+    };
   }
   if (source !== undefined && type !== undefined) {
-    return {
-      index: 'logs_source_type',
-      driving: [sql('source = ? AND type = ?', source, type)],
-      residual: rest('source', 'type'),
-    };
+    const driving = [sql('source = ? AND type = ?', source, type)];
+    const residual = rest('source', 'type');
+    return { index: 'logs_source_type', hourly: undefined, isNarrow: false, driving, residual };
+  }
+  if (source !== undefined && isRare(db, source)) {
+    const driving = [sql('source = ?', source)];
+    const residual = rest('source');
+    return { index: 'logs_source_type', hourly: undefined, isNarrow: true, driving, residual };
   }
   if (level !== undefined && level >= LEVELS.error) {
     // The literal, since a partial index is used only where its condition stands in the query.
     const driving = [sql('level >= 50')];
-    return { index: 'logs_errors', driving, residual: level === LEVELS.error ? rest('level') : rest() };
+    const residual = level === LEVELS.error ? rest('level') : rest();
+    return { index: 'logs_errors', hourly: undefined, isNarrow: false, driving, residual };
   }
-  return { index: 'logs_ts', driving: [], residual: rest() };
+  return { index: 'logs_ts', hourly: undefined, isNarrow: false, driving: [], residual: rest() };
+}
+
+/** A source with fewer rows than this is looked up and sorted; others are met soon enough in the order of time. */
+const RARE_ROWS = 5000;
+
+function isRare(db: Database, source: string): boolean {
+  const count = db
+    .prepare<[string], number>(
+      `SELECT count(*) FROM (SELECT 1 FROM logs INDEXED BY logs_source_type WHERE source = ? LIMIT ${RARE_ROWS})`,
+    )
+    .pluck()
+    .get(source);
+  return (count ?? 0) < RARE_ROWS;
 }
 
 interface Conditions {
@@ -54,16 +87,16 @@ interface Conditions {
   readonly type: Sql | undefined;
   readonly refId: Sql | undefined;
   readonly level: Sql | undefined;
-  readonly text: Sql | undefined;
+  readonly filter: Sql | undefined;
 }
 
-function columnConditions({ source, type, refId, level, text }: CheckedQuery): Conditions {
+function columnConditions({ source, type, refId, level, filter }: CheckedQuery): Conditions {
   return {
     source: source === undefined ? undefined : sql('source = ?', source),
     type: type === undefined ? undefined : sql('type = ?', type),
     refId: refId === undefined ? undefined : sql('ref_id = ?', refId),
     level: level === undefined ? undefined : sql('level >= ?', level),
-    text: text === undefined ? undefined : sql(`msg LIKE ? ESCAPE '\\'`, `%${escapeLike(text)}%`),
+    filter: filter?.condition,
   };
 }
 
@@ -85,10 +118,10 @@ export function rangeOf(query: CheckedQuery, { after, end }: Span): Sql[] {
 }
 
 /**
- * Walks the hours that have rows with a ref_id, newest first, within the range: the index begins with the hour. Each step is one
- * look-up; a list of all hours between the oldest and the newest would break on one row from 1970.
+ * Walks the hours that an hourly index has within the range. Each step is one look-up; a list of all hours between the oldest and
+ * the newest would break on one row from 1970.
  */
-export function hoursWithRefs(query: CheckedQuery, { after }: Span): Sql {
+export function hoursOf(plan: Plan, query: CheckedQuery, { after }: Span): Sql {
   const { sinceMs, untilMs, order } = query;
   const newest = Math.min(untilMs ?? Infinity, order === 'desc' && after ? after.ts : Infinity);
   const oldest = Math.max(sinceMs ?? -Infinity, order === 'asc' && after ? after.ts : -Infinity);
@@ -96,20 +129,15 @@ export function hoursWithRefs(query: CheckedQuery, { after }: Span): Sql {
     ...(newest === Infinity ? [] : [sql('ts / 3600000 <= ?', Math.trunc(newest / MS_PER_HOUR))]),
     ...(oldest === -Infinity ? [] : [sql('ts / 3600000 >= ?', Math.trunc(oldest / MS_PER_HOUR))]),
   ];
-  const next = (below: string): string =>
-    `SELECT ts / 3600000 FROM logs INDEXED BY logs_ref_id
-     WHERE ${['ref_id IS NOT NULL', below, ...bounds.map(({ text }) => text)].filter(Boolean).join(' AND ')}
-     ORDER BY ts / 3600000 DESC LIMIT 1`;
+  const next = (...below: Sql[]): string =>
+    `SELECT ts / 3600000 FROM logs INDEXED BY ${plan.index}
+     WHERE ${allOf([sql(plan.hourly ?? '1'), ...below, ...bounds]).text} ORDER BY ts / 3600000 DESC LIMIT 1`;
   const params = bounds.flatMap((bound) => bound.params);
   return {
     text: `WITH RECURSIVE hours (hour) AS (
-      SELECT (${next('')})
+      SELECT (${next()})
       UNION ALL
-      SELECT (${next('ts / 3600000 < hour')}) FROM hours WHERE hour IS NOT NULL)`,
+      SELECT (${next(sql('ts / 3600000 < hour'))}) FROM hours WHERE hour IS NOT NULL)`,
     params: [...params, ...params],
   };
-}
-
-function escapeLike(text: string): string {
-  return text.replace(/[\\%_]/g, String.raw`\$&`);
 }

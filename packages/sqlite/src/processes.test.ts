@@ -27,7 +27,7 @@ interface Writer {
 }
 
 function startWriter(logId: string, first: number, batches: number, prefix: string[] = []): Writer {
-  const [command = '', ...args] = [
+  const [command, ...args] = [
     ...prefix,
     process.execPath,
     fixture,
@@ -94,10 +94,10 @@ test(
     openLogStore(path).close();
     const writers = ['one', 'two'].map((logId) => startWriter(logId, 1, 100));
     const reader = openLogReader(path);
-    let running = true;
-    const ended = Promise.all(writers.map((writer) => writer.ended)).then(() => (running = false));
+    const state = { running: true };
+    const ended = Promise.all(writers.map((writer) => writer.ended)).then(() => (state.running = false));
     let reads = 0;
-    while (running) {
+    while (state.running) {
       const rows = reader.queryLogs({ source: 'one', type: 'log', limit: 500 });
       const numbers = rows.map((row) => Number(row.record.n));
       // Newest first, without a gap: batches appear whole.

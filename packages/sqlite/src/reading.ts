@@ -1,7 +1,8 @@
 import type { Place } from './cursor.ts';
 import type { Database } from './driver.ts';
 import type { CheckedQuery } from './log-query.ts';
-import { hoursWithRefs, planOf, rangeOf, type Plan, type Span } from './plan.ts';
+import { useTests } from './filter-tests.ts';
+import { hoursOf, planOf, rangeOf, type Plan, type Span } from './plan.ts';
 import { ROW_COLUMNS, toLogRow, type LogRow, type RawRow } from './row.ts';
 import { allOf, sql, type Sql } from './sql.ts';
 
@@ -16,9 +17,9 @@ const MAX_IDS_PER_ROW = 4;
 
 /** Walks a query's rows in short statements; between two of them no transaction is open. The first pages come early. */
 export function* readPages(db: Database, query: CheckedQuery): Generator<readonly LogRow[], void> {
-  const plan = planOf(query);
+  const plan = planOf(db, query);
   // Where the index alone finds the rows, the limit bounds a statement.
-  const isWindowed = plan.residual.length > 0 && plan.index !== 'logs_ref_id';
+  const isWindowed = plan.residual.length > 0 && !plan.isNarrow;
   let after = query.after;
   let left = query.limit;
   let windowRows = PAGE_ROWS;
@@ -41,10 +42,10 @@ export function* aggregatePages<Row>(
   query: CheckedQuery,
   { columns, groupBy = '' }: { readonly columns: Sql; readonly groupBy?: string },
 ): Generator<readonly Row[], void> {
-  const plan = planOf(query);
+  const plan = planOf(db, query);
   let after = query.after;
   do {
-    const end = plan.index === 'logs_ref_id' ? undefined : windowEnd(db, plan, query, after, MAX_WINDOW_ROWS);
+    const end = plan.isNarrow ? undefined : windowEnd(db, plan, query, after, MAX_WINDOW_ROWS);
     const { text, params } = select(db, plan, query, { after, end }, columns);
     yield db
       .prepare<unknown[], Row>(`${text} ${groupBy}`)
@@ -56,7 +57,7 @@ export function* aggregatePages<Row>(
 
 /** Counts a query's rows, and gives the count so far after each window. */
 export function* countPages(db: Database, query: CheckedQuery): Generator<number, void> {
-  const plan = planOf(query);
+  const plan = planOf(db, query);
   if (plan.residual.length === 0) {
     // Answered from the index alone: 60 ms for five million rows.
     const { text, params } = select(db, plan, query, { after: query.after, end: undefined }, sql('count(*)'));
@@ -101,13 +102,14 @@ function readRows(db: Database, plan: Plan, query: CheckedQuery, span: Span, lim
 }
 
 function select(db: Database, plan: Plan, query: CheckedQuery, span: Span, columns: Sql): Sql {
+  useTests(db, query.filter?.tests ?? []);
   const conditions = [...plan.driving, ...plan.residual, ...rangeOf(query, span)];
-  if (plan.index === 'logs_ref_id') {
-    const hours = hoursWithRefs(query, span);
-    const { text, params } = allOf([sql('ref_id IS NOT NULL'), sql('ts / 3600000 = hour'), ...conditions]);
+  if (plan.hourly) {
+    const hours = hoursOf(plan, query, span);
+    const { text, params } = allOf([sql(plan.hourly), sql('ts / 3600000 = hour'), ...conditions]);
     return {
       // CROSS JOIN keeps the order of the tables: the planner would scan the log instead.
-      text: `${hours.text} SELECT ${columns.text} FROM hours CROSS JOIN logs INDEXED BY logs_ref_id WHERE ${text}`,
+      text: `${hours.text} SELECT ${columns.text} FROM hours CROSS JOIN logs INDEXED BY ${plan.index} WHERE ${text}`,
       params: [...hours.params, ...columns.params, ...params],
     };
   }

@@ -55,9 +55,7 @@ const text = fc.oneof(
 );
 const key = fc.oneof(fc.constantFrom(...COLUMN_KEYS), text);
 const { value } = fc.letrec<{ value: unknown; object: Record<string, unknown> }>((tie) => ({
-  object: fc.dictionary(key, tie('value'), { maxKeys: 6, noNullPrototype: true }) as fc.Arbitrary<
-    Record<string, unknown>
-  >,
+  object: fc.dictionary(key, tie('value'), { maxKeys: 6, noNullPrototype: true }),
   value: fc.oneof(
     { depthSize: 'small', withCrossShrink: true },
     number,

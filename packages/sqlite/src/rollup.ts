@@ -2,21 +2,22 @@ import { MAX_COUNTS_PER_MINUTE, MS_PER_MINUTE } from './ddl.ts';
 import type { Columns } from './columns.ts';
 import type { Database, Statement } from './driver.ts';
 
-interface Count {
+/** Counts by type. */
+type Counts = Map<string, number>;
+
+/** The counts of one minute and level, by source. */
+interface Group {
   readonly minute: number;
   readonly level: number;
-  readonly source: string;
-  readonly type: string;
-  n: number;
+  readonly bySource: Map<string, Counts>;
 }
 
 /** Counts the rows of a transaction, to be added to the table log_counts before it commits. */
 export class Rollup {
-  readonly #counts = new Map<string, Count>();
+  readonly #groups = new Map<number, Map<number, Group>>();
   readonly #add: Statement<[number, number, number, string, string]>;
   readonly #insert: Statement<[number, number, string, string, number]>;
   readonly #combinations: Statement<[number], number>;
-  #last: Count | undefined;
 
   constructor(db: Database) {
     this.#add = db.prepare(
@@ -32,35 +33,40 @@ export class Rollup {
   }
 
   count({ ts, level, source, type }: Columns): void {
-    const minute = Math.floor(ts / MS_PER_MINUTE);
-    const last = this.#last;
-    if (last?.minute === minute && last.level === level && last.type === type && last.source === source) {
-      last.n++;
-      return;
-    }
-    const key = `${minute} ${level} ${source.length} ${source}${type}`;
-    let count = this.#counts.get(key);
-    if (!count) {
-      count = { minute, level, source, type, n: 0 };
-      this.#counts.set(key, count);
-    }
-    count.n++;
-    this.#last = count;
+    const { bySource } = this.#group(Math.floor(ts / MS_PER_MINUTE), level);
+    let byType = bySource.get(source);
+    if (!byType) bySource.set(source, (byType = new Map()));
+    byType.set(type, (byType.get(type) ?? 0) + 1);
   }
 
   /** Writes the counts within the open transaction. */
   write(): void {
-    for (const { minute, level, source, type, n } of this.#counts.values()) {
-      if (this.#add.run(n, minute, level, source, type).changes > 0) continue;
-      const counted = this.#combinations.get(minute) ?? 0;
-      if (counted < MAX_COUNTS_PER_MINUTE) this.#insert.run(minute, level, source, type, n);
-      else this.#insert.run(minute, level, '*', '*', n);
+    for (const byLevel of this.#groups.values()) {
+      for (const { minute, level, bySource } of byLevel.values()) {
+        for (const [source, byType] of bySource) {
+          for (const [type, n] of byType) this.#write(minute, level, source, type, n);
+        }
+      }
     }
     this.clear();
   }
 
   clear(): void {
-    this.#counts.clear();
-    this.#last = undefined;
+    this.#groups.clear();
+  }
+
+  #group(minute: number, level: number): Group {
+    let byLevel = this.#groups.get(minute);
+    if (!byLevel) this.#groups.set(minute, (byLevel = new Map()));
+    let group = byLevel.get(level);
+    if (!group) byLevel.set(level, (group = { minute, level, bySource: new Map() }));
+    return group;
+  }
+
+  #write(minute: number, level: number, source: string, type: string, n: number): void {
+    if (this.#add.run(n, minute, level, source, type).changes > 0) return;
+    const counted = this.#combinations.get(minute) ?? 0;
+    if (counted < MAX_COUNTS_PER_MINUTE) this.#insert.run(minute, level, source, type, n);
+    else this.#insert.run(minute, level, '*', '*', n);
   }
 }

@@ -6,7 +6,7 @@ export const logs = sqliteTable(
   'logs',
   {
     id: integer('id').primaryKey({ autoIncrement: true }),
-    /** Who speaks: the record's `source`, else its `name`, `service` or `app`. */
+    /** Who speaks: the record's `source`, else its `name`, `service` or `app`; empty where it has none. */
     source: text('source').notNull(),
     /** What kind of event; `log` where the record does not say. */
     type: text('type').notNull(),

@@ -5,15 +5,16 @@ import {
   type Batch,
   type Sink,
   type SinkContext,
+  type SinkEvent,
   type WriteResult,
 } from '@treeline/contract';
-import { deriveColumns } from './columns.ts';
 import { connect, setAside, sleep, untilFree, type Connection } from './connection.ts';
 import { storeError } from './database.ts';
 import { isCorrupt, sqliteCode } from './driver.ts';
 import { Maintenance } from './maintenance.ts';
+import { rowOfLine } from './new-row.ts';
 import type { SqliteOptions } from './options.ts';
-import { payloadOf } from './payload.ts';
+
 import { positionKey, readPosition } from './writer.ts';
 
 /** A transaction's length where others want to write, or where the thread is the program's own. */
@@ -28,6 +29,9 @@ const PAUSE_MS = 3;
 /** A writer that committed within this time counts as one that waits. */
 const CONTENTION_MS = 10_000;
 
+/** Logs of processes that ended so long ago are not offered again. */
+const POSITION_AGE_MS = 90 * 86_400_000;
+
 /** A second damaged store within this time is the disk's fault: a third file would not help. */
 const SET_ASIDE_INTERVAL_MS = 60_000;
 
@@ -41,7 +45,9 @@ export async function openSqliteSink(options: SqliteOptions, context: SinkContex
     reportSetAside(context, path, setAside(path, new Date()), error);
     connection = await connect(path, synchronous);
   }
-  return new SqliteSink(connection, options, context);
+  const sink = new SqliteSink(connection, options, context);
+  await sink.prepare();
+  return sink;
 }
 
 /** Lines that SQLite refused for good, by index, with the reason. */
@@ -69,7 +75,14 @@ class SqliteSink implements Sink {
       options,
       (event) => context.report(event),
     );
-    this.#maintenance.createIndexes();
+  }
+
+  /** What takes the write lock before the first batch. */
+  async prepare(): Promise<void> {
+    await untilFree(() => {
+      this.#maintenance.createIndexes();
+      this.#connection.writer.forgetPositions(Date.now() - POSITION_AGE_MS);
+    });
   }
 
   async write(batch: Batch): Promise<WriteResult | void> {
@@ -82,7 +95,7 @@ class SqliteSink implements Sink {
       while (next < batch.count) next = await this.#writeSome(batch, next, refused);
     } catch (error) {
       this.#connection.writer.rollback();
-      this.#reportFault(error);
+      this.#report(sqliteCode(error) === 'SQLITE_FULL' ? 'full' : 'warning', messageOf(error));
       // What an earlier transaction of this batch has committed must not be offered again.
       if (next === 0) throw storeError(error, this.#options.path);
       return { retry: range(next, batch.count), dead: refusalsBefore(refused, next) };
@@ -117,7 +130,18 @@ class SqliteSink implements Sink {
   async #writeSome(batch: Batch, from: number, refused: Refusals): Promise<number> {
     const beganMs = performance.now();
     try {
-      const next = await untilFree(() => this.#writeTransaction(batch, from, refused));
+      let isDown = false;
+      const next = await untilFree(
+        () => this.#writeTransaction(batch, from, refused),
+        () => {
+          isDown = true;
+          this.#report(
+            'down',
+            'another process holds its write lock; writing is tried again until it lets go',
+          );
+        },
+      );
+      if (isDown) this.#report('recovered', 'the write lock was let go');
       if (performance.now() - beganMs > SHARED_TRANSACTION_MS) await sleep(PAUSE_MS);
       return next;
     } catch (error) {
@@ -158,8 +182,7 @@ class SqliteSink implements Sink {
 
   #insertLine(batch: Batch, index: number, arrivalMs: number, refused: Refusals): void {
     try {
-      const payload = payloadOf(batch.line(index));
-      this.#connection.writer.insert(deriveColumns(payload.record, arrivalMs), payload);
+      this.#connection.writer.insert(rowOfLine(batch.line(index), arrivalMs));
     } catch (error) {
       if (!isRowError(error)) throw error;
       refused.set(index, messageOf(error));
@@ -193,13 +216,12 @@ class SqliteSink implements Sink {
       }
       writer.commit();
     });
-    this.#maintenance.createIndexes();
+    await this.prepare();
     this.#context.report({ type: 'warning', reason: `${path} ${reason}` });
   }
 
-  #reportFault(error: unknown): void {
-    const type = sqliteCode(error) === 'SQLITE_FULL' ? 'full' : 'warning';
-    this.#context.report({ type, reason: `${this.#options.path}: ${messageOf(error)}` });
+  #report(type: SinkEvent['type'], reason: string): void {
+    this.#context.report({ type, reason: `${this.#options.path}: ${reason}` });
   }
 }
 

@@ -9,8 +9,20 @@ export function sql(text: string, ...params: (string | number)[]): Sql {
 }
 
 export function allOf(conditions: readonly Sql[]): Sql {
-  return {
-    text: conditions.length === 0 ? '1' : conditions.map(({ text }) => text).join(' AND '),
-    params: conditions.flatMap(({ params }) => params),
-  };
+  return joined(conditions, ' AND ', '1');
+}
+
+export function anyOf(conditions: readonly Sql[]): Sql {
+  return joined(conditions, ' OR ', '0');
+}
+
+/** As a balanced tree: SQLite counts the depth of a chain, and allows 1 000. */
+function joined(conditions: readonly Sql[], operator: string, none: string): Sql {
+  const [only] = conditions;
+  if (!only) return sql(none);
+  if (conditions.length === 1) return only;
+  const middle = conditions.length >> 1;
+  const left = joined(conditions.slice(0, middle), operator, none);
+  const right = joined(conditions.slice(middle), operator, none);
+  return { text: `(${left.text}${operator}${right.text})`, params: [...left.params, ...right.params] };
 }

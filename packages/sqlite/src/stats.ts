@@ -1,11 +1,13 @@
 import { MS_PER_MINUTE } from './ddl.ts';
 import type { Database } from './driver.ts';
-import { jsonValue, numberValue } from './field.ts';
+import { jsonValue, numberValue, parseField } from './field.ts';
 import type { CheckedQuery, LogQuery } from './log-query.ts';
-import { aggregatePages } from './reading.ts';
+import { percentileOf } from './percentile.ts';
+import { aggregatePages, readPages } from './reading.ts';
 import { allOf, sql, type Sql } from './sql.ts';
 
-type Dimension = 'level' | 'source' | 'type';
+/** The columns that log_counts has. */
+export type Dimension = 'level' | 'source' | 'type';
 
 /** What to tell about the rows of a query, beside their number. */
 export interface StatsQuery extends Omit<LogQuery, 'limit' | 'cursor' | 'order'> {
@@ -47,7 +49,7 @@ export interface HistogramStep {
 const MAX_DISTINCT = 100_000;
 
 /** Ends the work when the time is up; set once for all parts of an answer. */
-interface Deadline {
+export interface Deadline {
   readonly atMs: number;
   passed: boolean;
 }
@@ -73,21 +75,18 @@ export function readStats(db: Database, query: CheckedQuery, wanted: StatsQuery)
   };
 }
 
+/** The times of the first and the last row, each looked for from its end. */
 function timeRange(db: Database, query: CheckedQuery, deadline: Deadline): [number, number] | undefined {
-  let range: [number, number] | undefined;
-  const columns = sql('min(ts), max(ts)');
-  for (const [row] of until(
-    deadline,
-    aggregatePages<[number | null, number | null]>(db, query, { columns }),
-  )) {
-    if (!row || row[0] === null || row[1] === null) continue;
-    range = range ? [Math.min(range[0], row[0]), Math.max(range[1], row[1])] : [row[0], row[1]];
-  }
-  return range;
+  const [firstMs, lastMs] = (['asc', 'desc'] as const).map((order) => {
+    const pages = readPages(db, { ...query, order, limit: 1 });
+    for (const [row] of until(deadline, pages)) if (row) return row.ts;
+    return undefined;
+  });
+  return firstMs === undefined || lastMs === undefined ? undefined : [firstMs, lastMs];
 }
 
 /** From the counts by minute where they can tell, else from the rows; the parts of minutes at both ends always from the rows. */
-function countSteps(
+export function countSteps(
   db: Database,
   query: CheckedQuery,
   { stepMs, by }: NonNullable<StatsQuery['histogram']>,
@@ -137,7 +136,7 @@ interface Minutes {
 
 /** The whole minutes of a query's range, where log_counts has the columns that it asks for. */
 function wholeMinutes(db: Database, query: CheckedQuery): Minutes | undefined {
-  if (query.refId !== undefined || query.text !== undefined) return undefined;
+  if (query.refId !== undefined || query.filter) return undefined;
   const from = query.sinceMs === undefined ? -Infinity : Math.ceil(query.sinceMs / MS_PER_MINUTE);
   const to = query.untilMs === undefined ? Infinity : Math.floor(query.untilMs / MS_PER_MINUTE);
   if (from >= to) return undefined;
@@ -180,7 +179,7 @@ function topValues(
 ): NonNullable<Stats['top']> {
   const counts = new Map<string, number>();
   let uncounted = 0;
-  const value = jsonValue(field);
+  const value = jsonValue(parseField(field));
   const columns = sql(`${value.text}, count(*)`, ...value.params);
   const pages = aggregatePages<[string | null, number]>(db, query, { columns, groupBy: 'GROUP BY 1' });
   for (const rows of until(deadline, pages)) {
@@ -205,16 +204,16 @@ function readPercentiles(
   deadline: Deadline,
 ): Record<number, number | undefined> {
   const numbers: number[] = [];
-  const columns = numberValue(field);
+  const columns = numberValue(parseField(field));
   for (const rows of until(deadline, aggregatePages<[number | null]>(db, query, { columns }))) {
     for (const [number] of rows) if (number !== null) numbers.push(number);
   }
-  const sorted = Float64Array.from(numbers).sort();
+  const sorted = Float64Array.from(numbers).toSorted();
   const result: Record<number, number | undefined> = {};
   for (const rank of of) {
     if (!(rank > 0 && rank <= 100))
       throw new RangeError(`percentiles must be over 0 and up to 100; got ${rank}`);
-    result[rank] = sorted[Math.ceil((rank / 100) * sorted.length) - 1];
+    result[rank] = percentileOf(sorted, rank);
   }
   return result;
 }

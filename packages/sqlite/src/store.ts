@@ -1,15 +1,15 @@
 import { TreelineError } from '@treeline/contract';
 import { backupStore, type BackupProgress } from './backup.ts';
-import { deriveColumns } from './columns.ts';
 import { openDatabase, openReadOnlyDatabase, storeError } from './database.ts';
 import type { Database } from './driver.ts';
 import { deleteRows } from './deletion.ts';
 import { recordOfEntry, type LogEntry } from './entry.ts';
 import { checkQuery, type LogQuery } from './log-query.ts';
-import { payloadOf } from './payload.ts';
+import { rowOfLine } from './new-row.ts';
 import { countPages, readPages } from './reading.ts';
 import { readStats, type Stats, type StatsQuery } from './stats.ts';
 import type { LogRow } from './row.ts';
+import { readTable, type Table, type TableQuery } from './table.ts';
 import { LogWriter } from './writer.ts';
 
 /** Rows of one call. */
@@ -26,6 +26,12 @@ export interface LogReader {
   iterate(query?: LogQuery): IterableIterator<LogRow>;
   /** Number of rows, by level and over time, the most frequent values and percentiles of a field. */
   stats(query?: StatsQuery): Stats;
+  /**
+   * The answer to a query with stages (`level>=error | count by source`).
+   *
+   * @throws TreelineError `QUERY_INVALID` where it does not parse.
+   */
+  table(query: TableQuery): Table;
   /** @throws TreelineError `TIMEOUT` where `timeoutMs` did not suffice. */
   count(query?: Omit<LogQuery, 'limit' | 'order'>): number;
   readonly meta: { readonly get: (key: string) => string | undefined };
@@ -76,11 +82,11 @@ export function openLogStore(path = 'data/logs.db'): LogStore {
     ...reader,
     append(entries) {
       const records = (Array.isArray(entries) ? entries : [entries as LogEntry]).map(recordOfEntry);
-      const rows = records.map((record) => payloadOf(Buffer.from(JSON.stringify(record))));
+      const rows = records.map((record) => rowOfLine(Buffer.from(JSON.stringify(record)), Date.now()));
       return guarded(path, () => {
         writer.begin();
         try {
-          const ids = rows.map((row) => writer.insert(deriveColumns(row.record, Date.now()), row));
+          const ids = rows.map((row) => writer.insert(row));
           writer.commit();
           return ids;
         } finally {
@@ -152,6 +158,7 @@ function readerOf(db: Database, path: string): LogReader {
       });
     },
     stats: (query = {}) => guarded(path, () => readStats(db, checkQuery(query), query)),
+    table: (query) => guarded(path, () => readTable(db, query)),
     meta: { get: (key) => guarded(path, () => getMeta.get(key)) },
     close: () => void db.close(),
   };

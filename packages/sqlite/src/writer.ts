@@ -1,7 +1,6 @@
 import type { BatchPosition } from '@treeline/contract';
-import type { Columns } from './columns.ts';
 import type { Database, Statement } from './driver.ts';
-import type { Payload } from './payload.ts';
+import type { NewRow } from './new-row.ts';
 import { Rollup } from './rollup.ts';
 
 type InsertParams = [
@@ -70,7 +69,7 @@ export class LogWriter {
   }
 
   /** Returns the id of the new row. A row that SQLite refuses leaves the transaction as it was. */
-  insert(columns: Columns, payload: Payload): number {
+  insert({ columns, payload, mended }: NewRow): number {
     const { lastInsertRowid } = this.#insert.run(
       columns.source,
       columns.type,
@@ -81,16 +80,25 @@ export class LogWriter {
       columns.traceId,
       columns.spanId,
       columns.parentSpanId,
-      payload.json,
+      payload,
     );
     this.#rollup.count(columns);
-    if (payload.mended) this.#mended[payload.mended]++;
+    if (mended) this.#mended[mended]++;
     return Number(lastInsertRowid);
   }
 
   /** Stores a stream's place in a log with the rows of the open transaction. */
   setPosition(key: string, seq: number): void {
     this.setMeta(key, `${seq} ${Date.now()}`);
+  }
+
+  /** Drops the places in logs that nobody has written from since a time. */
+  forgetPositions(beforeMs: number): void {
+    this.#db
+      .prepare(
+        `DELETE FROM meta WHERE key LIKE 'position:%' AND CAST(substr(value, instr(value, ' ') + 1) AS INTEGER) < ?`,
+      )
+      .run(beforeMs);
   }
 
   commit(): void {

@@ -6,7 +6,7 @@ import {
   type ProblemFormat,
 } from '@treeline/core/config';
 import { CommandFailure, EXIT } from '../exit-code.ts';
-import { print } from '../terminal.ts';
+import { printable, writeOut } from '../terminal.ts';
 
 export interface CheckOptions {
   readonly transport?: readonly string[];
@@ -14,9 +14,9 @@ export interface CheckOptions {
 }
 
 /** Prints what is wrong or doubtful about a config; gives the exit code. Nothing is started. */
-export async function check(file: string | undefined, { transport, output }: CheckOptions): Promise<number> {
+export function check(file: string | undefined, { transport, output }: CheckOptions): number {
   const { problems, exitCode, checked } = examine(file, transport);
-  await print(report(problems, checked, output));
+  writeOut(report(problems, checked, output));
   return exitCode;
 }
 
@@ -50,8 +50,9 @@ function report(
   problems: readonly ConfigProblem[],
   checked: string | undefined,
   output: ProblemFormat,
-): string[] {
-  if (output === 'text' && problems.length === 0) return [`${checked}: no mistakes\n`];
+): string {
+  if (output === 'text' && problems.length === 0)
+    return `${printable(checked ?? 'the config')}: no mistakes\n`;
   const text = formatProblems(problems, output);
-  return text === '' ? [] : [`${text}\n`];
+  return text === '' ? '' : `${text}\n`;
 }

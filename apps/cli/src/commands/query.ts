@@ -1,75 +1,112 @@
-import { openLogReader, type LogQuery, type LogReader, type LogRow } from '@treeline/sqlite';
+import { openLogReader, type LogReader, type LogRow } from '@treeline/sqlite';
 import { EXIT } from '../exit-code.ts';
-import { print, tell } from '../terminal.ts';
+import { readRequest, type QueryFlags, type QueryRequest } from '../query-request.ts';
+import { createRowPrinter } from '../row-printer.ts';
+import { openOutput, tell } from '../terminal.ts';
 
 /** Rows that are printed where nothing is said of how many. */
 const DEFAULT_LIMIT = 1000;
 
-export type QueryOutput = 'pretty' | 'jsonl' | 'rows';
+/** And before those that are still to come. */
+const DEFAULT_FOLLOW_LIMIT = 10;
 
-export interface QueryOptions {
-  readonly store: string;
-  readonly conditions: Pick<LogQuery, 'source' | 'type' | 'refId' | 'level' | 'since' | 'until' | 'text'>;
-  /** Undefined: the newest `DEFAULT_LIMIT`, with a notice where there are more. */
-  readonly limit: number | undefined;
-  readonly output: QueryOutput;
-  readonly utc: boolean;
-  /** Newest first. */
-  readonly reverse: boolean;
-  /** Exit 1 where nothing matched. */
-  readonly exitCode: boolean;
-}
+/** So many rows are held to turn their order; where more are wanted they are looked for twice. */
+const HELD_ROWS = 10_000;
+
+/** Rows by which following knows what was printed before it began. */
+const REMEMBERED_ROWS = 10_000;
 
 /** Prints the rows of a store that match, oldest first; gives the exit code. */
-export async function query(options: QueryOptions): Promise<number> {
-  const reader = openLogReader(options.store);
+export async function query(args: readonly string[], flags: QueryFlags): Promise<number> {
+  const request = readRequest(args, flags, Date.now());
+  const output = openOutput();
+  const printer = await createRowPrinter({ output: flags.output, utc: flags.utc ?? false });
+  let last: LogRow | undefined;
+  for await (const row of flags.follow ? followRows(request) : storedRows(request)) {
+    last = row;
+    await output.write(printer.print(row));
+    if (flags.follow) await output.flush();
+    if (output.closed) break;
+  }
+  await output.write(printer.end());
+  await output.flush();
+  if (flags.showCursor && last) tell(`cursor: ${last.cursor}`);
+  return !last && flags.exitCode ? EXIT.failed : EXIT.ok;
+}
+
+function* storedRows(request: QueryRequest): Generator<LogRow> {
+  const { limit = DEFAULT_LIMIT, cursor } = request;
+  const reader = openLogReader(request.store);
   try {
-    let count = 0;
-    const lineOf = LINE_OF[options.output];
-    const lines = mapEach(selectRows(reader, options, lineOf), (line) => {
-      count++;
-      return line;
+    yield* selectRows(reader, request, limit, () => {
+      if (request.limit !== undefined) return;
+      const which = cursor === undefined && !request.reverse ? 'newest' : 'first';
+      tell(`these are the ${which} ${limit} records; there are more: -n <number> or -n all prints them`);
     });
-    await print(await present(lines, options));
-    return count === 0 && options.exitCode ? EXIT.failed : EXIT.ok;
   } finally {
     reader.close();
   }
 }
 
-/** What is kept of a row until it is printed. */
-const LINE_OF: Readonly<Record<QueryOutput, (row: LogRow) => string>> = {
-  jsonl: (row) => row.line,
-  rows: ({ record: _record, line: _line, ...row }) => JSON.stringify(row),
-  pretty: (row) =>
-    row.record.time === undefined ? JSON.stringify({ ...row.record, time: row.ts }) : row.line,
-};
+/** The newest rows, then those that are written. */
+async function* followRows(request: QueryRequest): AsyncGenerator<LogRow> {
+  const { followLogs } = await import('@treeline/sqlite/follow');
+  const following = followLogs(request.store, request.conditions);
+  // The first step fixes where following begins: what is written while the newest rows are read comes twice, not never.
+  const first = following.next();
+  const printed = new Set<string>();
+  const reader = openLogReader(request.store);
+  try {
+    for (const row of selectRows(reader, request, request.limit ?? DEFAULT_FOLLOW_LIMIT)) {
+      printed.add(row.cursor);
+      if (printed.size > REMEMBERED_ROWS) printed.delete(printed.values().next().value ?? '');
+      yield row;
+    }
+  } finally {
+    reader.close();
+  }
+  for (let next = await first; !next.done; next = await following.next()) {
+    if (!printed.has(next.value.cursor)) yield next.value;
+  }
+}
 
-/** The rows in the order in which they are printed. */
-function selectRows(
+/** At most `limit` rows in the order in which they are printed; `more` is called where they are not all. */
+function* selectRows(
   reader: LogReader,
-  { conditions, limit: given, reverse }: QueryOptions,
-  lineOf: (row: LogRow) => string,
-): Iterable<string> {
-  if (given === Infinity) {
-    return mapEach(reader.iterate({ ...conditions, order: reverse ? 'desc' : 'asc' }), lineOf);
+  { conditions, cursor, reverse }: QueryRequest,
+  limit: number,
+  more?: () => void,
+): Generator<LogRow> {
+  const newestFirst = (): Iterable<LogRow> =>
+    reader.iterate({ ...conditions, order: 'desc', limit: limit + 1 });
+  if (reverse || cursor !== undefined) {
+    const order = reverse ? 'desc' : 'asc';
+    yield* firstRows(reader.iterate({ ...conditions, order, cursor, limit: limit + 1 }), limit, more);
+  } else if (limit <= HELD_ROWS) {
+    yield* [...firstRows(newestFirst(), limit, more)].toReversed();
+  } else {
+    const before = limit === Infinity ? undefined : rowAt(newestFirst(), limit)?.cursor;
+    yield* reader.iterate({ ...conditions, order: 'asc', cursor: before });
   }
-  const limit = given ?? DEFAULT_LIMIT;
-  const lines = [...mapEach(reader.iterate({ ...conditions, order: 'desc', limit: limit + 1 }), lineOf)];
-  if (lines.length > limit) {
-    lines.pop();
-    if (given === undefined)
-      tell(`the newest ${limit} records; there are more: -n <number> or -n all prints them`);
-  }
-  return reverse ? lines : lines.toReversed();
 }
 
-async function present(lines: Iterable<string>, { output, utc }: QueryOptions): Promise<Iterable<string>> {
-  if (output !== 'pretty') return mapEach(lines, (line) => `${line}\n`);
-  const { prettyTexts } = await import('../pretty-text.ts');
-  return prettyTexts(lines, { utc });
+function* firstRows(
+  rows: Iterable<LogRow>,
+  limit: number,
+  more: (() => void) | undefined,
+): Generator<LogRow> {
+  let count = 0;
+  for (const row of rows) {
+    if (++count > limit) {
+      more?.();
+      return;
+    }
+    yield row;
+  }
 }
 
-function* mapEach<From, To>(values: Iterable<From>, change: (value: From) => To): Generator<To> {
-  for (const value of values) yield change(value);
+function rowAt(rows: Iterable<LogRow>, index: number): LogRow | undefined {
+  let count = 0;
+  for (const row of rows) if (count++ === index) return row;
+  return undefined;
 }

@@ -5,7 +5,7 @@ import { openPipeline, type Pipeline, type PipelineStats, type StreamStats } fro
 import { formatProblems, loadConfig, type PipelineConfig } from '@treeline/core/config';
 import { awaitEndSignal, type EndSignal } from '../end-signal.ts';
 import { EXIT } from '../exit-code.ts';
-import { tell } from '../terminal.ts';
+import { tell, writeError } from '../terminal.ts';
 
 export interface RunOptions {
   /** Undefined: what the environment or the working directory names. */
@@ -48,7 +48,7 @@ function load({ config, transport }: RunOptions): PipelineConfig {
     discoverFrom: process.cwd(),
     ...(transport && { transports: transport }),
   });
-  if (loaded.warnings.length > 0) process.stderr.write(`${formatProblems(loaded.warnings)}\n`);
+  if (loaded.warnings.length > 0) writeError(`${formatProblems(loaded.warnings)}\n`);
   if (loaded.config.enabled) return loaded.config;
   tell('the config switches logging off ("enabled": false): the input is read and thrown away');
   return { ...loaded.config, streams: [] };
@@ -109,8 +109,13 @@ function tellOfLosses(
 ): void {
   if (state === 'failed') tell(`standard input can't be read: ${fault}`);
   if (state === 'given up') tell(`stopped by ${end.received} before the input had ended`);
-  if (splitter.truncatedLines > 0)
-    tell(`${splitter.truncatedLines} lines were longer than 16M and have been cut`);
+  const cut = splitter.truncatedLines;
+  if (cut > 0)
+    tell(
+      cut === 1
+        ? '1 line was longer than 16M and has been cut'
+        : `${cut} lines were longer than 16M and have been cut`,
+    );
   for (const [name, { queued, lastError }] of Object.entries(streams)) {
     const count = queued + underWay;
     if (count > 0) tell(`${name}: ${count} records were not delivered${lastError ? `: ${lastError}` : ''}`);

@@ -8,7 +8,8 @@ export default defineTransport({
   batch: { maxDelayMs: 1 },
   open: ({ path, until }) => ({
     async write({ bytes }) {
-      while (!until || !existsSync(until)) await new Promise((resolve) => setTimeout(resolve, 20));
+      const isFree = () => until !== undefined && existsSync(until);
+      while (!isFree()) await new Promise((resolve) => setTimeout(resolve, 20));
       await appendFile(path, bytes);
     },
     flush: async () => {},

@@ -24,6 +24,35 @@ export interface PipelineConfig {
   readonly windowBytes: number;
   readonly spool: { readonly maxBytes: number; readonly segmentBytes: number };
   readonly shutdownTimeoutMs: number;
+  /** What is masked in every record. */
+  readonly redact?: RedactConfig;
+  /** The features of `enhancedFeatures` that are switched on, each with its settings. */
+  readonly features?: Features;
+  /** False reads the config again only on SIGHUP and by the API; the default is true. */
+  readonly watch?: boolean;
+}
+
+/** What is masked in records. */
+export interface RedactConfig {
+  /** Dotted; `*` stands for one key, `**` for any depth. */
+  readonly paths: readonly string[];
+  /** Names of keys, wherever they stand. */
+  readonly keys: readonly string[];
+  readonly detectors: readonly ('card' | 'jwt' | 'email')[];
+  /** What stands in the place of a value. */
+  readonly censor: string;
+}
+
+export interface Features {
+  readonly requestTracking?: {
+    readonly maxActiveRequests?: number;
+    readonly maxContextAgeMs?: number;
+    readonly autoCleanup?: boolean;
+    readonly cleanupIntervalMs?: number;
+  };
+  readonly streamTracking?: { readonly enableMetrics?: boolean };
+  readonly errorLogging?: { readonly enableStatistics?: boolean; readonly maxHistorySize?: number };
+  readonly performanceMetrics?: { readonly sampleRate?: number };
 }
 
 /** One destination of a pipeline. Streams that are switched off are not among `PipelineConfig.streams`. */
@@ -46,4 +75,23 @@ export interface StreamConfig {
     readonly maxBytes: number;
     readonly whenFull: 'spill' | 'drop-by-level' | 'drop-oldest';
   };
+  /** Lets a share of the records through. */
+  readonly sample?: {
+    /** 0 to 1. */
+    readonly rate: number;
+    /** Records with the same value of this field pass or stay together. */
+    readonly key?: string;
+    /** A text in the query language for records that always pass. */
+    readonly keep?: string;
+  };
+  /** So many records pass in each period, for each combination of the values of `by`. */
+  readonly rateLimit?: { readonly records: number; readonly perMs: number; readonly by: readonly string[] };
+  /** Records that are equal in the fields `by` count as one within the window. */
+  readonly dedupe?: { readonly windowMs: number; readonly by: readonly string[]; readonly summary: boolean };
+  /** Masked on top of what the config masks everywhere. */
+  readonly redact?: RedactConfig;
+  /** Keys that stand in every record of this stream. */
+  readonly fields?: Readonly<Record<string, unknown>>;
+  /** The stream that takes the records while this one is down. */
+  readonly fallback?: string;
 }

@@ -1,13 +1,26 @@
 import { LEVEL_NAMES, parseBytes } from '@treeline/contract';
-import { closest, parseDirectives, type LevelDirective } from '@treeline/query';
+import { closest } from '@treeline/query/closest';
+import { formatDirectives, parseDirectives } from '@treeline/query/directives';
 import type { Environment } from './interpolate.ts';
-import { nodeAt, nodeFrom, textAt, withValue, type ConfigNode, type Origin, type Path } from './node.ts';
+import {
+  nodeAt,
+  nodeFrom,
+  replacing,
+  textAt,
+  withoutKey,
+  withValue,
+  type ConfigNode,
+  type Origin,
+  type Path,
+} from './node.ts';
 import type { ProblemList } from './problem-list.ts';
 import { describeLevel } from './validate.ts';
 
 /** An environment variable that changes a config. */
 export interface Variable {
   readonly name: string;
+  /** The keys that it sets; behind `streams` stands a stream's type. */
+  readonly sets: readonly Path[];
   readonly description: string;
   /** The values to set, or what the value must be. */
   readonly read: (value: string, config: ConfigNode) => readonly (readonly [Path, unknown])[] | string;
@@ -17,11 +30,16 @@ export interface Variable {
 export const VARIABLES: readonly Variable[] = [
   {
     name: 'LOG_DIRECTORY',
+    sets: [['directory']],
     description: 'Where relative paths of streams begin; sets `directory`.',
     read: (value) => [[['directory'], value]],
   },
   {
     name: 'LOG_RETENTION_DAYS',
+    sets: [
+      ['streams', 'file', 'retention', 'maxAge'],
+      ['streams', 'sqlite', 'retention', 'maxAge'],
+    ],
     description:
       'Days that rotated files and stored records are kept; sets `retention.maxAge` of `file` and `sqlite` streams.',
     read: (value, config) =>
@@ -31,6 +49,7 @@ export const VARIABLES: readonly Variable[] = [
   },
   {
     name: 'LOG_MAX_FILES',
+    sets: [['streams', 'file', 'retention', 'maxFiles']],
     description: 'Rotated files that are kept; sets `retention.maxFiles` of `file` streams.',
     read: (value, config) =>
       isCount(value)
@@ -39,6 +58,7 @@ export const VARIABLES: readonly Variable[] = [
   },
   {
     name: 'LOG_MAX_FILE_SIZE',
+    sets: [['streams', 'file', 'rotation', 'size']],
     description: 'The size at which a file is rotated; sets `rotation.size` of `file` streams.',
     read: (value, config) =>
       isSize(value) ? onStreams(config, ['file'], ['rotation', 'size'], value) : 'must be a size such as 10M',
@@ -56,9 +76,19 @@ export const OTHER_VARIABLES: Readonly<Record<string, string>> = {
   LOG_LEVEL: 'The root level, or directives: `info,db=debug`.',
 };
 
+/** The variables with a fixed name that set a key. */
+export function variablesFor(path: Path): string[] {
+  const wanted = path.join('.');
+  const names = VARIABLES.filter(({ sets }) => sets.some((keys) => keys.join('.') === wanted)).map(
+    ({ name }) => name,
+  );
+  return wanted === 'level' ? ['LOG_LEVEL', ...names] : names;
+}
+
 function feature(name: string, key: string): Variable {
   return {
     name,
+    sets: [['enhancedFeatures', key, 'enabled']],
     description: `Switches \`enhancedFeatures.${key}\` on or off.`,
     read: (value) => {
       const flag = readFlag(value);
@@ -124,14 +154,13 @@ export function levelVariable(streamName: string): string {
 }
 
 /** Lays the environment over a config. Empty variables count as unset. */
-export function applyEnvironment(
-  config: ConfigNode,
-  env: Environment,
-  problems: ProblemList,
-): { config: ConfigNode; directives: readonly LevelDirective[] } {
+export function applyEnvironment(config: ConfigNode, env: Environment, problems: ProblemList): ConfigNode {
   let result = config;
   const set = (path: Path, value: unknown, origin: Origin): void => {
-    result = withValue(result, path, nodeFrom(value, origin));
+    // Of equally specific rules for levels the last wins: one that comes again moves to the end.
+    const before = nodeAt(result, path);
+    const cleared = path[0] === 'levels' ? withoutKey(result, path) : result;
+    result = withValue(cleared, path, replacing(nodeFrom(value, origin), before));
   };
   for (const variable of VARIABLES) {
     const value = env[variable.name];
@@ -147,17 +176,17 @@ export function applyEnvironment(
       for (const [path, changed] of changes) set(path, changed, origin);
     }
   }
-  const directives = applyRootLevel(env, problems, set);
+  applyRootLevel(env, problems, set);
   applyStreamLevels(config, env, problems, set);
   warnOfSlips(config, env, problems);
-  return { config: result, directives };
+  return result;
 }
 
 type Set = (path: Path, value: unknown, origin: Origin) => void;
 
-function applyRootLevel(env: Environment, problems: ProblemList, set: Set): readonly LevelDirective[] {
+function applyRootLevel(env: Environment, problems: ProblemList, set: Set): void {
   const text = env['LOG_LEVEL'];
-  if (!text) return [];
+  if (!text) return;
   const origin: Origin = { kind: 'variable', variable: 'LOG_LEVEL' };
   const { directives, errors } = parseDirectives(text);
   for (const error of errors) {
@@ -168,11 +197,10 @@ function applyRootLevel(env: Environment, problems: ProblemList, set: Set): read
       suggestion: error.suggestion,
     });
   }
-  const root = directives.findLast(
-    (directive) => directive.target.length === 0 && directive.span === undefined,
-  );
-  if (root) set(['level'], levelName(root.level), origin);
-  return directives.filter((directive) => directive.target.length > 0 || directive.span !== undefined);
+  for (const directive of directives) {
+    const key = formatDirectives([directive]).replace(/=?[a-z]+$/, '');
+    set(key === '' ? ['level'] : ['levels', key], levelName(directive.level), origin);
+  }
 }
 
 function levelName(level: number): string {

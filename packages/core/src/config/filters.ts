@@ -1,6 +1,8 @@
-import { parseFilter, QueryError } from '@treeline/query';
+import { createRequire } from 'node:module';
 import { nodeAt, type ConfigNode, type Path } from './node.ts';
 import type { ProblemList } from './problem-list.ts';
+
+const require = createRequire(import.meta.url);
 
 /** Where a stream holds texts in the query language. */
 const FILTER_PATHS: readonly Path[] = [['filter'], ['sample', 'keep']];
@@ -16,6 +18,8 @@ export function checkFilters(stream: ConfigNode, index: number, problems: Proble
 
 function checkFilter(node: Extract<ConfigNode, { kind: 'scalar' }>, path: Path, problems: ProblemList): void {
   const text = String(node.value);
+  // Most configs have no filter, and the parser takes some 7 ms to load.
+  const { parseFilter, QueryError } = require('@treeline/query') as typeof import('@treeline/query');
   try {
     parseFilter(text);
   } catch (error) {

@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import type { ConfigNode, Member, Path, ScalarNode } from './node.ts';
 import type { ProblemList } from './problem-list.ts';
-import { closest } from '@treeline/query';
+import { closest } from '@treeline/query/closest';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 

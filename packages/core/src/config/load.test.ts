@@ -261,6 +261,44 @@ describe('loadConfig', () => {
   });
 });
 
+describe('what a config says about records', () => {
+  test('reaches the streams, complete', () => {
+    const stream = {
+      name: 's',
+      type: 'console',
+      sample: { rate: 0.5, keep: 'level>=error' },
+      rateLimit: { records: 10 },
+      dedupe: {},
+      redact: { keys: ['password'] },
+      fields: { a: 1 },
+      fallback: 'other',
+    };
+    const { config } = load({
+      streams: [stream, { name: 'other', type: 'console' }],
+      redact: { detectors: ['jwt'], censor: '…' },
+    });
+    expect(config.redact).toEqual({ paths: [], keys: [], detectors: ['jwt'], censor: '…' });
+    expect(config.streams[0]).toMatchObject({
+      sample: { rate: 0.5, keep: 'level>=error' },
+      rateLimit: { records: 10, perMs: 1_000, by: [] },
+      dedupe: { windowMs: 10_000, by: ['level', 'msg'], summary: true },
+      redact: { paths: [], keys: ['password'], detectors: [], censor: '[redacted]' },
+      fields: { a: 1 },
+      fallback: 'other',
+    });
+  });
+
+  test('reaches the features that are switched on', () => {
+    const { config } = load({
+      enhancedFeatures: {
+        requestTracking: { maxActiveRequests: 10, maxContextAge: '5m' },
+        streamTracking: { enabled: false, enableMetrics: true },
+      },
+    });
+    expect(config.features).toEqual({ requestTracking: { maxActiveRequests: 10, maxContextAgeMs: 300_000 } });
+  });
+});
+
 describe('discovery', () => {
   test('reads what LOG_CONFIG_FILE names', () => {
     write('a/x.json', { level: 'warn' });
@@ -357,7 +395,6 @@ describe('environment variables', () => {
     });
     const { config } = load({ levels: { db: 'warn' } }, { env: { LOG_LEVEL: 'info,db=debug,[job]=off' } });
     expect(config.directives).toEqual([
-      { target: ['db'], fields: [], level: 40 },
       { target: ['db'], fields: [], level: 20 },
       { target: [], span: 'job', fields: [], level: Infinity },
     ]);
@@ -379,6 +416,11 @@ describe('environment variables', () => {
   test('LOG_MAX_FILE_SIZE sets the rotation of files', () => {
     const { config } = load({ streams }, { env: { LOG_MAX_FILE_SIZE: '5M' } });
     expect(config.streams[1]?.options).toMatchObject({ rotation: { size: 5 * 1024 ** 2 } });
+  });
+
+  test('LOG_RETENTION_DAYS and LOG_MAX_FILES set the retention of files', () => {
+    const { config } = load({ streams }, { env: { LOG_RETENTION_DAYS: '14', LOG_MAX_FILES: '5' } });
+    expect(config.streams[1]?.options).toMatchObject({ retention: { maxAge: 14 * 86_400_000, maxFiles: 5 } });
   });
 
   test.each([

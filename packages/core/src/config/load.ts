@@ -1,19 +1,20 @@
-import fs from 'node:fs';
 import path from 'node:path';
-import { parseDirectives, type LevelDirective } from '@treeline/query';
+import type { OptionsSchema } from '@treeline/contract';
+import { parseDirectives, type LevelDirective } from '@treeline/query/directives';
 import type { PipelineConfig } from './config.ts';
-import { discoverConfigs } from './discover.ts';
 import { applyEnvironment } from './environment.ts';
-import { interpolate, readFault, type Environment } from './interpolate.ts';
+import type { Environment } from './interpolate.ts';
+import { applyOverlay, readSource } from './layers.ts';
 import { merge } from './merge.ts';
-import { nodeAt, nodeFrom, textAt, withoutKey, withValue, type ConfigNode, type Origin } from './node.ts';
-import { decodeConfig, parseConfig, readObject } from './parse.ts';
-import { notBuilt, warnOfPending } from './pending.ts';
+import { nodeAt, nodeFrom, textAt, withValue, type ConfigNode } from './node.ts';
+import { readObject } from './parse.ts';
+import { warnOfPending } from './pending.ts';
 import { ProblemList } from './problem-list.ts';
 import { ConfigError, sortProblems, type ConfigProblem } from './problem.ts';
+import { readCommon } from './routing.ts';
 import { rootSchema, type RootConfig } from './schema.ts';
 import { readStreams } from './streams.ts';
-import type { ListedTransport } from './transports.ts';
+import { createResolver, type ListedTransport } from './transports.ts';
 import { validate } from './validate.ts';
 
 /** What surrounds a config while it is loaded. */
@@ -42,209 +43,74 @@ export interface LoadedConfig {
  * @throws ConfigError with all mistakes at once.
  */
 export function loadConfig(source?: string | object, context: LoadContext = {}): LoadedConfig {
+  const { config, problems } = evaluateConfig(source, context);
+  const sorted = sortProblems(problems.all);
+  if (problems.hasErrors || !config) throw new ConfigError(sorted);
+  return { config, warnings: sorted };
+}
+
+/** All that is known about a config, mistakes or not. */
+export interface EvaluatedConfig {
+  readonly problems: ProblemList;
+  /** Absolute; undefined for an object, and where nothing was found. */
+  readonly file: string | undefined;
+  /** All layers in one, as they were written; undefined where nothing could be read. */
+  readonly node: ConfigNode | undefined;
+  /** The schema of the options of each stream in `node`, where it has one. */
+  readonly optionSchemas: readonly (OptionsSchema<unknown> | undefined)[];
+  /** Undefined where there are mistakes. */
+  readonly config: PipelineConfig | undefined;
+  readonly env: Environment;
+}
+
+/** Does the work of `loadConfig`, and keeps what explains it. */
+export function evaluateConfig(source: string | object | undefined, context: LoadContext): EvaluatedConfig {
   const { env = process.env, cwd = process.cwd(), transports = [], overrides } = context;
   const problems = new ProblemList();
   const found = readSource(source, { env, cwd, discoverFrom: context.discoverFrom }, problems);
-  if (!found) throw new ConfigError(sortProblems(problems.all));
+  if (!found)
+    return { problems, file: undefined, node: undefined, optionSchemas: [], config: undefined, env };
   const layered = applyOverlay(found.node, env, problems);
   const fromEnv = applyEnvironment(layered, env, problems);
   const over = overrides && readObject(overrides, { kind: 'override' }, problems);
-  const node = over ? merge(fromEnv.config, over, problems) : fromEnv.config;
-  const config = build(node, { ...found, env, cwd, transports, problems }, fromEnv.directives);
-  if (problems.hasErrors || !config) throw new ConfigError(sortProblems(problems.all));
-  return { config, warnings: sortProblems(problems.all) };
-}
-
-interface Source {
-  readonly node: ConfigNode;
-  /** Absolute. */
-  readonly file: string | undefined;
-}
-
-interface Surroundings {
-  readonly env: Environment;
-  readonly cwd: string;
-  readonly discoverFrom: string | undefined;
-}
-
-function readSource(
-  source: string | object | undefined,
-  { env, cwd, discoverFrom }: Surroundings,
-  problems: ProblemList,
-): Source | undefined {
-  if (typeof source === 'object') {
-    const node = readObject(source, { kind: 'object' }, problems);
-    return node && { node: interpolate(node, env, problems), file: undefined };
-  }
-  if (source !== undefined) return readFileSource(source, { kind: 'file', file: source }, env, cwd, problems);
-  const named = env['LOG_CONFIG_FILE'];
-  if (named)
-    return readFileSource(named, { kind: 'variable', variable: 'LOG_CONFIG_FILE' }, env, cwd, problems);
-  const [file, other] = discoverConfigs(cwd, discoverFrom);
-  if (file === undefined) return { node: nodeFrom({}, { kind: 'default' }), file: undefined };
-  if (other !== undefined) {
-    const names = [file, other].map((name) => path.relative(cwd, name)).join(' and ');
-    const message = `there are two configs: ${names}`;
-    problems.add({ kind: 'file' }, [], {
-      code: 'CFG001',
-      message,
-      suggestion: 'keep one, or name it in LOG_CONFIG_FILE',
-    });
-    return undefined;
-  }
-  return readFileSource(path.relative(cwd, file), { kind: 'file', file }, env, cwd, problems);
-}
-
-const MAX_EXTENDS = 16;
-
-function readFileSource(
-  name: string,
-  origin: Origin,
-  env: Environment,
-  cwd: string,
-  problems: ProblemList,
-): Source | undefined {
-  const file = path.resolve(cwd, name);
-  const bytes = readBytes(file);
-  if (typeof bytes === 'string') {
-    const message = `the config ${name} can't be read: ${bytes}`;
-    problems.add(origin, [], {
-      code: 'CFG001',
-      message,
-      suggestion: 'check the path, or make one with "treeline init"',
-    });
-    return undefined;
-  }
-  const node = readLayer(bytes, name, env, problems);
-  return node && { node: extend(node, { file, name, chain: [file], env, cwd, problems }), file };
-}
-
-function readBytes(file: string): Buffer | string {
-  try {
-    return fs.readFileSync(file);
-  } catch (error) {
-    return readFault(error);
-  }
-}
-
-function readLayer(
-  bytes: Buffer,
-  name: string,
-  env: Environment,
-  problems: ProblemList,
-): ConfigNode | undefined {
-  const text = decodeConfig(bytes, name, problems);
-  const node = text === undefined ? undefined : parseConfig(text, name, problems);
-  return node && interpolate(node, env, problems);
-}
-
-interface ExtendContext {
-  readonly file: string;
-  readonly name: string;
-  readonly chain: readonly string[];
-  readonly env: Environment;
-  readonly cwd: string;
-  readonly problems: ProblemList;
-}
-
-/** Lays a config over those that it extends. */
-function extend(node: ConfigNode, context: ExtendContext): ConfigNode {
-  const value = nodeAt(node, ['extends']);
-  if (!value) return node;
-  const own = withoutKey(node, ['extends']);
-  const items = value.kind === 'array' ? value.items : [value];
-  let base: ConfigNode | undefined;
-  for (const item of items) {
-    // A wrong type is the schema's to report.
-    if (item.kind !== 'scalar' || typeof item.value !== 'string') return node;
-    const layer = readExtended(item.value, item.origin, context);
-    if (layer) base = base ? merge(base, layer, context.problems) : layer;
-  }
-  return base ? merge(base, own, context.problems) : own;
-}
-
-function readExtended(target: string, origin: Origin, context: ExtendContext): ConfigNode | undefined {
-  const { chain, cwd, env, problems } = context;
-  const file = path.resolve(path.dirname(context.file), target);
-  const refuse = (reason: string): undefined => {
-    problems.add(origin, ['extends'], {
-      code: 'CFG320',
-      message: `extends ${JSON.stringify(target)}: ${reason}`,
-    });
+  const merged = over ? merge(fromEnv, over, problems) : fromEnv;
+  const node = withDefaultStreams(merged, problems);
+  const built = build(node, { file: found.file, cwd, transports, problems });
+  return {
+    problems,
+    file: found.file,
+    node,
+    env,
+    ...built,
+    config: problems.hasErrors ? undefined : built.config,
   };
-  if (chain.includes(file)) return refuse('the configs extend each other in a circle');
-  if (chain.length >= MAX_EXTENDS) return refuse(`more than ${MAX_EXTENDS} configs stand on each other`);
-  const bytes = readBytes(file);
-  if (typeof bytes === 'string') return refuse(bytes);
-  const name = path.relative(cwd, file) || file;
-  const node = readLayer(bytes, name, env, problems);
-  return node && extend(node, { ...context, file, name, chain: [...chain, file] });
-}
-
-function applyOverlay(node: ConfigNode, env: Environment, problems: ProblemList): ConfigNode {
-  const environments = nodeAt(node, ['environments']);
-  const chosen = env['LOG_ENV'] || env['NODE_ENV'];
-  if (!chosen || environments?.kind !== 'object') return node;
-  const overlay = environments.members.get(chosen)?.value;
-  if (!overlay && env['LOG_ENV']) {
-    const names = [...environments.members.keys()].join(', ');
-    const message = `LOG_ENV names no overlay of "environments"; got ${JSON.stringify(chosen)}`;
-    problems.add({ kind: 'variable', variable: 'LOG_ENV' }, ['environments'], {
-      code: 'CFG302',
-      message,
-      suggestion: `known: ${names}`,
-    });
-  }
-  if (overlay?.kind !== 'object') return node;
-  const streams = overlay.members.get('streams');
-  if (streams && streams.value.kind !== 'object') {
-    problems.add(streams.keyOrigin, ['environments', chosen, 'streams'], {
-      code: 'CFG330',
-      message:
-        '"streams" of an overlay must be an object by stream name; a list would silently replace all streams',
-      suggestion: 'write { "<name>": { … } }',
-    });
-    return node;
-  }
-  return merge(node, overlay, problems, { overlay: chosen });
 }
 
 interface BuildContext {
   readonly file: string | undefined;
-  readonly env: Environment;
   readonly cwd: string;
   readonly transports: readonly ListedTransport[];
   readonly problems: ProblemList;
 }
 
 function build(
-  given: ConfigNode,
-  context: BuildContext,
-  envDirectives: readonly LevelDirective[],
-): PipelineConfig | undefined {
-  const { cwd, problems } = context;
-  const node = withDefaultStreams(given, problems);
+  node: ConfigNode,
+  { file, cwd, transports, problems }: BuildContext,
+): Pick<EvaluatedConfig, 'config' | 'optionSchemas'> {
   const root = validate(rootSchema, node, problems, { at: [] });
   warnOfPending(node, problems);
   const directory = textAt(node, ['directory']) || undefined;
   const base = directory === undefined ? undefined : path.resolve(cwd, directory);
-  const streams = readStreams(nodeAt(node, ['streams']) ?? node, {
+  const { streams, optionSchemas } = readStreams(nodeAt(node, ['streams']) ?? node, {
     problems,
-    lookUp: { configDirectory: context.file && path.dirname(context.file), cwd },
-    transports: context.transports,
+    resolve: createResolver({ configDirectory: file === undefined ? undefined : path.dirname(file), cwd }),
+    transports,
     directories: { cwd, base },
     spoolMaxBytes: root?.spool.maxBytes ?? 0,
     probe: root?.enabled !== false,
   });
-  const directives = [...readLevels(node, problems), ...envDirectives];
-  if (envDirectives.length > 0) {
-    problems.add({ kind: 'variable', variable: 'LOG_LEVEL' }, ['levels'], {
-      code: 'CFG701',
-      severity: 'warning',
-      message: notBuilt('a level for single loggers'),
-    });
-  }
-  return root && complete(root, { file: context.file, cwd, base, streams, directives });
+  const directives = readLevels(node, problems);
+  return { config: root && complete(root, { file, cwd, base, streams, directives }), optionSchemas };
 }
 
 /** Without `streams` there is a console; an empty list is taken at its word. */
@@ -310,5 +176,6 @@ function complete(
     windowBytes: root.window,
     spool: root.spool,
     shutdownTimeoutMs: root.shutdown.timeout,
+    ...readCommon(root),
   };
 }

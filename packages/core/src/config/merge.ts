@@ -1,6 +1,6 @@
-import { formatPath, type ConfigNode, type Member, type ObjectNode, type Origin } from './node.ts';
+import { formatPath, replacing, type ConfigNode, type Member, type ObjectNode, type Origin } from './node.ts';
 import type { ProblemList } from './problem-list.ts';
-import { closest } from '@treeline/query';
+import { closest } from '@treeline/query/closest';
 
 /**
  * Lays one config over another: objects merge, lists and values replace, `null` deletes. `streams` given as an object
@@ -21,7 +21,7 @@ function mergeNodes(
   path: string[],
   problems: ProblemList,
 ): ConfigNode {
-  if (over.kind !== 'object') return over;
+  if (over.kind !== 'object') return replacing(over, base);
   if (base?.kind === 'array' && path.length === 1 && path[0] === 'streams') {
     return mergeStreams(base.items, over, problems);
   }

@@ -18,6 +18,7 @@ export type ConfigNode = ScalarNode | ArrayNode | ObjectNode;
 export interface ScalarNode {
   readonly kind: 'scalar';
   readonly origin: Origin;
+  readonly below?: ConfigNode;
   /** A text, number, boolean or null; anything where a program gave it. */
   readonly value: unknown;
   /** The text was put together from `${…}`: where a number or a boolean is wanted, it is read as one. */
@@ -29,6 +30,8 @@ export interface ScalarNode {
 export interface ArrayNode {
   readonly kind: 'array';
   readonly origin: Origin;
+  /** What it took the place of, in the layer below. */
+  readonly below?: ConfigNode;
   readonly items: readonly ConfigNode[];
 }
 
@@ -113,7 +116,7 @@ export function textAt(node: ConfigNode, path: Path): string | undefined {
 /** A copy in which the value at a path is replaced; objects on the way are made. */
 export function withValue(node: ConfigNode | undefined, path: Path, value: ConfigNode): ConfigNode {
   const [key, ...rest] = path;
-  if (key === undefined) return value;
+  if (key === undefined) return replacing(value, node);
   if (node?.kind === 'array') {
     return {
       ...node,
@@ -127,6 +130,11 @@ export function withValue(node: ConfigNode | undefined, path: Path, value: Confi
     value: withValue(before?.value, rest, value),
   });
   return { kind: 'object', origin: node?.origin ?? value.origin, members };
+}
+
+/** A value that remembers what it took the place of. */
+export function replacing(value: ConfigNode, below: ConfigNode | undefined): ConfigNode {
+  return value.kind === 'object' || !below || below === value ? value : { ...value, below };
 }
 
 /** A copy without the key that a path ends with. */

@@ -2,7 +2,7 @@ import { parse, type ValueNode } from '@humanwhocodes/momoa';
 import { nodeFrom, type ConfigNode, type Member, type Origin, type Path } from './node.ts';
 import type { ProblemList } from './problem-list.ts';
 
-const MAX_BYTES = 1024 * 1024;
+export const MAX_BYTES = 1024 * 1024;
 const MAX_DEPTH = 64;
 
 /** Keys that JavaScript gives a meaning of its own. */
@@ -12,7 +12,7 @@ const FORBIDDEN_KEYS = new Set(['__proto__', 'constructor', 'prototype']);
 export function decodeConfig(bytes: Buffer, file: string, problems: ProblemList): string | undefined {
   const origin: Origin = { kind: 'file', file };
   if (bytes.length > MAX_BYTES) {
-    const message = `the config has ${bytes.length} bytes; at most ${MAX_BYTES} (1M) are read`;
+    const message = `the config has more than ${MAX_BYTES} bytes (1M)`;
     problems.add(origin, [], { code: 'CFG003', message, suggestion: 'is this the right file?' });
     return undefined;
   }

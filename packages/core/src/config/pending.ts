@@ -15,7 +15,6 @@ const PENDING: readonly Pending[] = [
   { path: ['levels'] },
   { path: ['reload'] },
   { path: ['mode'], unless: 'worker' },
-  { path: ['durability'], unless: 'none' },
   { path: ['enhancedFeatures', 'requestTracking'] },
   { path: ['enhancedFeatures', 'streamTracking'] },
   { path: ['enhancedFeatures', 'errorLogging'] },
@@ -35,8 +34,6 @@ const PENDING_IN_STREAMS: readonly string[] = [
 
 /** Options that the config's shape knows; where an installed transport does not, they are named in a warning. */
 export const KNOWN_OPTIONS: Readonly<Record<string, readonly string[]>> = {
-  console: [],
-  file: ['retention', 'compress', 'format', 'perProcess', 'splitBy'],
   sqlite: ['retention', 'format'],
 };
 

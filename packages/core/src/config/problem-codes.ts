@@ -24,6 +24,7 @@ export const PROBLEM_CODES = {
   CFG402: 'two streams on one file',
   CFG403: 'two streams with one name',
   CFG404: 'two streams share an environment variable',
+  CFG405: 'broken fallback',
   CFG501: 'broken filter',
   CFG502: 'broken level directive',
   CFG601: 'nothing is written',

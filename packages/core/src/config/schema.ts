@@ -5,6 +5,7 @@ import * as v from 'valibot';
 function unit(parse: (value: number | string) => number, description: string) {
   return v.pipe(
     v.union([v.number(), v.string()]),
+    v.description(description),
     v.rawTransform<string | number, number>(({ dataset, addIssue, NEVER }) => {
       try {
         return parse(dataset.value);
@@ -13,7 +14,6 @@ function unit(parse: (value: number | string) => number, description: string) {
         return NEVER;
       }
     }),
-    v.description(description),
   );
 }
 

@@ -1,9 +1,10 @@
 import tty from 'node:tty';
 import type { OptionsSchema } from '@treeline/contract';
-import { closest } from '@treeline/query';
+import { closest } from '@treeline/query/closest';
 import { consoleOptions, type ConsoleOptions } from './console-options.ts';
 import {
   firstCharacter,
+  keyOriginAt,
   nodeAt,
   originAt,
   textAt,
@@ -22,16 +23,15 @@ import {
   loadOptionsSchema,
   OWN_TRANSPORTS,
   PRINTER,
-  resolveModule,
   type ListedTransport,
-  type LookUp,
   type OwnType,
+  type Resolve,
 } from './transports.ts';
 import { validate } from './validate.ts';
 
 export interface TransportContext {
   readonly problems: ProblemList;
-  readonly lookUp: LookUp;
+  readonly resolve: Resolve;
   readonly transports: readonly ListedTransport[];
   readonly directories: Directories;
 }
@@ -41,6 +41,8 @@ export interface StreamTransport {
   /** Undefined for core's own console. */
   readonly moduleUrl: string | undefined;
   readonly options: unknown;
+  /** Of the options; undefined where their own thread checks them. */
+  readonly schema?: OptionsSchema<unknown>;
 }
 
 /** A stream in the config: its own node, and what messages call it. */
@@ -64,7 +66,7 @@ export function readTransport(
   const listed = listedModule(type, context.transports);
   if (listed === undefined && isOwnType(type)) return readOwn(type, place, located, context);
   if (listed === undefined) return refuse(unknownType(type, context.transports), place, 'type', context);
-  const module = resolveModule(listed, context.lookUp);
+  const module = context.resolve(listed);
   if ('finding' in module) return refuse(module.finding, place, 'type', context);
   return { moduleUrl: module.url, options: toValue(withoutExtensions(located)) };
 }
@@ -80,9 +82,25 @@ function readConsole(
   const { stderr, format } = transport.options as ConsoleOptions;
   const destination = stderr ? 2 : 1;
   if (format === 'json' || (format === 'auto' && !tty.isatty(destination))) return transport;
-  const module = resolveModule(PRINTER, context.lookUp);
-  if (!('finding' in module)) return { moduleUrl: module.url, options: { destination } };
-  return format === 'auto' ? transport : refuse(module.finding, place, 'format', context);
+  const printer = loadPrinter(destination, context);
+  if (!('finding' in printer)) return { ...transport, ...printer };
+  return format === 'auto' ? transport : refuse(printer.finding, place, 'format', context);
+}
+
+/** The printer with the defaults of its own schema. */
+function loadPrinter(
+  destination: 1 | 2,
+  context: TransportContext,
+): Pick<StreamTransport, 'moduleUrl' | 'options'> | { readonly finding: Finding } {
+  const module = context.resolve(PRINTER);
+  if ('finding' in module) return module;
+  const loaded = loadOptionsSchema(PRINTER, module);
+  if ('finding' in loaded) return loaded;
+  const result = loaded.schema['~standard'].validate({ destination });
+  if (result instanceof Promise || result.issues) {
+    return { finding: { code: 'CFG203', message: `${PRINTER}/options does not take a destination` } };
+  }
+  return { moduleUrl: module.url, options: result.value };
 }
 
 function readOwn(
@@ -92,7 +110,7 @@ function readOwn(
   context: TransportContext,
 ): StreamTransport | undefined {
   const packageName = OWN_TRANSPORTS[type];
-  const module = resolveModule(packageName, context.lookUp);
+  const module = context.resolve(packageName);
   if ('finding' in module) {
     // The founding config knows this type, and there is no such package yet: the other streams must run.
     const finding: Finding =
@@ -123,7 +141,9 @@ function checkOptions(
     otherKeys: Object.keys(streamSchema.entries),
     knownKeys: KNOWN_OPTIONS[place.type] ?? [],
   });
-  return options === undefined ? undefined : { moduleUrl, options: withDefaultPath(options, directories) };
+  return options === undefined
+    ? undefined
+    : { moduleUrl, schema, options: withDefaultPath(options, directories) };
 }
 
 /** A path that the schema put in by default is relative too. */
@@ -174,7 +194,7 @@ function readPino(
     report(notListed(target, context.transports), 'target');
     return undefined;
   }
-  const module = resolveModule(listed, context.lookUp);
+  const module = context.resolve(listed);
   if ('finding' in module) return refuse(module.finding, place, 'target', context);
   if (refused) return undefined;
   return { moduleUrl: module.url, options: { target: module.url, options: given ? toValue(given) : {} } };
@@ -213,7 +233,8 @@ function refuse(
   key: string,
   { problems }: TransportContext,
 ): undefined {
-  const origin = originAt(place.node, [key]);
+  const isKey = finding.code === 'CFG101';
+  const origin = isKey ? keyOriginAt(place.node, [key]) : originAt(place.node, [key]);
   const shown = nodeAt(place.node, [key]) ? origin : firstCharacter(origin);
   problems.add(shown, ['streams', place.index, key], finding);
   return undefined;

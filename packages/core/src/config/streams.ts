@@ -1,9 +1,11 @@
-import { parseBytes, parseLevel, type BatchHints } from '@treeline/contract';
+import { parseBytes, parseLevel, type BatchHints, type OptionsSchema } from '@treeline/contract';
+import { closest } from '@treeline/query/closest';
 import type { StreamConfig } from './config.ts';
 import { probeFile, realFile } from './destination.ts';
 import { defaultName } from './environment.ts';
 import { checkFilters } from './filters.ts';
 import { firstCharacter, nodeAt, originAt, textAt, type ConfigNode, type Member } from './node.ts';
+import { readRouting } from './routing.ts';
 import { streamSchema, type StreamKeys } from './schema.ts';
 import {
   readTransport,
@@ -20,23 +22,35 @@ export interface StreamsContext extends TransportContext {
   readonly probe: boolean;
 }
 
+export interface ReadStreams {
+  /** Those that will run. */
+  readonly streams: StreamConfig[];
+  /** For each stream of the config the schema of its options, where it has one. */
+  readonly optionSchemas: readonly (OptionsSchema<unknown> | undefined)[];
+}
+
 interface CheckedStream {
   readonly node: ConfigNode;
   readonly index: number;
   readonly name: string;
   /** Undefined where the stream is switched off, left out or wrong. */
   readonly config: StreamConfig | undefined;
+  readonly schema: OptionsSchema<unknown> | undefined;
   /** The file that it writes. */
   readonly file: string | undefined;
 }
 
 /** Checks all streams, also those that are switched off, which are then left out. */
-export function readStreams(streams: ConfigNode, context: StreamsContext): StreamConfig[] {
-  if (streams.kind !== 'array') return [];
+export function readStreams(streams: ConfigNode, context: StreamsContext): ReadStreams {
+  if (streams.kind !== 'array') return { streams: [], optionSchemas: [] };
   const checked = streams.items.map((node, index) => readStream(node, index, context));
   refuseSharedNames(checked, context);
   refuseSharedFiles(checked, context);
-  return checked.map(({ config }) => config).filter((config) => config !== undefined);
+  checkFallbacks(checked, context);
+  return {
+    streams: checked.map(({ config }) => config).filter((config) => config !== undefined),
+    optionSchemas: checked.map(({ schema }) => schema),
+  };
 }
 
 function readStream(node: ConfigNode, index: number, context: StreamsContext): CheckedStream {
@@ -48,13 +62,13 @@ function readStream(node: ConfigNode, index: number, context: StreamsContext): C
   const name = textAt(node, ['name']) || defaultName(type ?? 'stream', index);
   const enabledNode = nodeAt(node, ['enabled']);
   const enabled = !(enabledNode?.kind === 'scalar' && enabledNode.value === false);
-  if (type === undefined) return { node, index, name, config: undefined, file: undefined };
+  if (type === undefined) return { node, index, name, config: undefined, schema: undefined, file: undefined };
   if (enabled && !nodeAt(node, ['name'])) warnOfName(node, index, name, context);
   const place = { node, index, type, subject };
   const transport = readTransport(place, options, context);
   const file = transport && enabled ? checkFile(place, transport, context) : undefined;
   const config = keys && transport && enabled ? completeStream(keys, name, transport, context) : undefined;
-  return { node, index, name, config, file };
+  return { node, index, name, config, schema: transport?.schema, file };
 }
 
 /** The keys that core reads, and those that belong to the transport. */
@@ -130,6 +144,32 @@ function refuseSharedFiles(streams: readonly CheckedStream[], { problems }: Stre
   }
 }
 
+/** A fallback is another stream that runs, and never leads back. */
+function checkFallbacks(streams: readonly CheckedStream[], { problems }: StreamsContext): void {
+  const next = new Map(streams.map(({ name, node }) => [name, textAt(node, ['fallback'])]));
+  for (const { node, index, name } of streams) {
+    const fallback = textAt(node, ['fallback']);
+    if (fallback === undefined) continue;
+    const path = ['streams', index, 'fallback'];
+    const refuse = (message: string, suggestion?: string): void =>
+      problems.add(originAt(node, ['fallback']), path, { code: 'CFG405', message, suggestion });
+    const chain = [name];
+    for (let at: string | undefined = fallback; at !== undefined; at = next.get(at)) {
+      if (chain.includes(at)) break;
+      chain.push(at);
+    }
+    if (!next.has(fallback)) {
+      const similar = closest(fallback, [...next.keys()]);
+      refuse(
+        `the fallback ${JSON.stringify(fallback)} is no stream`,
+        similar && `did you mean "${similar}"?`,
+      );
+    } else if (next.get(chain.at(-1) ?? '') === name) {
+      refuse(`the fallbacks lead in a circle: ${[...chain, name].join(' → ')}`);
+    }
+  }
+}
+
 const CONSOLE_QUEUE_BYTES = 8 * 1024 * 1024;
 
 function completeStream(
@@ -152,6 +192,7 @@ function completeStream(
       maxBytes: keys.queue?.maxBytes ?? (isConsole ? CONSOLE_QUEUE_BYTES : context.spoolMaxBytes),
       whenFull: keys.queue?.whenFull ?? (isConsole ? 'drop-by-level' : 'spill'),
     },
+    ...readRouting(keys),
   };
 }
 

@@ -36,10 +36,19 @@ export interface ResolvedModule {
 }
 
 /** Resolves a package or a file to its main entry, or says why that is impossible. */
-export function resolveModule(
-  specifier: string,
-  lookUp: LookUp,
-): ResolvedModule | { readonly finding: Finding } {
+export type Resolve = (specifier: string) => ResolvedModule | { readonly finding: Finding };
+
+/** Looks each package up once: a config may have many streams of one type. */
+export function createResolver(lookUp: LookUp): Resolve {
+  const found = new Map<string, ReturnType<Resolve>>();
+  return (specifier) => {
+    const before = found.get(specifier) ?? resolveModule(specifier, lookUp);
+    found.set(specifier, before);
+    return before;
+  };
+}
+
+function resolveModule(specifier: string, lookUp: LookUp): ReturnType<Resolve> {
   if (specifier.startsWith('file:')) {
     return { url: specifier, require: createRequire(specifier) };
   }

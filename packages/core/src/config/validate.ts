@@ -14,7 +14,7 @@ import {
 import { notBuilt } from './pending.ts';
 import type { Finding, ProblemList } from './problem-list.ts';
 import { isSecretKey, MASK, maskText } from './secret.ts';
-import { closest } from '@treeline/query';
+import { closest } from '@treeline/query/closest';
 
 export interface ValidateOptions {
   /** Where the node stands in the config. */
@@ -46,63 +46,41 @@ export function validate<Output>(
   problems: ProblemList,
   options: ValidateOptions,
 ): Output | undefined {
-  const lists = findListsForObjects(schema, node);
-  for (const path of lists) {
-    const fullPath = [...options.at, ...path];
-    problems.add(originAt(node, path), fullPath, {
-      code: 'CFG102',
-      message: `${formatPath(fullPath) || 'the config'} must be an object; got a list`,
-    });
-  }
-  if (lists.length > 0) return undefined;
   let current = node;
   let faulty = false;
-  /** Keys that an unknown one was probably meant to be: that they are missing follows. */
-  const meant = new Set<string>();
+  /** Keys whose absence follows from a mistake that has been told. */
+  const told = new Set<string>();
+  for (const path of listsForObjects(schema, node)) {
+    reportList(node, path, problems, options);
+    if (typeof path.at(-1) !== 'string') return undefined;
+    faulty = true;
+    told.add(formatPath(path));
+    current = withoutKey(current, path);
+  }
   // A strict schema stops at its first unknown key: each is reported, taken out, and the rest looked at again.
   for (;;) {
     const result = schema['~standard'].validate(toValue(current));
     if (result instanceof Promise) throw new TypeError('a schema of a config must answer at once');
-    if (!result.issues) {
-      const list = listForObject(current, result.value, []);
-      if (list) reportList(current, list, problems, options);
-      return faulty || list ? undefined : result.value;
-    }
+    if (!result.issues) return faulty ? undefined : result.value;
     const issues = result.issues.map((issue) => ({ issue: issue as Issue, path: keysOf(issue as Issue) }));
     const unknown = issues.filter(({ issue }) => isUnknownKey(issue));
     const coerced = coerce(current, issues);
     if (unknown.length === 0 && coerced === current) {
       for (const { issue, path } of issues) {
-        if (!meant.has(formatPath(path))) report(issue, path, current, problems, options);
+        if (!told.has(formatPath(path))) report(issue, path, current, problems, options);
       }
       return undefined;
     }
     current = coerced;
     for (const { path } of unknown) {
       const parent = path.slice(0, -1);
-      if (nodeAt(current, parent)?.kind === 'array') {
-        reportList(current, parent, problems, options);
-        return undefined;
-      }
       const known = knownKeys(schema, path, options);
       const similar = closest(String(path.at(-1)), known);
-      if (similar !== undefined) meant.add(formatPath([...parent, similar]));
+      if (similar !== undefined) told.add(formatPath([...parent, similar]));
       faulty = reportUnknownKey(path, node, { known, similar }, problems, options) || faulty;
       current = withoutKey(current, path);
     }
   }
-}
-
-/** Lists where an object is wanted: valibot takes an empty one for an object. */
-function findListsForObjects(schema: unknown, node: ConfigNode, path: Path = []): Path[] {
-  const inner = unwrap(schema);
-  const entries = isRecord(inner) && isRecord(inner['entries']) ? inner['entries'] : undefined;
-  if (!entries) return [];
-  if (node.kind === 'array') return [path];
-  if (node.kind !== 'object') return [];
-  return [...node.members].flatMap(([key, member]) =>
-    findListsForObjects(entries[key], member.value, [...path, key]),
-  );
 }
 
 function isUnknownKey(issue: Issue): boolean {
@@ -134,19 +112,18 @@ function readAs(text: string, expected: string): number | boolean | undefined {
   return /\bnumber\b|^\d+$/.test(expected) && isNumber ? Number(text) : undefined;
 }
 
-/** To valibot a list is an object like any other: finds one that passed as such. */
-function listForObject(node: ConfigNode, output: unknown, at: Path): Path | undefined {
-  if (node.kind === 'scalar' || !isRecord(output)) return undefined;
-  if (node.kind === 'array' && !Array.isArray(output)) return at;
-  const children: [string | number, ConfigNode][] =
-    node.kind === 'array'
-      ? [...node.items.entries()]
-      : [...node.members].map(([key, member]) => [key, member.value]);
-  for (const [key, child] of children) {
-    const found = listForObject(child, output[key], [...at, key]);
-    if (found) return found;
+/** Lists where an object is wanted: to valibot a list is an object like any other. */
+function listsForObjects(schema: unknown, node: ConfigNode, path: Path = []): Path[] {
+  const inner = unwrap(schema);
+  if (!isRecord(inner)) return [];
+  if (node.kind === 'array') {
+    if (isRecord(inner['entries'])) return [path];
+    return node.items.flatMap((item, index) => listsForObjects(inner['item'], item, [...path, index]));
   }
-  return undefined;
+  if (node.kind !== 'object') return [];
+  return [...node.members].flatMap(([key, { value }]) =>
+    listsForObjects(step(inner, key), value, [...path, key]),
+  );
 }
 
 function reportList(node: ConfigNode, path: Path, problems: ProblemList, { at }: ValidateOptions): void {

@@ -71,7 +71,11 @@ export class AdoptedLines implements DrivenLines {
   }
 
   #readAhead(): void {
-    while (!this.#atEnd && this.#queue.bytes < this.#hints.maxBytes && this.#queue.count < this.#hints.maxRecords) {
+    while (
+      !this.#atEnd &&
+      this.#queue.bytes < this.#hints.maxBytes &&
+      this.#queue.count < this.#hints.maxRecords
+    ) {
       this.#lost = 0;
       const run = this.#reader.next();
       if (!run) {

@@ -15,7 +15,10 @@ export interface Adopter {
  *
  * @returns what was left alone, each with the reason.
  */
-export async function adoptFor(config: PipelineConfig, adopters: readonly Adopter[]): Promise<readonly string[]> {
+export async function adoptFor(
+  config: PipelineConfig,
+  adopters: readonly Adopter[],
+): Promise<readonly string[]> {
   const durability = config.durability === 'power' ? 'power' : 'process';
   const service = serviceOf(config);
   const { logs, skipped } = await adoptLogs({ stateDirectory: config.stateDirectory, service, durability });
@@ -34,16 +37,24 @@ class AdoptedLogDelivery {
     this.#log = log;
     this.#cursors = openCursors(log.directory);
     // Before its first cursors were written, everything in the log was for every stream.
-    this.#adopters = adopters.filter(({ key }) => log.cursors.state !== 'read' || log.cursors.streams.has(key));
+    this.#adopters = adopters.filter(
+      ({ key }) => log.cursors.state !== 'read' || log.cursors.streams.has(key),
+    );
   }
 
   begin(): void {
     const { directory, logId } = this.#log;
     for (const { key } of this.#adopters) this.#unfinished.add(key);
     if (this.#adopters.length === 0) this.#finish();
-    for (const { key, adopt } of this.#adopters) {
+    for (const adopter of this.#adopters) {
+      const { key } = adopter;
       const settledSeq = this.#cursors.get(key)?.seq ?? -1;
-      adopt({ logId, directory, settledSeq, settled: (seq, isDone) => this.#settled(key, seq, isDone) });
+      adopter.adopt({
+        logId,
+        directory,
+        settledSeq,
+        settled: (seq, isDone) => this.#settled(key, seq, isDone),
+      });
     }
   }
 

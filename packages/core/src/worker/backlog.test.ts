@@ -78,7 +78,7 @@ function setUp(frameSize: number, lost?: number[]): { log: FakeLog; gate: LevelG
 
 function takeAll(backlog: Backlog): number[] {
   const taken: number[] = [];
-  for (let idle = 0; !backlog.isEmpty && idle < 100; ) {
+  for (let idle = 0; !backlog.isEmpty && idle < 100;) {
     const batch = backlog.take();
     if (batch) taken.push(...numbersOf(batch));
     else idle++;
@@ -104,7 +104,8 @@ describe('Backlog', () => {
           if (spill) log.spilledSeq = log.lastSeq;
           wanted.push(...levels.flatMap((level, index) => (level >= minLevel ? [firstSeq + index] : [])));
           backlog.push(gate.select(batch), 0);
-          for (let index = 0; index < takes; index++) taken.push(...numbersOf(backlog.take() ?? batchOfNone()));
+          for (let index = 0; index < takes; index++)
+            taken.push(...numbersOf(backlog.take() ?? batchOfNone()));
         }
         taken.push(...takeAll(backlog));
         expect(taken).toEqual(wanted);

@@ -144,7 +144,8 @@ export class Backlog implements DrivenLines {
     if (!first || !last) return { count: 0, bytes: 0 };
     const toSeq = last.seq(last.count - 1);
     const dropped = this.#drop(lines, { fromSeq: first.seq(0), toSeq, minLevel: Infinity });
-    if (this.#replayTo > this.#readSeq) this.#readSeq = Math.min(Math.max(this.#readSeq, toSeq), this.#replayTo);
+    if (this.#replayTo > this.#readSeq)
+      this.#readSeq = Math.min(Math.max(this.#readSeq, toSeq), this.#replayTo);
     return dropped;
   }
 
@@ -157,7 +158,10 @@ export class Backlog implements DrivenLines {
   #drop(lines: readonly Batch[], range: { fromSeq: number; toSeq: number; minLevel: number }): Dropped {
     const { gate } = this.#options;
     const dropped = {
-      count: lines.reduce((sum, batch) => sum + batch.levels.filter((level) => level < range.minLevel).length, 0),
+      count: lines.reduce(
+        (sum, batch) => sum + batch.levels.filter((level) => level < range.minLevel).length,
+        0,
+      ),
       bytes: bytesBelow(lines, range.minLevel),
     };
     gate.skip(range);

@@ -1,8 +1,6 @@
 import { openFdWriter, type BatchHints, type Sink } from '@treeline/contract';
 import type { ConsoleOptions } from '../config/console-options.ts';
 
-
-
 /** People watch a terminal: lines go at once. */
 export const CONSOLE_BATCH: Partial<BatchHints> = { maxBytes: 64 * 1024, maxDelayMs: 0 };
 

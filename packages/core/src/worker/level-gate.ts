@@ -33,7 +33,12 @@ export class LevelGate {
   /** Passes over lines of a range that are less important, from now on. */
   skip(range: Skip): void {
     const last = this.#skips.at(-1);
-    if (last && last.minLevel === range.minLevel && last.toSeq + 1 >= range.fromSeq && last.fromSeq <= range.fromSeq) {
+    if (
+      last &&
+      last.minLevel === range.minLevel &&
+      last.toSeq + 1 >= range.fromSeq &&
+      last.fromSeq <= range.fromSeq
+    ) {
       this.#skips[this.#skips.length - 1] = { ...last, toSeq: Math.max(last.toSeq, range.toSeq) };
     } else this.#skips.push(range);
   }

@@ -85,7 +85,8 @@ export class Pipeline {
 
   async #adopt(): Promise<void> {
     const skipped = await adoptFor(this.#spec.config, this.#streams);
-    for (const reason of skipped) this.#reportToAll({ type: 'warning', reason: `a log was left alone: ${reason}` });
+    for (const reason of skipped)
+      this.#reportToAll({ type: 'warning', reason: `a log was left alone: ${reason}` });
   }
 
   #receive(message: ToPipeline): void {
@@ -137,7 +138,11 @@ export class Pipeline {
   }
 
   #reportDamage({ reason, records, bytes }: Damage): void {
-    this.#reportToAll({ type: 'warning', reason: `the log on disk is damaged (${reason}, ${bytes} bytes)`, count: records });
+    this.#reportToAll({
+      type: 'warning',
+      reason: `the log on disk is damaged (${reason}, ${bytes} bytes)`,
+      count: records,
+    });
   }
 
   #reportToAll(event: SinkEvent): void {
@@ -157,7 +162,9 @@ export class Pipeline {
   }
 
   async #answer(id: number, request: PipelineRequest): Promise<void> {
-    const result = await (request.type === 'flush' ? this.#flush(request.timeoutMs) : this.#close(request.timeoutMs));
+    const result = await (request.type === 'flush'
+      ? this.#flush(request.timeoutMs)
+      : this.#close(request.timeoutMs));
     this.#post({ type: 'reply', id, result });
     if (request.type === 'close') this.#port.close();
   }

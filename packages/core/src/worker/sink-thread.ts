@@ -1,7 +1,13 @@
 import { batchFromParts, messageOf, type Sink, type WriteResult } from '@treeline/contract';
 import { parentPort, workerData } from 'node:worker_threads';
 import { loadTransport } from './load-transport.ts';
-import { STOP, type ThreadCall, type ThreadMessage, type ThreadRequest, type ThreadSpec } from './thread-protocol.ts';
+import {
+  STOP,
+  type ThreadCall,
+  type ThreadMessage,
+  type ThreadRequest,
+  type ThreadSpec,
+} from './thread-protocol.ts';
 
 /** A thread that runs one sink, for those whose calls block or whose code is not ours. */
 const spec = workerData as ThreadSpec;
@@ -41,18 +47,27 @@ parentPort?.on('message', (message: ThreadCall | typeof STOP) => {
   if (message === STOP) process.exit();
 });
 
-openSink().then(
-  (sink) => {
-    parentPort?.on('message', (message: ThreadCall | typeof STOP) => {
-      // A pino target is told pino's config through the same port.
-      if (message === STOP || !('request' in message)) return;
-      const { id, request } = message;
-      perform(sink, request).then(
-        (result) => post({ type: 'reply', id, result }),
-        (error: unknown) => post({ type: 'failed', id, error: messageOf(error) }),
-      );
-    });
-    post({ type: 'opened', settledSeqs: settledSeqs(sink) });
-  },
-  (error: unknown) => post({ type: 'open-failed', error: messageOf(error) }),
-);
+async function run(): Promise<void> {
+  let sink: Sink;
+  try {
+    sink = await openSink();
+  } catch (error) {
+    post({ type: 'open-failed', error: messageOf(error) });
+    return;
+  }
+  parentPort?.on('message', (message: ThreadCall | typeof STOP) => {
+    // A pino target is told pino's config through the same port.
+    if (message !== STOP && 'request' in message) void answer(sink, message);
+  });
+  post({ type: 'opened', settledSeqs: settledSeqs(sink) });
+}
+
+async function answer(sink: Sink, { id, request }: ThreadCall): Promise<void> {
+  try {
+    post({ type: 'reply', id, result: await perform(sink, request) });
+  } catch (error) {
+    post({ type: 'failed', id, error: messageOf(error) });
+  }
+}
+
+void run();

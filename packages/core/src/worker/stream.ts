@@ -108,7 +108,11 @@ export class Stream {
       this.#options.counters.update({ settledSeq: lastSeq });
       return;
     }
-    this.#options.counters.add({ accepted: wanted.count, queued: wanted.count, queuedBytes: wanted.bytes.length });
+    this.#options.counters.add({
+      accepted: wanted.count,
+      queued: wanted.count,
+      queuedBytes: wanted.bytes.length,
+    });
     this.#backlog.push(wanted, performance.now());
     this.#limitLag();
     this.#driver?.wake();
@@ -266,7 +270,8 @@ export class Stream {
     const reason = queue.whenFull === 'spill' ? 'log-full' : 'queue-full';
     const inMemory = this.#backlog.memoryBytes;
     // The segments can't take it, or the main thread would have spilled it.
-    if (inMemory > 2 * this.#options.windowBytes) this.#drop('disk-fault', this.#backlog.dropOldest(inMemory / 4));
+    if (inMemory > 2 * this.#options.windowBytes)
+      this.#drop('disk-fault', this.#backlog.dropOldest(inMemory / 4));
     while (this.#options.counters.read('queuedBytes') > queue.maxBytes) {
       const excess = this.#options.counters.read('queuedBytes') - queue.maxBytes;
       const dropped =

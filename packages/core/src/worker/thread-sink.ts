@@ -10,7 +10,13 @@ import {
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { builtFile } from '../built-file.ts';
-import { STOP, type ThreadCall, type ThreadMessage, type ThreadRequest, type ThreadSpec } from './thread-protocol.ts';
+import {
+  STOP,
+  type ThreadCall,
+  type ThreadMessage,
+  type ThreadRequest,
+  type ThreadSpec,
+} from './thread-protocol.ts';
 
 /** The threads that run, those that are still opening their sink included. */
 const threads = new Set<Worker>();
@@ -38,7 +44,10 @@ export async function openThreadSink(spec: ThreadSpec, report: (event: SinkEvent
 class ThreadSink implements Sink {
   readonly #spec: ThreadSpec;
   readonly #report: (event: SinkEvent) => void;
-  readonly #calls = new Map<number, { resolve(result: WriteResult | void): void; reject(error: Error): void }>();
+  readonly #calls = new Map<
+    number,
+    { resolve(result: WriteResult | void): void; reject(error: Error): void }
+  >();
   #settledSeqs: Readonly<Record<string, number>> = {};
   #nextId = 0;
   #worker: Worker | undefined;
@@ -65,7 +74,9 @@ class ThreadSink implements Sink {
           void worker.terminate();
         } else this.#receive(message);
       });
-      worker.on('error', (error) => this.#report({ type: 'warning', reason: `its thread failed: ${error.message}` }));
+      worker.on('error', (error) =>
+        this.#report({ type: 'warning', reason: `its thread failed: ${error.message}` }),
+      );
       worker.on('exit', (exitCode) => {
         threads.delete(worker);
         const error = new TreelineError('THREAD_DIED', `its thread ended with code ${exitCode}`);
@@ -80,7 +91,8 @@ class ThreadSink implements Sink {
       await this.start();
       const settledSeq = batch.position && this.settledSeq(batch.position.logId);
       // What the thread had written before it died is left out when the batch is offered again.
-      if (settledSeq !== undefined && settledSeq >= batch.seq(0)) throw new Error('its thread was started again');
+      if (settledSeq !== undefined && settledSeq >= batch.seq(0))
+        throw new Error('its thread was started again');
     }
     const parts = batchToParts(batch);
     return this.#call({ type: 'write', batch: parts }, [parts.bytes.buffer]);

@@ -1,0 +1,172 @@
+import { fileURLToPath } from 'node:url';
+import { options as fileOptions } from '@treeline/file/options';
+import { options as sqliteOptions } from '@treeline/sqlite/options';
+import { expect, test } from 'vitest';
+import { consoleOptions } from './console-options.ts';
+import { defaultOf, descriptionOf, entriesOf, unwrapped } from './defaults.ts';
+import { OTHER_VARIABLES, VARIABLES, variablesFor } from './environment.ts';
+import type { Path } from './node.ts';
+import { PROBLEM_CODES } from './problem-codes.ts';
+import { reloadClassOf } from './reload-plan.ts';
+import { rootSchema, streamSchema } from './schema.ts';
+
+interface Row {
+  readonly key: string;
+  readonly type: string;
+  readonly fallback: string;
+  readonly description: string;
+  readonly variables: string;
+  readonly reload: string;
+}
+
+/** Rows for the keys of an object schema; nested objects follow their parent. */
+function rowsOf(schema: object, at: Path, variableAt: Path = at, prefix = ''): Row[] {
+  return Object.entries(entriesOf(schema) ?? {}).flatMap(([key, entry]) => {
+    const path = [...at, key];
+    const row: Row = {
+      key: prefix + key,
+      type: typeOf(entry),
+      fallback: formatDefault(key, defaultOf(entry)),
+      description: descriptionOf(entry) ?? '',
+      variables: variablesFor([...variableAt, key])
+        .map((name) => `\`${name}\``)
+        .join(', '),
+      reload: reloadClassOf(path),
+    };
+    return [row, ...rowsOf(entry, path, [...variableAt, key], `${prefix}${key}.`)];
+  });
+}
+
+function typeOf(schema: object): string {
+  const inner = unwrapped(schema);
+  if (isUnit(inner)) return unitOf(inner);
+  if ('pipe' in inner && Array.isArray(inner.pipe) && inner.pipe[0] !== inner)
+    return typeOf({ ...(inner.pipe[0] as object), options: optionsOf(inner) });
+  const type = 'type' in inner ? String(inner.type) : '';
+  if (type === 'picklist')
+    return optionsOf(inner)
+      .map((option) => `\`${String(option)}\``)
+      .join(' \\| ');
+  if (type === 'literal' && 'literal' in inner) return `\`${String(inner.literal)}\``;
+  if (type === 'array' && 'item' in inner) return `list of ${typeOf(inner.item as object)}`;
+  if (type === 'union')
+    return optionsOf(inner)
+      .map((option) => typeOf(option as object))
+      .join(' or ');
+  return { string: 'text', number: 'number', boolean: 'boolean', unknown: 'stream' }[type] ?? 'object';
+}
+
+function optionsOf(schema: object): readonly unknown[] {
+  return 'options' in schema && Array.isArray(schema.options) ? schema.options : [];
+}
+
+interface Validating {
+  readonly '~standard': { validate(value: unknown): { issues?: unknown } };
+}
+
+function isUnit(schema: object): schema is Validating {
+  return 'pipe' in schema && (accepts(schema, '10M') ? !accepts(schema, '1s') : accepts(schema, '1m'));
+}
+
+function accepts(schema: object, value: unknown): boolean {
+  return !(schema as Validating)['~standard'].validate(value).issues;
+}
+
+function unitOf(schema: Validating): string {
+  return accepts(schema, '10M') ? 'size' : 'duration';
+}
+
+function formatDefault(key: string, value: unknown): string {
+  if (value === undefined) return '';
+  if (typeof value === 'object' && value !== null && Object.keys(value).length === 0) return '';
+  // Permissions are numbers in the schema, and octal to people.
+  if (/mode$/i.test(key) && typeof value === 'number') return `\`"0${value.toString(8)}"\``;
+  return `\`${JSON.stringify(value)}\``;
+}
+
+function table(rows: readonly Row[]): string {
+  return [
+    '| key | type | default | meaning | variable | on reload |',
+    '|---|---|---|---|---|---|',
+    ...rows.map(
+      ({ key, type, fallback, description, variables, reload }) =>
+        `| \`${key}\` | ${type} | ${fallback} | ${escapeCell(description)} | ${variables} | ${reload} |`,
+    ),
+  ].join('\n');
+}
+
+function escapeCell(text: string): string {
+  return text.replaceAll('|', '\\|');
+}
+
+function buildPage(): string {
+  const types: [string, object][] = [
+    ['console', consoleOptions],
+    ['file', fileOptions],
+    ['sqlite', sqliteOptions],
+  ];
+  const core = new Set(Object.keys(entriesOf(streamSchema) ?? {}));
+  const sections = types.map(([type, schema]) => {
+    const rows = rowsOf(schema, ['streams', 0], ['streams', type]).filter(({ key }) => !core.has(key));
+    return `## \`${type}\` streams\n\n${table(rows)}`;
+  });
+  const variables = [
+    ...Object.entries(OTHER_VARIABLES).map(([name, description]) => `| \`${name}\` | ${description} |`),
+    '| `LOG_LEVEL_<STREAM>` | The level of one stream; its name in capitals, other characters as `_`. |',
+    ...VARIABLES.map(({ name, description }) => `| \`${name}\` | ${description} |`),
+  ];
+  const codes = Object.entries(PROBLEM_CODES).map(([code, title]) => `| ${code} | ${title} |`);
+  return `# Config reference
+
+Generated from the schemas that check a config; a test fails where they differ. The guide is [guide/config.md](../guide/config.md).
+
+A **size** is a number of bytes or a text such as \`"64K"\`, \`"10M"\`, \`"2G"\` (1024-based); a **duration** a number of milliseconds or a
+text such as \`"250ms"\`, \`"5s"\`, \`"1d"\`. Keys that begin with \`x-\` are yours, anywhere. Unknown keys are errors.
+
+## The config
+
+${table(rowsOf(rootSchema, []))}
+
+## Every stream
+
+${table(rowsOf(streamSchema, ['streams', 0], ['streams', '']))}
+
+${sections.join('\n\n')}
+
+## \`pino\` streams
+
+| key | type | default | meaning | variable | on reload |
+|---|---|---|---|---|---|
+| \`target\` | text |  | A pino transport that the program listed in \`transports\`. |  | swap |
+| \`options\` | object | \`{}\` | The options of the target. |  | swap |
+
+## Environment variables
+
+| variable | meaning |
+|---|---|
+${variables.join('\n')}
+
+## Codes of problems
+
+| code | meaning |
+|---|---|
+${codes.join('\n')}
+`;
+}
+
+test('docs/reference/config.md is the one that the schemas of the code give', async () => {
+  const file = fileURLToPath(new URL('../../../../docs/reference/config.md', import.meta.url));
+  await expect(buildPage()).toMatchFileSnapshot(file);
+});
+
+test('every key of a config is described', () => {
+  const schemas: [object, Path][] = [
+    [rootSchema, []],
+    [streamSchema, ['streams', 0]],
+    [consoleOptions, ['streams', 0]],
+  ];
+  const silent = schemas.flatMap(([schema, at]) =>
+    rowsOf(schema, at).filter(({ description }) => description === ''),
+  );
+  expect(silent.map(({ key }) => key)).toEqual([]);
+});

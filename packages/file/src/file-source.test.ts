@@ -1,0 +1,75 @@
+import fs from 'node:fs';
+import zlib from 'node:zlib';
+import type { LogRequest } from '@treeline/contract';
+import { lines, record } from '@treeline/contract/testing';
+import { describe, expect, test } from 'vitest';
+import { openFileSource } from './file-source.ts';
+import { LogFolder, numbered, until } from './log-folder.test.fixture.ts';
+
+async function query(path: string, request: LogRequest): Promise<number[]> {
+  const source = await openFileSource(path);
+  const found: number[] = [];
+  for await (const each of source.query(request)) found.push(Number(each.msg?.slice('record '.length)));
+  await source.close();
+  return found;
+}
+
+const range = (from: number, to: number): number[] =>
+  Array.from({ length: to - from }, (_, index) => from + index);
+
+describe('a log that was rotated', () => {
+  test.each(['none', 'gzip', 'brotli'] as const)(
+    'with compression %s it is read in order, from either end',
+    async (compress) => {
+      await using folder = new LogFolder();
+      const sink = await folder.open({ rotation: { size: 1000 }, compress });
+      await sink.write(numbered(0, 40));
+      if (compress !== 'none')
+        await until(() => folder.names.every((name) => /log$|\.(gz|br)$/.test(name)), 'compressed files');
+      expect(await query(folder.at('app.log'), { order: 'asc' })).toEqual(range(0, 40));
+      expect(await query(folder.at('app.log'), {})).toEqual(range(0, 40).toReversed());
+      expect(await query(folder.at('app.log'), { limit: 15 })).toEqual(range(25, 40).toReversed());
+      expect(await query(folder.path, { order: 'asc', filter: 'msg="record 7" or msg="record 30"' })).toEqual(
+        [7, 30],
+      );
+    },
+  );
+
+  test('a copy beside its source, left by a crash, is not read twice', async () => {
+    await using folder = new LogFolder();
+    fs.writeFileSync(folder.at('app.log.2026-11-20.1'), numbered(0, 2).bytes);
+    fs.writeFileSync(folder.at('app.log.2026-11-20.1.gz'), zlib.gzipSync(numbered(0, 2).bytes));
+    expect(await query(folder.at('app.log'), { order: 'asc' })).toEqual([0, 1]);
+  });
+});
+
+test('lines longer than a block are read from the end too', async () => {
+  await using folder = new LogFolder();
+  const many = range(0, 20).map((index) =>
+    record(index, { text: 'é'.repeat(index % 4 === 0 ? 900_000 : 10) }),
+  );
+  fs.writeFileSync(folder.at('app.log'), lines(many));
+  expect(await query(folder.at('app.log'), {})).toEqual(range(0, 20).toReversed());
+});
+
+test('the logs of a folder are merged by time, other files are left alone', async () => {
+  await using folder = new LogFolder();
+  const pick = (rest: number) =>
+    lines(
+      range(0, 10)
+        .filter((index) => index % 2 === rest)
+        .map((index) => record(index)),
+    );
+  fs.writeFileSync(folder.at('a.log'), pick(0));
+  fs.writeFileSync(folder.at('b-2026-11-22.jsonl'), pick(1));
+  fs.writeFileSync(folder.at('notes.txt'), 'not a log\n');
+  expect(await query(folder.path, { order: 'asc' })).toEqual(range(0, 10));
+  expect(await query(folder.path, { limit: 3 })).toEqual([9, 8, 7]);
+});
+
+test('a path with nothing there is refused', async () => {
+  await using folder = new LogFolder();
+  await expect(openFileSource(folder.at('none.log'))).rejects.toThrow(
+    /^can't read .*none\.log: .*ENOENT.*; name a log file or a folder$/,
+  );
+});

@@ -1,0 +1,127 @@
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import fs from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import zlib from 'node:zlib';
+import { afterAll, describe, expect, test } from 'vitest';
+import { LogFolder, until } from './log-folder.test.fixture.ts';
+import type { FileOptions } from './index.ts';
+
+/** These run the built package: `dist` has to be there. */
+const WRITER = fileURLToPath(new URL('../fixtures/writer.mjs', import.meta.url));
+
+const children = new Set<ChildProcess>();
+afterAll(() => {
+  for (const child of children) child.kill('SIGKILL');
+});
+
+interface Writing {
+  readonly options: FileOptions;
+  readonly writer?: number;
+  readonly from?: number;
+  readonly count: number;
+  readonly perBatch?: number;
+}
+
+class WritingProcess {
+  readonly child: ChildProcess;
+  readonly ended: Promise<unknown>;
+  output = '';
+  faults = '';
+
+  constructor(writing: Writing, command: readonly string[] = []) {
+    const [file, ...args] = [...command, process.execPath, WRITER, JSON.stringify({ writer: 0, ...writing })];
+    this.child = spawn(file ?? process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    children.add(this.child);
+    this.child.stdout?.on('data', (chunk: Buffer) => (this.output += chunk.toString()));
+    this.child.stderr?.on('data', (chunk: Buffer) => (this.faults += chunk.toString()));
+    this.ended = once(this.child, 'close').then(() => children.delete(this.child));
+  }
+
+  /** The number behind the last record that is known to have been written. */
+  get written(): number {
+    return Number(this.output.trim().split('\n').at(-1));
+  }
+}
+
+/** How often each record stands in the files, by writer and number; a torn line fails. */
+function countRecords(folder: LogFolder): Map<string, number> {
+  const seen = new Map<string, number>();
+  for (const name of folder.names) {
+    const bytes = fs.readFileSync(folder.at(name));
+    // A crash may leave a copy beside its source.
+    if (name.endsWith('.gz') && folder.names.includes(name.slice(0, -3))) continue;
+    const text = (name.endsWith('.gz') ? zlib.gunzipSync(bytes) : bytes).toString();
+    for (const line of text.split('\n').slice(0, -1)) {
+      const { writer, n } = JSON.parse(line) as { writer: number; n: number };
+      seen.set(`${writer}:${n}`, (seen.get(`${writer}:${n}`) ?? 0) + 1);
+    }
+  }
+  return seen;
+}
+
+const repeated = (seen: Map<string, number>): string[] =>
+  [...seen].flatMap(([key, times]) => (times > 1 ? [key] : []));
+
+describe('several processes on one path', () => {
+  test.each(['none', 'gzip'] as const)(
+    'find every record once, with compression %s',
+    { timeout: 60_000 },
+    async (compress) => {
+      await using folder = new LogFolder();
+      const options: FileOptions = { path: folder.at('app.log'), rotation: { size: '1M' }, compress };
+      const processes = Array.from(
+        { length: 4 },
+        (_, writer) => new WritingProcess({ options, writer, count: 15_000 }),
+      );
+      await Promise.all(processes.map(({ ended }) => ended));
+      const seen = countRecords(folder);
+      expect(seen.size).toBe(60_000);
+      expect(repeated(seen)).toEqual([]);
+      expect(processes.map(({ faults }) => faults).join('')).toBe('');
+      // Each may pass the limit by one batch.
+      for (const name of folder.names.filter((each) => !each.endsWith('.gz')))
+        expect(fs.statSync(folder.at(name)).size).toBeLessThan(1024 ** 2 + 4 * 700 * 400);
+      expect(fs.readdirSync(folder.at('.treeline'))).toEqual([]);
+    },
+  );
+});
+
+test('what a killed process has written is there, whatever it was doing', { timeout: 60_000 }, async () => {
+  await using folder = new LogFolder();
+  const options: FileOptions = { path: folder.at('app.log'), rotation: { size: '64K' }, compress: 'gzip' };
+  const expected: string[] = [];
+  for (let round = 0; round < 8; round++) {
+    const writing = new WritingProcess({ options, writer: round, count: 1_000_000, perBatch: 50 });
+    const pauseMs = 20 + Math.random() * 150;
+    await until(() => writing.output !== '', 'the first records');
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    writing.child.kill('SIGKILL');
+    await writing.ended;
+    for (let n = 0; n < writing.written; n++) expected.push(`${round}:${n}`);
+  }
+  const last = new WritingProcess({ options, writer: 99, count: 10 });
+  await last.ended;
+  const seen = countRecords(folder);
+  expect(expected.filter((key) => seen.get(key) !== 1)).toEqual([]);
+});
+
+describe('a limit that cuts a write short', () => {
+  test(
+    'leaves no part of a line behind, and all goes on when it is lifted',
+    { timeout: 30_000 },
+    async () => {
+      await using folder = new LogFolder();
+      const options: FileOptions = { path: folder.at('app.log') };
+      const limited = new WritingProcess({ options, count: 5_000 }, ['prlimit', '--fsize=500000:unlimited']);
+      await until(() => limited.faults.includes('EFBIG'), 'the limit');
+      const text = fs.readFileSync(folder.at('app.log'), 'utf8');
+      expect(text.length).toBeGreaterThan(499_000);
+      expect(text.endsWith('}\n')).toBe(true);
+      execFileSync('prlimit', [`--pid=${limited.child.pid}`, '--fsize=unlimited']);
+      await limited.ended;
+      const seen = countRecords(folder);
+      expect([seen.size, repeated(seen)]).toEqual([5_000, []]);
+    },
+  );
+});
