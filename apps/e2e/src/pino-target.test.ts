@@ -125,7 +125,12 @@ describe('@treeline/core/pipeline', () => {
   test('takes the path of a config, relative to the working directory', async () => {
     using folder = scratchFolder();
     writeFileSync(join(folder.path, 'logging.json'), JSON.stringify(PIPELINE));
-    const ended = await logToTarget('@treeline/core/pipeline', { config: 'logging.json' }, 'return', folder.path);
+    const ended = await logToTarget(
+      '@treeline/core/pipeline',
+      { config: 'logging.json' },
+      'return',
+      folder.path,
+    );
     expect(ended.stderr).toBe('');
     expect(numbersInFile(join(folder.path, 'out.log'))).toEqual(count(0, LINES));
   });
@@ -160,18 +165,23 @@ describe('@treeline/core/pipeline', () => {
     expect(saidBy(ended)).toContainEqual({ status: { stream: 'out', type: 'up', reason: 'open' } });
   });
 
-  test('a stream that is stuck keeps the others from nothing and the end for no more than shutdown.timeout; it gets its records at the next start', async () => {
+  test('a stream that is stuck holds up no other, and the end for shutdown.timeout at most; the next start gives it its records', async () => {
     using folder = scratchFolder();
     const until = join(folder.path, 'until');
     const stuck = { name: 'stuck', type: 'stuck', path: join(folder.path, 'stuck.log'), until };
     const options = {
-      config: { shutdown: { timeout: '1s' }, streams: [{ name: 'out', type: 'file', path: 'out.log' }, stuck] },
+      config: {
+        shutdown: { timeout: '1s' },
+        streams: [{ name: 'out', type: 'file', path: 'out.log' }, stuck],
+      },
       transports: [{ type: 'stuck', module: programFile('sinks/stuck.mjs') }],
     };
     const first = await logToTarget('@treeline/core/pipeline', options, 'exit', folder.path);
     expect(first.code, first.stderr).toBe(7);
     expect(first.durationMs).toBeLessThan(10_000);
-    expect(first.stderr).toContain(`stuck: warning: not delivered within 1000 ms, kept for the next start (${LINES} records)`);
+    expect(first.stderr).toContain(
+      `stuck: warning: not delivered within 1000 ms, kept for the next start (${LINES} records)`,
+    );
     expect(numbersInFile(join(folder.path, 'out.log'))).toEqual(count(0, LINES));
     writeFileSync(until, '');
     const second = await logToTarget('@treeline/core/pipeline', options, 'flush', folder.path, { lines: 1 });

@@ -51,8 +51,9 @@ export class AdoptedLines implements DrivenLines {
     return this.#atEnd && this.#queue.count === 0;
   }
 
+  /** Due also at the end: the next `take` finds that nothing is left, and the stream's own lines come after it. */
   dueInMs(): number {
-    return this.isDone ? Infinity : 0;
+    return 0;
   }
 
   take(): Batch | undefined {
