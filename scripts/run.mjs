@@ -1,6 +1,9 @@
 import { spawn } from 'node:child_process';
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+/** How long a command may take to end after a signal. */
+const GRACE_MS = 5_000;
+
 const isWindows = process.platform === 'win32';
 
 /**
@@ -9,18 +12,21 @@ const isWindows = process.platform === 'win32';
  */
 export function run(command, args, { env = {} } = {}) {
   return new Promise((resolve, reject) => {
+    let received;
+    let deadline;
+    const passOn = (signal) => {
+      received = signal;
+      killGroup(child, signal);
+      deadline ??= setTimeout(() => killGroup(child, 'SIGKILL'), GRACE_MS);
+    };
+    // Before the command begins: a signal that comes at once must not leave it behind.
+    for (const signal of SIGNALS) process.on(signal, passOn);
     const child = spawn(command, args, {
       stdio: ['ignore', 'inherit', 'inherit'],
       env: { ...process.env, ...env },
       detached: !isWindows,
       shell: isWindows,
     });
-    let received;
-    const passOn = (signal) => {
-      received = signal;
-      killGroup(child, signal);
-    };
-    for (const signal of SIGNALS) process.on(signal, passOn);
     const stopListening = () => {
       for (const signal of SIGNALS) process.off(signal, passOn);
     };
@@ -30,13 +36,22 @@ export function run(command, args, { env = {} } = {}) {
     });
     child.once('close', (code) => {
       stopListening();
-      if (received) process.kill(process.pid, received);
+      clearTimeout(deadline);
+      if (received) {
+        // What ignores the signal, or got none because a shell had put it in the background.
+        killGroup(child, 'SIGKILL');
+        process.kill(process.pid, received);
+        // The signal may come in by another thread, a moment later: nothing must go on until then.
+        setTimeout(() => process.exit(1), GRACE_MS);
+        return;
+      }
       resolve(code ?? 1);
     });
   });
 }
 
 function killGroup(child, signal) {
+  if (child.pid === undefined) return;
   try {
     if (isWindows) child.kill(signal);
     else process.kill(-child.pid, signal);

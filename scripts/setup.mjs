@@ -9,7 +9,13 @@ const { engines, packageManager } = JSON.parse(readFileSync(path.join(root, 'pac
 
 const STILL_INSTALLING_MS = 15_000;
 
-const QUIET_TURBO = { DO_NOT_TRACK: '1', TURBO_TELEMETRY_DISABLED: '1', TURBO_NO_UPDATE_NOTIFIER: '1' };
+/** npx would turn its wheel in the midst of pnpm's output; turbo would send and fetch what nobody asked for. */
+const QUIET = {
+  npm_config_progress: 'false',
+  DO_NOT_TRACK: '1',
+  TURBO_TELEMETRY_DISABLED: '1',
+  TURBO_NO_UPDATE_NOTIFIER: '1',
+};
 
 /** Installs what the lockfile says and builds what has changed. Does next to nothing when nothing has. */
 export async function setUp() {
@@ -27,7 +33,7 @@ export async function setUp() {
 
 /** Runs pnpm at the version that package.json pins, whether or not one is installed. Resolves to its exit code. */
 export function pnpm(args) {
-  return run('npx', ['--yes', packageManager, ...args], { env: QUIET_TURBO });
+  return run('npx', ['--yes', packageManager, ...args], { env: QUIET });
 }
 
 async function install() {

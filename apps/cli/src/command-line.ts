@@ -2,8 +2,12 @@ import { createRequire } from 'node:module';
 import type { ProblemFormat } from '@treeline/core/config';
 import { Command, Option } from 'commander';
 import type { QueryFlags, QueryOutput } from './query-request.ts';
-import type { RunOptions } from './commands/run.ts';
+import type { CheckFlags } from './commands/check.ts';
+import type { RunFlags } from './commands/run.ts';
+import type { ConfigFlags } from './config-source.ts';
 import { printable, writeError, writeOut } from './terminal.ts';
+
+const CONFIG_ARGUMENT = 'the config (default: $LOG_CONFIG_FILE, else the one found from here)';
 
 /** Declares all commands; `end` takes the exit code of the one that ran. What it needs is loaded then: help comes at once. */
 export function buildProgram(end: (exitCode: number) => void): Command {
@@ -24,6 +28,8 @@ export function buildProgram(end: (exitCode: number) => void): Command {
   addQuery(program, end);
   addPretty(program);
   addCheck(program, end);
+  addConfig(program, end);
+  addInit(program, end);
   return program;
 }
 
@@ -35,11 +41,11 @@ function addRun(program: Command, end: (exitCode: number) => void): void {
       'Sends the lines of standard input through the pipeline of a config. Lines that are not JSON objects are kept as text records. ' +
         'Ends when the input has ended and every stream has delivered. A signal drains first, a second one ends at once.',
     )
-    .option('-c, --config <file>', 'the config (default: $LOG_CONFIG_FILE, else the one found from here)')
+    .option('-c, --config <file>', CONFIG_ARGUMENT)
     .addOption(transportOption())
     .option('--stats', 'tell on stderr at the end what became of the lines')
     .addHelpText('after', '\nExample:\n  node app.js | treeline run -c logging-config.json')
-    .action(async (options: RunOptions) => {
+    .action(async (options: RunFlags) => {
       const { run } = await import('./commands/run.ts');
       end(await run(options));
     });
@@ -104,7 +110,7 @@ function addCheck(program: Command, end: (exitCode: number) => void): void {
     .command('check')
     .summary('find the mistakes of a config')
     .description('Finds all mistakes of a config, and what is doubtful in it. Starts nothing.')
-    .argument('[config]', 'the config (default: $LOG_CONFIG_FILE, else the one found from here)')
+    .argument('[config]', CONFIG_ARGUMENT)
     .addOption(transportOption())
     .addOption(
       new Option('-o, --output <form>', 'for people, for programs, or as annotations of a GitHub workflow')
@@ -115,9 +121,70 @@ function addCheck(program: Command, end: (exitCode: number) => void): void {
       'after',
       "\nExit codes: 0 no mistakes; 66 the config is missing or can't be read; 78 mistakes.",
     )
-    .action(async (config: string | undefined, flags: { output: ProblemFormat; transport?: string[] }) => {
+    .action(async (config: string | undefined, flags: CheckFlags) => {
       const { check } = await import('./commands/check.ts');
       end(check(config, flags));
+    });
+}
+
+function addConfig(program: Command, end: (exitCode: number) => void): void {
+  const config = program
+    .command('config')
+    .summary('print, explain, compare and test configs')
+    .description('Prints, explains, compares and tests configs. Starts nothing; secrets are masked.');
+  const load = (): Promise<typeof import('./commands/config.ts')> => import('./commands/config.ts');
+  config
+    .command('print')
+    .description('Prints the config that holds: file, overlay, environment and defaults in one.')
+    .argument('[config]', CONFIG_ARGUMENT)
+    .option('--origin', 'tell where each value comes from')
+    .addOption(transportOption())
+    .action(async (file: string | undefined, flags: ConfigFlags & { origin?: true }) => {
+      end((await load()).print(file, flags));
+    });
+  config
+    .command('explain')
+    .description('Tells what a value is, where it comes from, and what a change of it does.')
+    .argument('<path>', 'the key, such as streams.file.level')
+    .argument('[config]', CONFIG_ARGUMENT)
+    .addOption(transportOption())
+    .action(async (path: string, file: string | undefined, flags: ConfigFlags) => {
+      end((await load()).explain(path, file, flags));
+    });
+  config
+    .command('diff')
+    .description('Tells what a reload from one config to the other would do to each stream.')
+    .argument('<old>', 'the config that runs')
+    .argument('<new>', 'the one to come')
+    .addOption(transportOption())
+    .action(async (from: string, to: string, flags: ConfigFlags) => {
+      end((await load()).diff(from, to, flags));
+    });
+  config
+    .command('schema')
+    .description('Prints the JSON Schema of a config, for editors.')
+    .action(async () => {
+      end((await load()).schema());
+    });
+  config
+    .command('test')
+    .description('Runs the "tests" of a config. Exits with 1 where one fails.')
+    .argument('[config]', CONFIG_ARGUMENT)
+    .addOption(transportOption())
+    .action(async (file: string | undefined, flags: ConfigFlags) => {
+      end((await load()).test(file, flags));
+    });
+}
+
+function addInit(program: Command, end: (exitCode: number) => void): void {
+  program
+    .command('init')
+    .summary('write a config to begin with')
+    .description('Writes a config to begin with. Never overwrites a file.')
+    .argument('[file]', 'where to', 'logging.config.jsonc')
+    .action(async (file: string) => {
+      const { init } = await import('./commands/config.ts');
+      end(init(file));
     });
 }
 

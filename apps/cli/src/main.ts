@@ -1,10 +1,17 @@
 import { EXIT, exitCodeOf } from './exit-code.ts';
-import { tell } from './terminal.ts';
+import { tell, writeError } from './terminal.ts';
 
 main(process.argv.slice(2)).catch((thrown: unknown) => {
-  tell(thrown instanceof Error ? thrown.message : String(thrown));
+  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  // A report on a config begins with the place, which editors read.
+  if (isConfigError(thrown)) writeError(`${message}\n`);
+  else tell(message);
   process.exitCode = exitCodeOf(thrown);
 });
+
+function isConfigError(thrown: unknown): boolean {
+  return thrown instanceof Error && thrown.name === 'ConfigError';
+}
 
 async function main(args: readonly string[]): Promise<void> {
   const prettyArgs = readPrettyArgs(args);

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { openLogReader, type LogRow } from '@treeline/sqlite';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { collect, finish, startTreeline, treeline, writeConfig } from './command.ts';
+import { collect, finish, startTreeline, treeline, writeConfig, type Finished } from './command.ts';
 import { readRecords, scratchFolder } from './program.ts';
 
 let cwd = '';
@@ -265,16 +265,22 @@ describe('treeline run', () => {
     expect(performance.now() - startMs).toBeLessThan(2000);
   });
 
-  test('gives up a destination that stands still, says what is lost, and exits 1', async () => {
+  test('gives up a destination that stands still, says what is left, exits 1, and delivers it at the next start', async () => {
     const config = writeConfig(cwd, { streams: [STORE, FILE], shutdown: { timeout: '2s' } });
-    await treeline(['run', '-c', config], { cwd, input: line(0) });
+    const run = (...lines: string[]): Promise<Finished> =>
+      treeline(['run', '-c', config], { cwd, input: lines.join('') });
+    await run(line(0));
     const lock = new Database(path.join(cwd, 'logs.db'));
     lock.exec('BEGIN IMMEDIATE');
-    const { code, stderr } = await treeline(['run', '-c', config], { cwd, input: line(1) + line(2) });
+    const { code, signal, stderr } = await run(line(1), line(2));
     lock.close();
-    expect(code).toBe(1);
-    expect(stderr).toMatch(/^treeline: store: 2 records were not delivered/m);
+    expect({ code, signal }).toEqual({ code: 1, signal: null });
+    expect(stderr).toMatch(/^treeline: store: 2 records were not delivered.*; kept for the next start$/m);
     expect(await countLines(path.join(cwd, 'app.log'))).toBe(3);
+
+    expect(await run(line(3))).toMatchObject({ code: 0, stderr: '' });
+    expect(readStore().map(({ record }) => record.n)).toEqual([0, 1, 2, 3]);
+    expect(await countLines(path.join(cwd, 'app.log'))).toBe(4);
   });
 
   test('reads the config that LOG_CONFIG_FILE names, or the one that it finds in its folder', async () => {

@@ -10,7 +10,7 @@ export interface StartedAnswer {
 }
 
 /** No model of a route gave an answer. `cause` is what the last one failed with. */
-export class NoAnswerError extends Error {
+class NoAnswerError extends Error {
   /** What the client is told. */
   readonly statusCode: 502 | 504;
 

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
+import { connect, type AddressInfo } from 'node:net';
 import { pino } from 'pino';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { FastifyInstance } from 'fastify';
@@ -11,6 +12,7 @@ import { readEvents, type ServerSentEvent } from './sse.ts';
 
 const MODELS: BackendModels = {
   good: { firstTokenDelayMs: 0, tokenDelayMs: 0, tokens: 3 },
+  brief: { firstTokenDelayMs: 0, tokenDelayMs: 10, tokens: 20 },
   endless: { firstTokenDelayMs: 0, tokenDelayMs: 5, tokens: 100_000 },
   late: { firstTokenDelayMs: 60_000, tokenDelayMs: 0, tokens: 3 },
   failing: {
@@ -30,6 +32,7 @@ const MODELS: BackendModels = {
 
 const ROUTES = {
   good: ['good'],
+  brief: ['brief'],
   endless: ['endless'],
   late: ['late'],
   failing: ['failing'],
@@ -45,6 +48,7 @@ afterEach(async () => {
 });
 
 interface TestGateway {
+  readonly close: (graceMs: number) => Promise<void>;
   readonly app: FastifyInstance;
   readonly url: string;
   readonly lines: readonly Record<string, unknown>[];
@@ -93,7 +97,7 @@ async function startGateway(givenUrl?: string, idleTimeoutMs = 30_000): Promise<
       waiting.add(look);
       look();
     });
-  return { app, url: urlOf(app.server), lines, lineWith };
+  return { app, close: gateway.close, url: urlOf(app.server), lines, lineWith };
 }
 
 function chat(url: string, model: string, init: RequestInit = {}): Promise<Response> {
@@ -264,5 +268,25 @@ describe('createGateway', () => {
     const line = await lineWith({ level: 40 });
     expect(line['reason']).toMatch(reason);
     expect(line).not.toHaveProperty('err');
+  });
+
+  test('lets an answer that is under way end before it closes', async () => {
+    const { url, close, lineWith } = await startGateway();
+    const response = await chat(url, 'brief');
+    const closed = close(30_000);
+    expect((await eventsOf(response)).at(-1)).toMatchObject({ event: 'done' });
+    await closed;
+    expect(await lineWith({ msg: 'answered by brief' })).toMatchObject({ tokens: 20 });
+  });
+
+  test('closes in spite of an answer that takes longer than its grace, and of a connection that was never used', async () => {
+    const { app, url, close, lineWith } = await startGateway();
+    const idle = connect((app.server.address() as AddressInfo).port, '127.0.0.1');
+    await once(idle, 'connect');
+    const response = await chat(url, 'endless');
+    await close(50);
+    await expect(response.text()).rejects.toThrow('terminated');
+    await lineWith({ type: 'request' });
+    idle.destroy();
   });
 });

@@ -16,9 +16,8 @@ export function endWith(stop: () => Promise<void>): void {
         process.stderr.write(`${messageOf(error)}\n`);
         process.exitCode = 1;
       })
-      .finally(() => {
-        if (process.connected) process.disconnect();
-      });
+      // Said outright: a connection or thread that somebody has forgotten must not keep a service that has stopped.
+      .finally(() => process.exit());
   };
   process.on('SIGTERM', end);
   process.on('SIGINT', () => {

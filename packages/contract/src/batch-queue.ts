@@ -33,6 +33,12 @@ export class BatchQueue {
     return this.#count;
   }
 
+  /** The number of the first record that waits; Infinity where none does. */
+  get firstSeq(): number {
+    const [oldest] = this.#parts;
+    return oldest ? oldest.batch.seq(oldest.from) : Infinity;
+  }
+
   /** Other hints, for what waits as well. */
   setHints(hints: BatchHints): void {
     this.#hints = hints;
@@ -97,8 +103,11 @@ export class BatchQueue {
     for (const { batch, atMs } of before) this.push(select(batch), atMs);
   }
 
-  /** Takes the oldest lines, up to the hints and of one log; a single line over `maxBytes` goes alone. */
-  take(): Batch | undefined {
+  /**
+   * Takes the oldest lines, up to the hints and of one log; a single line over `maxBytes` goes alone. Lines of several batches are
+   * joined in `scratch` where they fit, and live until it is used again.
+   */
+  take(scratch?: Buffer): Batch | undefined {
     const taken: Batch[] = [];
     let bytesLeft = this.#hints.maxBytes;
     let recordsLeft = this.#hints.maxRecords;
@@ -119,7 +128,7 @@ export class BatchQueue {
     }
     this.#parts.splice(0, partsUsedUp);
     if (taken.length === 0) return undefined;
-    const batch = joinBatches(taken);
+    const batch = joinBatches(taken, scratch);
     this.#bytes -= batch.bytes.length;
     this.#count -= batch.count;
     return batch;

@@ -111,11 +111,12 @@ export function selectLines(batch: Batch, indexes: readonly number[]): Batch {
 }
 
 /**
- * Joins batches of one log, in the log's order, into one that stands at the position of the last.
+ * Joins batches of one log, in the log's order, into one that stands at the position of the last. Its bytes are put into `scratch`
+ * where they fit: the batch then lives until that is used again.
  *
  * @throws RangeError where the batches are of different logs: one position can't settle both.
  */
-export function joinBatches(parts: readonly Batch[]): Batch {
+export function joinBatches(parts: readonly Batch[], scratch?: Buffer): Batch {
   const only = parts[0];
   if (only && parts.length === 1) return only;
   const position = parts.at(-1)?.position;
@@ -137,7 +138,8 @@ export function joinBatches(parts: readonly Batch[]): Batch {
     for (const end of part.ends) ends[index++] = offset + end;
     offset += part.bytes.length;
   }
-  const bytes = Buffer.concat(
+  const bytes = concatInto(
+    scratch,
     filled.map((part) => part.bytes),
     offset,
   );
@@ -227,6 +229,13 @@ class LineBatch implements Batch {
   records(): readonly LogRecord[] {
     return Array.from({ length: this.count }, (_, index) => this.record(index));
   }
+}
+
+function concatInto(scratch: Buffer | undefined, parts: readonly Buffer[], length: number): Buffer {
+  if (!scratch || scratch.length < length) return Buffer.concat(parts, length);
+  let offset = 0;
+  for (const part of parts) offset += part.copy(scratch, offset);
+  return scratch.subarray(0, length);
 }
 
 function sourceOf(batch: Batch): { source: LineSource; first: number } {

@@ -6,7 +6,8 @@ export interface Sink {
   /**
    * Resolves when the batch has left the process: written to the file, committed, answered with 2xx. That moves the stream's
    * cursor and counts as delivered, so a sink holds nothing back, and waits here while its destination is slow: the promise is the
-   * back-pressure. One call at a time. A rejection means that nothing of the batch is known to have arrived: it will be offered
+   * back-pressure. One call at a time. The batch is the sink's until then and not longer: its
+   * memory is used again. A rejection means that nothing of the batch is known to have arrived: it will be offered
    * again, whole.
    */
   write(batch: Batch): Promise<WriteResult | void>;

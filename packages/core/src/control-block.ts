@@ -50,6 +50,8 @@ const LOG_COUNTERS = [
   'savedSeq',
   /** 1 while the worker wants to be woken when more is spilled. */
   'idle',
+  /** 1 while the main thread holds chunks back for want of credit. */
+  'wantsCredit',
   /** The last drain that has come to its end. */
   'drained',
   /** The last request to save the cursors that was done. */
@@ -63,7 +65,7 @@ const LOG_BYTES = SIGNAL_BYTES + LOG_COUNTERS.length * 8;
 
 /**
  * What the main thread and the pipeline worker know of one log, in memory that both see: the main thread reads it in the middle of a
- * synchronous burst, waits on it in `exit`, and finds it intact when the worker has died. Each number has one writer, but for `idle`.
+ * synchronous burst, waits on it in `exit`, and finds it intact when the worker has died. Each number has one writer, but for the flags.
  */
 export class ControlBlock {
   readonly buffer: SharedArrayBuffer;
@@ -99,9 +101,9 @@ export class ControlBlock {
     Atomics.store(this.#log, LOG_COUNTERS.indexOf(counter), BigInt(value));
   }
 
-  /** Whether the worker had asked to be woken; it is not asked again. */
-  takeIdle(): boolean {
-    return Atomics.exchange(this.#log, LOG_COUNTERS.indexOf('idle'), 0n) === 1n;
+  /** Whether the other side has asked for a message; it is then no longer asked for. */
+  takeFlag(flag: 'idle' | 'wantsCredit'): boolean {
+    return Atomics.exchange(this.#log, LOG_COUNTERS.indexOf(flag), 0n) === 1n;
   }
 
   /** Orders what was read before against a counter that is read now, as a seqlock needs it. */

@@ -130,7 +130,7 @@ export class Log {
   /** Lets go of what is settled and posts what there is credit for. */
   advance(): void {
     this.#window.release(this.#control.read('settledSeq'));
-    while (this.#postedBytes - this.#control.read('fannedBytes') < CREDIT_BYTES && this.#postNext());
+    this.#postWithinCredit();
     // Written through: the segments have it, whether or not it was posted.
     if (this.#isDurable) this.#letGoOfSpilled();
     this.#free();
@@ -261,7 +261,7 @@ export class Log {
 
   #spilled(seq: number, needsReading: boolean): void {
     if (seq > this.#control.read('spilledSeq')) this.#control.write('spilledSeq', seq);
-    if (needsReading && this.#control.takeIdle()) this.#options.post({ type: 'wake' });
+    if (needsReading && this.#control.takeFlag('idle')) this.#options.post({ type: 'wake' });
   }
 
   #free(): void {
@@ -270,6 +270,12 @@ export class Log {
     );
     const isTaken = this.#postedBytes === this.#control.read('fannedBytes');
     if (isTaken && this.#chunkCount === 0) this.#ring.rewind();
+  }
+
+  #postWithinCredit(): void {
+    while (this.#postedBytes - this.#control.read('fannedBytes') < CREDIT_BYTES) if (!this.#postNext()) return;
+    // Looked at once more when the worker has taken something: a message for every chunk would pile up during a burst.
+    this.#control.write('wantsCredit', 1);
   }
 
   #postNext(): boolean {

@@ -48,6 +48,16 @@ describe('at the start', () => {
     expect(folder.read('app.log')).toEqual(['{"level":30,"msg":"cu', 0]);
   });
 
+  test('a folder that takes no side files is no reason not to write', async () => {
+    await using folder = new LogFolder();
+    fs.writeFileSync(folder.at('.treeline'), 'in the way');
+    const sink = await folder.open();
+    await sink.write(numbered(0, 1));
+    await sink.close();
+    expect(folder.read('app.log')).toEqual([0]);
+    expect(folder.events).toEqual([]);
+  });
+
   test('a link to a file that is not there yet is followed', async () => {
     await using folder = new LogFolder();
     fs.symlinkSync('real.log', folder.at('app.log'));

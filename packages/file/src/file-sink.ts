@@ -86,13 +86,17 @@ export class FileSink implements Sink {
   /** Opens the file, rotates one that an earlier run has left full or in another period, and begins to look after it. */
   async start(): Promise<void> {
     await this.#rotating.open();
-    const isAlone =
-      this.#options.rotation?.onStart === true &&
-      (await this.#registry.others()).every(({ inode }) => inode !== this.#rotating.current?.inode);
-    if (this.#rotating.isDue(0) || (isAlone && this.#rotating.bytes > 0)) await this.#rotating.rotate();
+    if (this.#rotating.isDue(0) || (await this.#isFirst())) await this.#rotating.rotate();
     this.#upkeep.run();
     this.#every(TICK_MS, () => this.#tick());
     this.#every(HEARTBEAT_MS, async () => void (await this.#registry.others()));
+  }
+
+  /** Whether this start is to begin a new file: not one that joins others which write the old one. */
+  async #isFirst(): Promise<boolean> {
+    if (this.#options.rotation?.onStart !== true || this.#rotating.bytes === 0) return false;
+    const others = await this.#registry.others().catch(() => []);
+    return others.every(({ inode }) => inode !== this.#rotating.current?.inode);
   }
 
   async write(batch: Batch): Promise<WriteResult | void> {
@@ -119,10 +123,14 @@ export class FileSink implements Sink {
 
   async #close(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
-    await this.flush();
-    await this.#upkeep.close();
-    await this.#inTurn(() => this.#release());
-    await this.#registry.leave().catch(() => undefined);
+    try {
+      await this.flush();
+    } finally {
+      await this.#upkeep.close();
+      await this.#inTurn(() => this.#release());
+      await this.#registry.leave().catch(() => undefined);
+      await this.#folder.settled();
+    }
   }
 
   async #writeAll(batch: Batch): Promise<WriteResult | void> {
@@ -187,7 +195,7 @@ export class FileSink implements Sink {
 
   /** Notes the file's size, or leaves it where its path leads elsewhere. */
   async #lookAfter(file: LogFile): Promise<'path' | 'moved' | 'deleted'> {
-    const place = await file.place();
+    const place = file.place();
     this.#lookedAtMs = performance.now();
     if (place.at === 'path') {
       this.#rotating.bytes = place.bytes;
@@ -218,6 +226,7 @@ export class FileSink implements Sink {
   async #release(): Promise<void> {
     const file = this.#rotating.current;
     if (file) await this.#takeOffFragment(file).catch(() => undefined);
+    if (this.#options.fsync !== 'never') await this.#sync().catch(() => undefined);
     await this.#rotating.release();
   }
 

@@ -1,4 +1,4 @@
-import { readFileSync, type BigIntStats } from 'node:fs';
+import { constants, fstatSync, readFileSync, statSync, type BigIntStats } from 'node:fs';
 import fs, { type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 
@@ -20,7 +20,9 @@ export class PartialWrite extends Error {
 }
 
 /** Where an open file stands now. `moved`: its path leads elsewhere; `deleted`: no path leads to it any more. */
-export type Place = { readonly at: 'path'; readonly bytes: number } | { readonly at: 'moved' | 'deleted' };
+export type Place =
+  | { readonly at: 'path'; readonly bytes: number; readonly modifiedMs: number }
+  | { readonly at: 'moved' | 'deleted' };
 
 /** A file that is open for appending. Many processes may append to one. */
 export class LogFile {
@@ -43,8 +45,7 @@ export class LogFile {
 
   /** Opens a file, making it and its folders where they are missing; what is made gets the modes whatever the umask. */
   static async open(filePath: string, modes: Modes): Promise<LogFile> {
-    await makeDirectory(path.dirname(filePath), modes.dirMode);
-    const opened = await openForAppending(filePath, modes.mode);
+    const opened = await openForAppending(filePath, modes);
     try {
       return new LogFile(filePath, opened, await opened.handle.stat({ bigint: true }));
     } catch (error) {
@@ -70,12 +71,15 @@ export class LogFile {
     }
   }
 
-  async place(): Promise<Place> {
-    const there = await statIfThere(this.path);
+  /**
+   * Asked after every write, where a turn of libuv's threads would double what a small batch costs: the kernel has the answer in memory, it
+   * has just written the file.
+   */
+  place(): Place {
+    const there = statSync(this.path, { bigint: true, throwIfNoEntry: false });
     if (there && there.ino === this.inode && there.dev === this.#device)
-      return { at: 'path', bytes: Number(there.size) };
-    const { nlink } = await this.#handle.stat();
-    return { at: nlink === 0 ? 'deleted' : 'moved' };
+      return { at: 'path', bytes: Number(there.size), modifiedMs: Number(there.mtimeMs) };
+    return { at: fstatSync(this.#handle.fd).nlink === 0 ? 'deleted' : 'moved' };
   }
 
   /** Takes `fragment` off the end of the file, if it is still the last that was written to it. */
@@ -103,11 +107,6 @@ export class LogFile {
     if (end === undefined) return false;
     const before = await this.#readAt(end - length - 1, 1);
     return before !== undefined && before[0] !== LINE_FEED;
-  }
-
-  async stat(): Promise<{ bytes: number; modifiedMs: number }> {
-    const { size, mtimeMs } = await this.#handle.stat();
-    return { bytes: size, modifiedMs: mtimeMs };
   }
 
   /** Makes what was written survive a loss of power. */
@@ -143,20 +142,36 @@ interface Opened {
   readonly canRead: boolean;
 }
 
-async function openForAppending(filePath: string, mode: number): Promise<Opened> {
+/** Most files are there already, most of the others have their folder. */
+async function openForAppending(filePath: string, modes: Modes): Promise<Opened> {
+  for (let attempt = 0; ; attempt++) {
+    const opened = (await openExisting(filePath)) ?? (await openNew(filePath, modes, attempt > 0));
+    if (opened) return opened;
+  }
+}
+
+async function openExisting(filePath: string): Promise<Opened | undefined> {
+  const { O_RDWR, O_WRONLY, O_APPEND } = constants;
   try {
-    const handle = await fs.open(filePath, 'ax+', mode);
+    return { handle: await fs.open(filePath, O_RDWR | O_APPEND), isNew: false, canRead: true };
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined;
+    if (codeOf(error) !== 'EACCES') throw error;
+  }
+  return { handle: await fs.open(filePath, O_WRONLY | O_APPEND), isNew: false, canRead: false };
+}
+
+/** Undefined where another process has made it just now, or where its folder is missing: it is made if `makesFolder`. */
+async function openNew(filePath: string, modes: Modes, makesFolder: boolean): Promise<Opened | undefined> {
+  if (makesFolder) await makeDirectory(path.dirname(filePath), modes.dirMode);
+  try {
+    const handle = await fs.open(filePath, 'ax+', modes.mode);
     // The mode of a new file is subject to the umask. A file system without modes is no reason not to write.
-    await handle.chmod(mode).catch(() => undefined);
+    await handle.chmod(modes.mode).catch(() => undefined);
     return { handle, isNew: true, canRead: true };
   } catch (error) {
-    if (codeOf(error) !== 'EEXIST') throw error;
-  }
-  try {
-    return { handle: await fs.open(filePath, 'a+', mode), isNew: false, canRead: true };
-  } catch (error) {
-    if (codeOf(error) !== 'EACCES') throw error;
-    return { handle: await fs.open(filePath, 'a', mode), isNew: false, canRead: false };
+    if (codeOf(error) === 'EEXIST' || (codeOf(error) === 'ENOENT' && !makesFolder)) return undefined;
+    throw error;
   }
 }
 
@@ -173,7 +188,8 @@ export async function statIfThere(filePath: string): Promise<BigIntStats | undef
   return fs.stat(filePath, { bigint: true }).catch(undefinedWhereMissing);
 }
 
-function undefinedWhereMissing(error: unknown): undefined {
+/** For `catch`: what is not there is no fault. */
+export function undefinedWhereMissing(error: unknown): undefined {
   if (codeOf(error) !== 'ENOENT') throw error;
 }
 

@@ -20,7 +20,12 @@ export async function openFileSink(
   const asked = path.resolve(options.path);
   const open = async (logPath: string): Promise<FileSink> => {
     const sink = new FileSink(logPath, options, context, clock);
-    await sink.start();
+    try {
+      await sink.start();
+    } catch (error) {
+      await sink.close().catch(() => undefined);
+      throw error;
+    }
     return sink;
   };
   try {
@@ -41,7 +46,7 @@ export async function openFileSink(
 }
 
 /** Processes that come to one file by different links have to meet at one path. */
-export async function realPath(logPath: string, dirMode: number): Promise<string> {
+async function realPath(logPath: string, dirMode: number): Promise<string> {
   await makeDirectory(path.dirname(logPath), dirMode);
   const stat = await fs.lstat(logPath).catch(() => undefined);
   if (stat?.isSymbolicLink())

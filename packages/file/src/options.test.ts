@@ -57,7 +57,10 @@ describe('a mistake names the option, the rule and the value', () => {
     [{ mode: 640 }, /mode: must be permission bits in octal, like "0640"; got 640/],
     [{ fsync: 'sometimes' }, /fsync: must be one of never, interval, rotate, always; got "sometimes"/],
     [{ symlink: 'logs/app.log' }, /symlink: must not be the path itself/],
-    [{ rotate: {} }, /rotate/],
+    [{ path: 'a-%DATE%.log', perProcess: true }, /perProcess: must not be set where path has %DATE%/],
+    [{ rotate: {} }, /^file: rotate: is no option here$/],
+    [{ rotation: 5 }, /rotation: must be an object; got 5/],
+    [{ path: undefined }, /path: must be a text; got undefined/],
   ])('%j', async (options, message) => {
     await expect(parse(options)).rejects.toThrow(message);
   });

@@ -77,51 +77,60 @@ function choice<const Words extends readonly [string, ...string[]]>(words: Words
   );
 }
 
+/** What is wrong with the keys of an object. */
+function objectMistake(issue: v.StrictObjectIssue): string {
+  if (issue.expected === 'never') return 'is no option here';
+  return issue.expected === 'Object' ? `must be an object; got ${issue.received}` : 'must be given';
+}
+
 const rotation = v.pipe(
-  v.strictObject({
-    size: v.optional(
-      v.pipe(
-        size(
-          'The largest size of a file ("10M", 1024-based, or bytes). A record that does not fit begins the next file.',
-        ),
-        v.minValue(1, (issue) => `must be at least 1 byte; got ${issue.received}`),
-      ),
-    ),
-    interval: v.optional(
-      v.pipe(
-        duration('How much time a file covers ("1d", "1h", "15m"), by the wall clock.'),
-        v.check(isInterval, (issue) => `${INTERVAL_RULE}; got ${String(issue.input)} ms`),
-      ),
-    ),
-    schedule: v.optional(
-      v.pipe(
-        filled('Further times to rotate at, as a cron expression ("0 6 * * mon").'),
-        v.rawCheck(({ dataset, addIssue }) => {
-          if (!dataset.typed) return;
-          try {
-            parseSchedule(dataset.value);
-          } catch (error) {
-            addIssue({
-              message: `must be a cron expression: ${messageOf(error)}; got ${JSON.stringify(dataset.value)}`,
-            });
-          }
-        }),
-      ),
-    ),
-    onStart: v.optional(flag('Whether a file that is not empty is rotated at each start.')),
-    timeZone: v.optional(
-      v.pipe(
-        filled(
-          'The IANA time zone of interval, schedule and dates ("Europe/Berlin"); else that of the process.',
-        ),
-        v.check(
-          isTimeZone,
-          (issue) => `must be an IANA time zone like "Europe/Berlin"; got ${issue.received}`,
+  v.strictObject(
+    {
+      size: v.optional(
+        v.pipe(
+          size(
+            'The largest size of a file ("10M", 1024-based, or bytes). A record that does not fit begins the next file.',
+          ),
+          v.minValue(1, (issue) => `must be at least 1 byte; got ${issue.received}`),
         ),
       ),
-    ),
-    utc: v.optional(flag('Short for "timeZone": "UTC".')),
-  }),
+      interval: v.optional(
+        v.pipe(
+          duration('How much time a file covers ("1d", "1h", "15m"), by the wall clock.'),
+          v.check(isInterval, (issue) => `${INTERVAL_RULE}; got ${String(issue.input)} ms`),
+        ),
+      ),
+      schedule: v.optional(
+        v.pipe(
+          filled('Further times to rotate at, as a cron expression ("0 6 * * mon").'),
+          v.rawCheck(({ dataset, addIssue }) => {
+            if (!dataset.typed) return;
+            try {
+              parseSchedule(dataset.value);
+            } catch (error) {
+              addIssue({
+                message: `must be a cron expression: ${messageOf(error)}; got ${JSON.stringify(dataset.value)}`,
+              });
+            }
+          }),
+        ),
+      ),
+      onStart: v.optional(flag('Whether a file that is not empty is rotated at each start.')),
+      timeZone: v.optional(
+        v.pipe(
+          filled(
+            'The IANA time zone of interval, schedule and dates ("Europe/Berlin"); else that of the process.',
+          ),
+          v.check(
+            isTimeZone,
+            (issue) => `must be an IANA time zone like "Europe/Berlin"; got ${issue.received}`,
+          ),
+        ),
+      ),
+      utc: v.optional(flag('Short for "timeZone": "UTC".')),
+    },
+    objectMistake,
+  ),
   v.check(
     ({ timeZone, utc }) => timeZone === undefined || utc !== true,
     'must have timeZone or utc, not both',
@@ -138,16 +147,19 @@ function isTimeZone(name: string): boolean {
 }
 
 const retention = v.pipe(
-  v.strictObject({
-    maxFiles: v.optional(wholeNumber(0, 'How many rotated files are kept.')),
-    maxAge: v.optional(
-      duration('How long a rotated file is kept, from the end of the day or hour in its name.'),
-    ),
-    maxTotalSize: v.optional(
-      size('What the rotated files and the current one may take together; the oldest go first.'),
-    ),
-    minFreeDisk: v.optional(size('What stays free on the disk; the oldest rotated files go first.')),
-  }),
+  v.strictObject(
+    {
+      maxFiles: v.optional(wholeNumber(0, 'How many rotated files are kept.')),
+      maxAge: v.optional(
+        duration('How long a rotated file is kept, from the end of the day or hour in its name.'),
+      ),
+      maxTotalSize: v.optional(
+        size('What the rotated files and the current one may take together; the oldest go first.'),
+      ),
+      minFreeDisk: v.optional(size('What stays free on the disk; the oldest rotated files go first.')),
+    },
+    objectMistake,
+  ),
   v.description(
     'What is kept of the rotated files; all limits hold at once. The current file is never deleted.',
   ),
@@ -159,7 +171,10 @@ const compress = v.pipe(
   v.union(
     [
       v.picklist(METHODS),
-      v.strictObject({ method: v.picklist(METHODS), level: v.optional(v.pipe(v.number(), v.integer())) }),
+      v.strictObject(
+        { method: v.picklist(METHODS), level: v.optional(v.pipe(v.number(), v.integer())) },
+        objectMistake,
+      ),
     ],
     `must be one of ${METHODS.join(', ')}, or { method, level }`,
   ),
@@ -188,44 +203,55 @@ function compressionMistake(method: CompressionMethod, level: number | undefined
 
 /** What a file stream accepts. Parsing what was parsed before changes nothing. */
 export const options = v.pipe(
-  v.strictObject({
-    path: v.pipe(
-      filled(
-        'The file to write; %DATE% and %INDEX% in its name put them there. A FIFO or device is written without rotation.',
+  v.strictObject(
+    {
+      path: v.pipe(
+        filled(
+          'The file to write; %DATE% and %INDEX% in its name put them there. A FIFO or device is written without rotation.',
+        ),
+        v.rawCheck(({ dataset, addIssue }) => {
+          const mistake = dataset.typed ? tokenMistake(dataset.value) : undefined;
+          if (mistake !== undefined) addIssue({ message: mistake });
+        }),
       ),
-      v.rawCheck(({ dataset, addIssue }) => {
-        const mistake = dataset.typed ? tokenMistake(dataset.value) : undefined;
-        if (mistake !== undefined) addIssue({ message: mistake });
-      }),
-    ),
-    rotation: v.optional(rotation),
-    retention: v.optional(retention),
-    compress: v.optional(compress),
-    mode: v.optional(permissions('Permissions of the files, whatever the umask.'), 0o640),
-    dirMode: v.optional(
-      permissions('Permissions of folders that have to be made, whatever the umask.'),
-      0o750,
-    ),
-    symlink: v.optional(filled('A symbolic link that is kept pointing at the current file.')),
-    bufferSize: v.optional(size('Bytes that are gathered to be written together.')),
-    flushInterval: v.optional(duration('The longest time that a record waits for others.')),
-    fsync: v.optional(
-      choice(
-        ['never', 'interval', 'rotate', 'always'],
-        'When files are forced to disk: "never" by us, once a second ("interval"), before a file is rotated, or before a write counts as delivered ("always").',
+      rotation: v.optional(rotation),
+      retention: v.optional(retention),
+      compress: v.optional(compress),
+      mode: v.optional(permissions('Permissions of the files, whatever the umask.'), 0o640),
+      dirMode: v.optional(
+        permissions('Permissions of folders that have to be made, whatever the umask.'),
+        0o750,
       ),
-      'never',
+      symlink: v.optional(filled('A symbolic link that is kept pointing at the current file.')),
+      bufferSize: v.optional(size('Bytes that are gathered to be written together.')),
+      flushInterval: v.optional(duration('The longest time that a record waits for others.')),
+      fsync: v.optional(
+        choice(
+          ['never', 'interval', 'rotate', 'always'],
+          'When files are forced to disk: "never" by us, once a second ("interval"), before a file is rotated, or before a write counts as delivered ("always").',
+        ),
+        'never',
+      ),
+      header: v.optional(filled('A line that begins each new file.')),
+      footer: v.optional(filled('A line that ends each rotated file.')),
+      splitBy: v.optional(filled('A field of the record: each of its values gets a file of its own.')),
+      maxOpenFiles: v.optional(wholeNumber(1, 'With splitBy, how many files are open at once.'), 64),
+      perProcess: v.optional(
+        flag('Whether each process writes a file of its own, <path>.<host>-<pid>-<start>.'),
+        false,
+      ),
+      format: v.optional(choice(['json'], 'How a record is written: as it was logged.'), 'json'),
+    },
+    objectMistake,
+  ),
+  v.forward(
+    v.partialCheck(
+      [['path'], ['perProcess']],
+      ({ path, perProcess }) => !perProcess || !path.includes('%DATE%'),
+      'must not be set where path has %DATE%: the names of processes have no place for it',
     ),
-    header: v.optional(filled('A line that begins each new file.')),
-    footer: v.optional(filled('A line that ends each rotated file.')),
-    splitBy: v.optional(filled('A field of the record: each of its values gets a file of its own.')),
-    maxOpenFiles: v.optional(wholeNumber(1, 'With splitBy, how many files are open at once.'), 64),
-    perProcess: v.optional(
-      flag('Whether each process writes a file of its own, <path>.<host>-<pid>-<start>.'),
-      false,
-    ),
-    format: v.optional(choice(['json'], 'How a record is written: as it was logged.'), 'json'),
-  }),
+    ['perProcess'],
+  ),
   v.forward(
     v.partialCheck(
       [['path'], ['symlink']],

@@ -41,6 +41,8 @@ export class RotatingFile {
   #periodStart = 0;
   #periodEnd = Infinity;
   #retryAt = -Infinity;
+  /** The name that a file has got the last time. */
+  #renamed = { date: '', index: 0 };
   /** Of files that have their date from the start: which one is written, and the least that may be written next. */
   #dated = { date: '', index: 0 };
 
@@ -75,7 +77,8 @@ export class RotatingFile {
     try {
       if (header && file.isNew) await file.append(header);
       if (!this.#wasOpen) await this.#endTornLine(file);
-      const { bytes, modifiedMs } = await file.stat();
+      const place = file.place();
+      const [bytes, modifiedMs] = place.at === 'path' ? [place.bytes, place.modifiedMs] : [0, 0];
       this.#begin(bytes, file.isNew || bytes === 0 ? this.#options.clock() : modifiedMs);
     } catch (error) {
       await file.close();
@@ -113,7 +116,7 @@ export class RotatingFile {
       else isOurs = await this.#rename(file);
       this.#retryAt = -Infinity;
     } catch (error) {
-      if ((await file.place()).at === 'path') {
+      if (file.place().at === 'path') {
         this.#retryAt = clock() + ROTATION_RETRY_MS;
         warn(
           `${file.path} can't be rotated and grows past its limit (tried again in 10 s): ${messageOf(error)}`,
@@ -121,10 +124,13 @@ export class RotatingFile {
         return file;
       }
     }
-    await this.release();
+    this.#file = undefined;
     this.#dated.index++;
-    const next = await this.open();
-    if (isOurs && header) await next.append(header);
+    const [next] = await Promise.all([this.open(), file.close()]);
+    if (isOurs && header) {
+      await next.append(header);
+      this.#bytes += header.length;
+    }
     this.#options.rotated();
     return next;
   }
@@ -137,20 +143,25 @@ export class RotatingFile {
 
   /** What a crash has cut must not run into the next line. Where others write, they may just be in the middle of theirs. */
   async #endTornLine(file: LogFile): Promise<void> {
-    const isAlone = (await this.#options.registry.others()).length === 0;
-    if (isAlone && (await file.endsInsideLine())) await file.append(Buffer.from('\n'));
+    const others = await this.#options.registry.others().catch(() => undefined);
+    if (others?.length === 0 && (await file.endsInsideLine())) await file.append(Buffer.from('\n'));
   }
 
-  #rename(file: LogFile): Promise<boolean> {
+  /** Whether this process has done it, and not another one. */
+  async #rename(file: LogFile): Promise<boolean> {
     const { names, folder, mode, isIndexed } = this.#options;
-    return rotate(file, {
+    const date = this.#date();
+    const index = await rotate(file, {
       names,
       folder,
       mode,
       isIndexed,
-      date: this.#date(),
+      date,
+      likelyIndex: this.#renamed.date === date ? this.#renamed.index + 1 : Number(isIndexed),
       beforeMove: () => this.#finish(file),
     });
+    if (index !== undefined) this.#renamed = { date, index };
+    return index !== undefined;
   }
 
   async #finish(file: LogFile): Promise<void> {
@@ -197,7 +208,7 @@ export class RotatingFile {
     const file = await LogFile.open(filePath, this.#options);
     try {
       await this.#register(file);
-      if ((await file.place()).at === 'path') return file;
+      if (file.place().at === 'path') return file;
     } catch (error) {
       await file.close();
       throw error;

@@ -2,7 +2,7 @@ import fs from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createStream } from 'rotating-file-stream';
-import { codeOf, statIfThere, type LogFile } from './log-file.ts';
+import { codeOf, type LogFile } from './log-file.ts';
 import type { NameGrammar } from './name-grammar.ts';
 import type { SideFolder } from './side-folder.ts';
 
@@ -17,6 +17,8 @@ export interface RotationOptions {
   readonly date: string;
   /** Whether the first file of a date has an index. */
   readonly isIndexed: boolean;
+  /** Where to begin looking for an index that is free. */
+  readonly likelyIndex: number;
   /** Called when it is certain that this process does it. */
   readonly beforeMove: () => Promise<void>;
 }
@@ -24,62 +26,67 @@ export interface RotationOptions {
 /**
  * Gives the current file its dated name and begins a new one. Of several processes one does it, the others return when it is done.
  *
- * @returns whether this process did it.
+ * @returns the index in the new name, undefined where this process was not the one.
  */
-export async function rotate(file: LogFile, options: RotationOptions): Promise<boolean> {
+export async function rotate(file: LogFile, options: RotationOptions): Promise<number | undefined> {
   const { names, folder } = options;
   const claim = await claimFile(file, folder);
-  if (claim === undefined) return false;
+  if (claim === undefined) return undefined;
   try {
     const { index, claim: nameClaim } = await claimName(options);
     try {
-      const target = path.join(names.directory, names.format(options.date, index));
-      if ((await file.place()).at !== 'path' || (await statIfThere(target))) return false;
+      if (file.place().at !== 'path') return undefined;
       await options.beforeMove();
-      await move(file.path, target, options.mode);
+      await move(file.path, path.join(names.directory, names.format(options.date, index)), options.mode);
+      return index;
     } finally {
-      await folder.remove(nameClaim);
+      folder.removeSoon(nameClaim);
     }
   } finally {
-    await folder.remove(claim);
+    folder.removeSoon(claim);
   }
-  return true;
 }
 
 /** Makes this process the one that rotates a file; undefined where another one has done so. */
 async function claimFile(file: LogFile, folder: SideFolder): Promise<string | undefined> {
   const claim = folder.file('rotating', `inode-${file.inode}`);
-  for (let waitedMs = 0; ; waitedMs += CLAIM_POLL_MS) {
+  const patienceEndMs = performance.now() + CLAIM_PATIENCE_MS;
+  for (;;) {
     if (await folder.claim(claim)) return claim;
-    if (waitedMs >= CLAIM_PATIENCE_MS) await folder.remove(claim);
+    if (performance.now() >= patienceEndMs) await folder.remove(claim);
     await sleep(CLAIM_POLL_MS);
-    if ((await file.place()).at !== 'path') return undefined;
+    if (file.place().at !== 'path') return undefined;
   }
 }
 
 /**
  * Makes this process the only one to use a name, so that no rotated file is ever written over: not even by a process that was stopped
- * in the middle of a rotation, lost its claim on the file, and goes on a day later.
+ * in the middle of a rotation, lost its claim on the file, and goes on a day later. The folder is read under the claim, since what has
+ * that index may have been compressed meanwhile.
  */
-async function claimName({
-  names,
-  folder,
-  date,
-  isIndexed,
-}: RotationOptions): Promise<{ index: number; claim: string }> {
-  for (let index = await nextIndex(names, date, isIndexed); ; index++) {
+async function claimName(options: RotationOptions): Promise<{ index: number; claim: string }> {
+  const { names, folder, date } = options;
+  for (let index = options.likelyIndex; ;) {
     const claim = folder.file('rotating', names.format(date, index));
-    if (await folder.claim(claim)) return { index, claim };
+    if (!(await folder.claim(claim))) {
+      index++;
+      continue;
+    }
+    const next = await nextIndex(options);
+    if (next <= index) return { index, claim };
+    folder.removeSoon(claim);
+    index = next;
   }
 }
 
 /** The index behind all that exist for a date, compressed files included. */
-async function nextIndex(names: NameGrammar, date: string, isIndexed: boolean): Promise<number> {
-  const taken = (await fs.readdir(names.directory))
-    .map((file) => names.parse(file))
-    .filter((name) => name?.date === date)
-    .map((name) => name?.index ?? 0);
-  return Math.max(isIndexed ? 0 : -1, ...taken) + 1;
+async function nextIndex({ names, date, isIndexed }: RotationOptions): Promise<number> {
+  let next = isIndexed ? 1 : 0;
+  for (const file of await fs.readdir(names.directory)) {
+    const name = names.parse(file);
+    if (name?.date === date && name.index >= next) next = name.index + 1;
+  }
+  return next;
 }
 
 /**

@@ -1,6 +1,6 @@
-import fs from 'node:fs/promises';
+import fs, { type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
-import { codeOf, makeDirectory, statIfThere } from './log-file.ts';
+import { codeOf, makeDirectory, statIfThere, undefinedWhereMissing } from './log-file.ts';
 
 /**
  * `.treeline/` beside a log file: what the processes that write it tell each other. Its files are named by the log file's own name,
@@ -10,6 +10,7 @@ export class SideFolder {
   readonly path: string;
   readonly #base: string;
   readonly #dirMode: number;
+  readonly #underWay = new Set<Promise<void>>();
 
   constructor(logPath: string, dirMode: number) {
     this.path = path.join(path.dirname(logPath), '.treeline');
@@ -36,7 +37,8 @@ export class SideFolder {
   /** Makes a file that must not be there yet; false where it is. */
   async claim(file: string): Promise<boolean> {
     try {
-      await this.#made(() => fs.writeFile(file, '', { flag: 'wx', mode: 0o600 }));
+      const handle = await this.#made(() => fs.open(file, 'wx', 0o600));
+      this.#soon(handle.close());
       return true;
     } catch (error) {
       if (codeOf(error) === 'EEXIST') return false;
@@ -45,7 +47,17 @@ export class SideFolder {
   }
 
   async remove(file: string): Promise<void> {
-    await fs.rm(file, { force: true });
+    await fs.unlink(file).catch(undefinedWhereMissing);
+  }
+
+  /** Removes a file that nobody waits for. */
+  removeSoon(file: string): void {
+    this.#soon(this.remove(file));
+  }
+
+  /** Resolves when all has been done that nobody waited for. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#underWay);
   }
 
   /**
@@ -57,13 +69,24 @@ export class SideFolder {
     return stat && reference ? Number(reference.mtimeMs - stat.mtimeMs) : undefined;
   }
 
-  async #made(write: () => Promise<void>): Promise<void> {
+  /** A side file for writing; an old one is emptied. */
+  async openForWriting(file: string): Promise<FileHandle> {
+    return this.#made(() => fs.open(file, 'w', 0o600));
+  }
+
+  #soon(done: Promise<void>): void {
+    // What is left over is removed when it is old.
+    const quiet = done.catch(() => undefined).finally(() => this.#underWay.delete(quiet));
+    this.#underWay.add(quiet);
+  }
+
+  async #made<T>(make: () => Promise<T>): Promise<T> {
     try {
-      await write();
+      return await make();
     } catch (error) {
       if (codeOf(error) !== 'ENOENT') throw error;
       await makeDirectory(this.path, this.#dirMode);
-      await write();
+      return make();
     }
   }
 }

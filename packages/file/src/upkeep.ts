@@ -57,6 +57,7 @@ export class Upkeep {
   #running: Promise<void> | undefined;
   #isWanted = false;
   #timer: NodeJS.Timeout | undefined;
+  #tidiedAtMs = -Infinity;
 
   constructor(options: UpkeepOptions) {
     this.#options = options;
@@ -100,9 +101,13 @@ export class Upkeep {
     }
     try {
       await this.#deleteExpired();
-      await this.#removeLeftovers();
     } catch (error) {
       this.#warn('delete', error);
+    }
+    if (performance.now() - this.#tidiedAtMs >= PERIOD_MS) {
+      this.#tidiedAtMs = performance.now();
+      // They harm nobody where they can't be removed.
+      await this.#removeLeftovers().catch(() => undefined);
     }
     return areHeld ? HELD_RETRY_MS : PERIOD_MS;
   }

@@ -1,11 +1,15 @@
 import { randomBytes } from 'node:crypto';
-import fs from 'node:fs/promises';
+import { fstatSync } from 'node:fs';
+import fs, { type FileHandle } from 'node:fs/promises';
 import os from 'node:os';
 import type { SideFolder } from './side-folder.ts';
 
 /** How often a writer shows that it lives, and after how long a silence it counts as dead. */
 export const HEARTBEAT_MS = 2_000;
 const DEAD_AFTER_MS = 15_000;
+
+/** All entries are of one length, so that a new one replaces the old one whole. */
+const ENTRY_DIGITS = 20;
 
 /** One who writes a log file. Process ids mean nothing across containers: the id is unique by itself. */
 export interface Writer {
@@ -21,6 +25,7 @@ export class WriterRegistry {
   readonly #entry: string;
   #held: bigint | undefined;
   #isAlone = true;
+  #handle: Promise<FileHandle> | undefined;
 
   constructor(folder: SideFolder) {
     this.#folder = folder;
@@ -50,12 +55,30 @@ export class WriterRegistry {
   }
 
   async beat(): Promise<void> {
-    if (this.#held !== undefined) await this.#folder.write(this.#entry, `${this.#held}\n`);
+    if (this.#held === undefined) return;
+    const handle = await this.#openEntry();
+    await handle.write(`${this.#held}`.padStart(ENTRY_DIGITS) + '\n', 0);
   }
 
   async leave(): Promise<void> {
     this.#held = undefined;
+    const handle = await this.#handle;
+    this.#handle = undefined;
+    await handle?.close();
     await this.#folder.remove(this.#entry);
+  }
+
+  /** Somebody may have deleted the folder. */
+  async #openEntry(): Promise<FileHandle> {
+    const before = this.#handle;
+    const handle = await before;
+    if (handle && fstatSync(handle.fd).nlink > 0) return handle;
+    if (before === this.#handle) {
+      this.#handle = this.#folder.openForWriting(this.#entry);
+      this.#handle.catch(() => (this.#handle = undefined));
+      await handle?.close();
+    }
+    return this.#openEntry();
   }
 
   /** The writers that live, this one left out. Entries of dead ones are removed. */
@@ -78,5 +101,5 @@ export class WriterRegistry {
 async function readInode(file: string): Promise<bigint | undefined> {
   // An entry that is being written is empty for a moment.
   const text = await fs.readFile(file, 'utf8').catch(() => '');
-  return /^\d+\n$/.test(text) ? BigInt(text.trim()) : undefined;
+  return /^ *\d+\n$/.test(text) ? BigInt(text.trim()) : undefined;
 }

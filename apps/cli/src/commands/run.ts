@@ -3,15 +3,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { LineSplitter, messageOf } from '@treeline/contract';
 import { openPipeline, type Pipeline, type PipelineStats, type StreamStats } from '@treeline/core';
 import { formatProblems, loadConfig, type PipelineConfig } from '@treeline/core/config';
+import { loadContext, type ConfigFlags } from '../config-source.ts';
 import { awaitEndSignal, type EndSignal } from '../end-signal.ts';
 import { EXIT } from '../exit-code.ts';
 import { tell, writeError } from '../terminal.ts';
 
-export interface RunOptions {
+export interface RunFlags extends ConfigFlags {
   /** Undefined: what the environment or the working directory names. */
   readonly config?: string;
-  /** Packages whose stream types the config may use. */
-  readonly transport?: readonly string[];
   readonly stats?: boolean;
 }
 
@@ -23,7 +22,7 @@ interface Intake {
 }
 
 /** Sends standard input through the pipeline of a config; gives the exit code. */
-export async function run(options: RunOptions): Promise<number> {
+export async function run(options: RunFlags): Promise<number> {
   const config = load(options);
   if (process.stdin.isTTY) tell('reads from the terminal, one record a line; Ctrl-D ends');
   const startMs = performance.now();
@@ -37,17 +36,14 @@ export async function run(options: RunOptions): Promise<number> {
   // What can't be delivered is known by now: this only gives the destinations back.
   await pipeline.close({ timeoutMs: settled ? config.shutdownTimeoutMs : 0 });
 
-  tellOfLosses(intake, stats, end);
+  tellOfRest(intake, stats, end);
   if (options.stats) tellStats(stats, performance.now() - startMs);
   end.raise();
   return settled && intake.state !== 'failed' ? EXIT.ok : EXIT.failed;
 }
 
-function load({ config, transport }: RunOptions): PipelineConfig {
-  const loaded = loadConfig(config, {
-    discoverFrom: process.cwd(),
-    ...(transport && { transports: transport }),
-  });
+function load(flags: RunFlags): PipelineConfig {
+  const loaded = loadConfig(flags.config, loadContext(flags));
   if (loaded.warnings.length > 0) writeError(`${formatProblems(loaded.warnings)}\n`);
   if (loaded.config.enabled) return loaded.config;
   tell('the config switches logging off ("enabled": false): the input is read and thrown away');
@@ -102,7 +98,7 @@ function countSettled({ streams }: PipelineStats): number {
   return Object.values(streams).reduce((sum, { accepted, queued }) => sum + accepted - queued, 0);
 }
 
-function tellOfLosses(
+function tellOfRest(
   { splitter, state, fault }: Intake,
   { streams, underWay }: PipelineStats,
   end: EndSignal,
@@ -118,7 +114,11 @@ function tellOfLosses(
     );
   for (const [name, { queued, lastError }] of Object.entries(streams)) {
     const count = queued + underWay;
-    if (count > 0) tell(`${name}: ${count} records were not delivered${lastError ? `: ${lastError}` : ''}`);
+    if (count > 0) {
+      tell(
+        `${name}: ${count} records were not delivered${lastError ? ` (${lastError})` : ''}; kept for the next start`,
+      );
+    }
   }
 }
 

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -284,6 +285,12 @@ const ROWS: readonly Row[] = [
     /names no stream/,
   ],
   [
+    'an overlay that extends',
+    '{ "environments": { "test": { ▸"extends": "base.json" } } }',
+    'CFG330',
+    /"extends" has no meaning in an overlay/,
+  ],
+  [
     'an overlay that would replace all streams',
     '{ "environments": { "test": { ▸"streams": [] } } }',
     'CFG330',
@@ -321,6 +328,35 @@ describe('a broken config', () => {
     expect(problems[0]?.message).toMatch(message);
   });
 
+  const size = 256 * 1024;
+  const hostile = (make: (index: number) => string, separator: string): string => {
+    let text = '';
+    for (let index = 0; text.length < size - 40; index++) text += (index > 0 ? separator : '') + make(index);
+    return text;
+  };
+
+  test.each<[string, () => string]>([
+    ['unknown keys', () => `{${hostile((index) => `"k${index}":0`, ',')}}`],
+    ['streams that are none', () => `{"streams":[${hostile(() => '1', ',')}]}`],
+    ['empty streams', () => `{"streams":[${hostile(() => '{}', ',')}]}`],
+    ['duplicate keys', () => `{${hostile(() => '"a":0', ',')}}`],
+    ['lines', () => `{${hostile((index) => `"k${index}":0`, ',\n')}}`],
+    ['spaces', () => `{${' '.repeat(size / 2)}"a":1${' '.repeat(size / 2 - 20)} "b"}`],
+    ['dots', () => `{"a":"${hostile(() => 'a', '.')}"}`],
+    ['question marks', () => `{"a":"${'?'.repeat(size)}"}`],
+    ['references', () => `{"serviceName":"${hostile(() => '${A', '')}"}`],
+    ['quotes', () => `{"a":${hostile(() => '"', ' ')}}`],
+    ['comments', () => `{${hostile(() => '/**/', '')} a}`],
+    ['slashes', () => `{"level":"${'\\\\'.repeat(size / 2)}"}`],
+  ])('of 256 KB of %s is refused within seconds, with a report that can be read', (_title, make) => {
+    const before = performance.now();
+    const problems = problemsOf(make());
+    expect(problems.length).toBeGreaterThan(0);
+    expect(problems.length).toBeLessThanOrEqual(1001);
+    expect(formatProblems(problems).length).toBeLessThan(2_000_000);
+    expect(performance.now() - before).toBeLessThan(10_000);
+  });
+
   test.each([
     ['that is missing', 'nope.json', /there is no such file/],
     ['that is a directory', 'folder', /it is a directory/],
@@ -353,6 +389,19 @@ describe('a broken config', () => {
       if (error instanceof ConfigError) problems = error.problems;
     }
     expect(problems).toMatchObject([{ code }]);
+  });
+
+  test('that nobody catches ends a program with the report alone', () => {
+    fs.writeFileSync(path.join(cwd, 'uncaught.json'), '{ "level": "inof" }');
+    const loader = new URL('../../dist/config/loader.js', import.meta.url).href;
+    const script = `import { loadConfig } from ${JSON.stringify(loader)}; loadConfig('uncaught.json', { env: {} });`;
+    const { stderr, status } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
+      cwd,
+      encoding: 'utf8',
+    });
+    expect(status).toBe(1);
+    expect(stderr).toContain('ConfigError: uncaught.json:1:12 error CFG103  unknown level "inof"');
+    expect(stderr).not.toMatch(/\n\s+at |problems/);
   });
 
   test('starts nothing and writes nothing', () => {

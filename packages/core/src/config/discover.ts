@@ -11,10 +11,34 @@ const CANDIDATES = [
   '.config/logging.json',
 ];
 
+export interface FoundConfig {
+  /** Absolute. */
+  readonly file: string;
+  /** The key of the file that holds the config; the file as a whole where it is absent. */
+  readonly key?: string;
+}
+
 /** The configs that the application's root holds; more than one is for the caller to refuse. */
-export function discoverConfigs(cwd: string, from = mainFolder(cwd)): string[] {
+export function discoverConfigs(cwd: string, from = mainFolder(cwd)): FoundConfig[] {
   const root = applicationRoot(from) ?? cwd;
-  return CANDIDATES.map((candidate) => path.join(root, candidate)).filter((file) => fs.existsSync(file));
+  const files = CANDIDATES.map((candidate) => path.join(root, candidate)).filter((file) =>
+    fs.existsSync(file),
+  );
+  const manifest = path.join(root, 'package.json');
+  return [
+    ...files.map((file) => ({ file })),
+    ...(holdsConfig(manifest) ? [{ file: manifest, key: 'logging' }] : []),
+  ];
+}
+
+/** A package.json that can't be read is not ours to report. */
+function holdsConfig(manifest: string): boolean {
+  try {
+    const { logging } = JSON.parse(fs.readFileSync(manifest, 'utf8')) as { logging?: unknown };
+    return typeof logging === 'object' && logging !== null;
+  } catch {
+    return false;
+  }
 }
 
 function mainFolder(cwd: string): string {

@@ -14,7 +14,8 @@ import {
   type Path,
 } from './node.ts';
 import type { ProblemList } from './problem-list.ts';
-import { describeLevel } from './validate.ts';
+import { MAX_STREAMS } from './limits.ts';
+import { describeLevel } from './issue-message.ts';
 
 /** An environment variable that changes a config. */
 export interface Variable {
@@ -137,7 +138,7 @@ interface StreamPlace {
 function streamsOf(config: ConfigNode): StreamPlace[] {
   const streams = nodeAt(config, ['streams']);
   if (streams?.kind !== 'array') return [];
-  return streams.items.map((item, index) => {
+  return streams.items.slice(0, MAX_STREAMS).map((item, index) => {
     const type = textAt(item, ['type']) ?? '';
     return { index, type, name: textAt(item, ['name']) ?? defaultName(type, index) };
   });

@@ -1,10 +1,10 @@
-import { defaultOf, descriptionOf, entriesOf } from './defaults.ts';
 import { levelVariable, variablesFor } from './environment.ts';
 import { evaluateConfig, type LoadContext } from './load.ts';
 import { formatPath, nodeAt, textAt, type ConfigNode, type Path } from './node.ts';
 import { effectiveNode, formatOrigin, printScalar } from './print-config.ts';
 import { reloadClassOf } from './reload-plan.ts';
 import { rootSchema, streamSchema } from './schema.ts';
+import { defaultOf, descriptionOf, entriesOf } from './schema-shape.ts';
 import { closest } from '@treeline/query';
 
 /**

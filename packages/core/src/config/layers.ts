@@ -2,6 +2,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { discoverConfigs } from './discover.ts';
 import { interpolate, readFault, type Environment } from './interpolate.ts';
+import { MAX_BYTES } from './limits.ts';
 import { merge } from './merge.ts';
 import {
   nodeAt,
@@ -10,9 +11,10 @@ import {
   withValue,
   type ConfigNode,
   type Member,
+  type ObjectNode,
   type Origin,
 } from './node.ts';
-import { decodeConfig, MAX_BYTES, parseConfig, readObject } from './parse.ts';
+import { decodeConfig, parseConfig, readObject } from './parse.ts';
 import type { ProblemList } from './problem-list.ts';
 
 /** A config as it was read, before the environment lies over it. */
@@ -43,19 +45,16 @@ export function readSource(
   const named = env['LOG_CONFIG_FILE'];
   if (named)
     return readFileSource(named, { kind: 'variable', variable: 'LOG_CONFIG_FILE' }, env, cwd, problems);
-  const [file, other] = discoverConfigs(cwd, discoverFrom);
-  if (file === undefined) return { node: nodeFrom({}, { kind: 'default' }), file: undefined };
-  if (other !== undefined) {
-    const names = [file, other].map((name) => path.relative(cwd, name)).join(' and ');
-    const message = `there are two configs: ${names}`;
-    problems.add({ kind: 'file' }, [], {
-      code: 'CFG001',
-      message,
-      suggestion: 'keep one, or name it in LOG_CONFIG_FILE',
-    });
+  const [found, other] = discoverConfigs(cwd, discoverFrom);
+  if (!found) return { node: nodeFrom({}, { kind: 'default' }), file: undefined };
+  const name = path.relative(cwd, found.file);
+  if (other) {
+    const message = `there are two configs: ${name} and ${path.relative(cwd, other.file)}`;
+    const suggestion = 'keep one, or name it in LOG_CONFIG_FILE';
+    problems.add({ kind: 'file' }, [], { code: 'CFG007', message, suggestion });
     return undefined;
   }
-  return readFileSource(path.relative(cwd, file), { kind: 'file', file }, env, cwd, problems);
+  return readFileSource(name, { kind: 'file', file: name }, env, cwd, problems, found.key);
 }
 
 const MAX_EXTENDS = 16;
@@ -66,6 +65,7 @@ function readFileSource(
   env: Environment,
   cwd: string,
   problems: ProblemList,
+  key?: string,
 ): Source | undefined {
   const file = path.resolve(cwd, name);
   const bytes = readBytes(file);
@@ -78,7 +78,7 @@ function readFileSource(
     });
     return undefined;
   }
-  const node = readLayer(bytes, name, env, problems);
+  const node = readLayer(bytes, name, env, problems, key);
   return node && { node: extend(node, { file, name, chain: [file], env, cwd, problems }), file };
 }
 
@@ -105,9 +105,11 @@ function readLayer(
   name: string,
   env: Environment,
   problems: ProblemList,
+  key?: string,
 ): ConfigNode | undefined {
   const text = decodeConfig(bytes, name, problems);
-  const node = text === undefined ? undefined : parseConfig(text, name, problems);
+  const whole = text === undefined ? undefined : parseConfig(text, name, problems);
+  const node = whole && key !== undefined ? nodeAt(whole, [key]) : whole;
   return node && interpolateLayer(node, env, problems);
 }
 
@@ -195,6 +197,7 @@ export function applyOverlay(node: ConfigNode, env: Environment, problems: Probl
     });
   }
   if (overlay?.kind !== 'object') return node;
+  refuseTopKeys(overlay, chosen, problems);
   const streams = overlay.members.get('streams');
   if (streams && streams.value.kind !== 'object') {
     problems.add(streams.keyOrigin, ['environments', chosen, 'streams'], {
@@ -206,4 +209,19 @@ export function applyOverlay(node: ConfigNode, env: Environment, problems: Probl
     return node;
   }
   return merge(node, overlay, problems, { overlay: chosen });
+}
+
+/** Keys that have done their part before an overlay is chosen. */
+const TOP_KEYS: ReadonlySet<string> = new Set(['$schema', 'version', 'extends', 'environments', 'tests']);
+
+function refuseTopKeys(overlay: ObjectNode, chosen: string, problems: ProblemList): void {
+  for (const [key, { keyOrigin }] of overlay.members) {
+    if (!TOP_KEYS.has(key)) continue;
+    const message = `${JSON.stringify(key)} has no meaning in an overlay`;
+    problems.add(keyOrigin, ['environments', chosen, key], {
+      code: 'CFG330',
+      message,
+      suggestion: 'move it to the top',
+    });
+  }
 }

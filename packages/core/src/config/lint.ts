@@ -6,7 +6,7 @@ import type { EvaluatedConfig } from './load.ts';
 import { keyOriginAt, nodeAt, originAt, textAt, toValue, type ConfigNode, type Path } from './node.ts';
 import type { ProblemList } from './problem-list.ts';
 import type { ProblemCode } from './problem-codes.ts';
-import { keysOfSchema } from './validate.ts';
+import { keysOfSchema } from './schema-shape.ts';
 
 /** Adds what is legal in a config and still can't be meant, as warnings. */
 export function lint({ config, node, problems, env, optionSchemas }: EvaluatedConfig): void {

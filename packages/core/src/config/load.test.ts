@@ -305,6 +305,40 @@ describe('discovery', () => {
     expect(load(undefined, { env: { LOG_CONFIG_FILE: 'a/x.json' } }).config.level).toBe('warn');
   });
 
+  test.each([
+    'logging.config.jsonc',
+    'logging.config.json',
+    'config/logging.jsonc',
+    'config/logging.json',
+    '.config/logging.jsonc',
+    '.config/logging.json',
+  ])('finds %s in the nearest package at or above', (name) => {
+    write('app/package.json', '{}');
+    write('package.json', '{}');
+    write(`app/${name}`, { level: 'warn' });
+    const { config } = load(undefined, { discoverFrom: path.join(cwd, 'app/dist/deep') });
+    expect(config).toMatchObject({ level: 'warn', file: path.join(cwd, 'app', name) });
+    expect(load(undefined, { discoverFrom: cwd }).config.level).toBe('info');
+  });
+
+  test('finds the key "logging" of a package.json, and shows mistakes in it', () => {
+    write('package.json', '{\n  "name": "app",\n  "logging": { "level": "warn" }\n}');
+    expect(load(undefined, { discoverFrom: cwd }).config.level).toBe('warn');
+    write('package.json', '{\n  "name": "app",\n  "logging": { "level": "inof" }\n}');
+    const { problems } = faultOf(() => load(undefined, { discoverFrom: cwd }));
+    expect(problems).toMatchObject([{ file: 'package.json', line: 3, column: 25 }]);
+    write('package.json', '{ "logging": true }');
+    expect(load(undefined, { discoverFrom: cwd }).config.file).toBeUndefined();
+  });
+
+  test('two configs are a mistake that names both', () => {
+    write('package.json', '{ "logging": {} }');
+    write('logging.config.json', '{}');
+    const fault = faultOf(() => load(undefined, { discoverFrom: cwd }));
+    expect(fault).toMatchObject({ code: 'CONFIG_INVALID', exitCode: 78 });
+    expect(fault.message).toContain('there are two configs: logging.config.json and package.json');
+  });
+
   test('a variable that names no file is an error that names the variable, exit 66', () => {
     const fault = faultOf(() => load(undefined, { env: { LOG_CONFIG_FILE: 'nope.json' } }));
     expect(fault).toMatchObject({ code: 'CONFIG_UNREADABLE', exitCode: 66 });

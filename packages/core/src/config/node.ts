@@ -102,7 +102,7 @@ export function firstCharacter(origin: Origin): Origin {
   return origin.start === undefined ? origin : { ...origin, end: origin.start + 1 };
 }
 
-export function childOf(node: ConfigNode, key: string | number): ConfigNode | undefined {
+function childOf(node: ConfigNode, key: string | number): ConfigNode | undefined {
   if (node.kind === 'object') return node.members.get(String(key))?.value;
   return node.kind === 'array' ? node.items[Number(key)] : undefined;
 }
@@ -139,12 +139,16 @@ export function replacing(value: ConfigNode, below: ConfigNode | undefined): Con
 
 /** A copy without the key that a path ends with. */
 export function withoutKey(node: ConfigNode, path: Path): ConfigNode {
-  const parentPath = path.slice(0, -1);
-  const parent = nodeAt(node, parentPath);
+  return withoutKeys(node, path.slice(0, -1), [String(path.at(-1))]);
+}
+
+/** A copy without some keys of the object at a path. */
+export function withoutKeys(node: ConfigNode, path: Path, keys: readonly string[]): ConfigNode {
+  const parent = nodeAt(node, path);
   if (parent?.kind !== 'object') return node;
   const members = new Map(parent.members);
-  members.delete(String(path.at(-1)));
-  return withValue(node, parentPath, { ...parent, members });
+  for (const key of keys) members.delete(key);
+  return withValue(node, path, { ...parent, members });
 }
 
 /** Prints a path as messages show it: `streams[1].rotation.size`. */

@@ -1,5 +1,6 @@
 import { formatPath, keyOriginAt, nodeAt, toValue, type ConfigNode, type Path } from './node.ts';
 import type { ProblemList } from './problem-list.ts';
+import { MAX_STREAMS } from './limits.ts';
 
 /** A key of the config's shape that nothing acts on yet. Its line goes when its feature comes. */
 interface Pending {
@@ -47,7 +48,7 @@ export function warnOfPending(config: ConfigNode, problems: ProblemList): void {
   for (const { path, unless } of PENDING) warnAt(config, path, unless, problems);
   const streams = nodeAt(config, ['streams']);
   if (streams?.kind !== 'array') return;
-  for (const index of streams.items.keys()) {
+  for (const index of streams.items.slice(0, MAX_STREAMS).keys()) {
     for (const key of PENDING_IN_STREAMS) warnAt(config, ['streams', index, key], undefined, problems);
   }
 }

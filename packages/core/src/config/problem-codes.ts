@@ -6,6 +6,8 @@ export const PROBLEM_CODES = {
   CFG004: 'broken JSON',
   CFG005: 'duplicate key',
   CFG006: 'forbidden key',
+  CFG007: 'more than one config',
+  CFG009: 'more problems than are shown',
   CFG101: 'unknown key',
   CFG102: 'wrong value',
   CFG103: 'unknown level',

@@ -1,3 +1,4 @@
+import { MAX_PROBLEMS } from './limits.ts';
 import { formatPath, type Origin, type Path } from './node.ts';
 import type { ConfigProblem } from './problem.ts';
 import type { ProblemCode } from './problem-codes.ts';
@@ -11,10 +12,19 @@ export interface Finding {
   readonly severity?: 'error' | 'warning';
 }
 
+interface Source {
+  readonly text: string;
+  /** Secrets masked. */
+  lines?: readonly string[];
+  starts?: readonly number[];
+}
+
 /** Gathers the problems of one load, and turns offsets into lines and columns of the files that were read. */
 export class ProblemList {
   readonly #problems: ConfigProblem[] = [];
-  readonly #sources = new Map<string, { text: string; lines?: readonly string[] }>();
+  readonly #sources = new Map<string, Source>();
+  #hasErrors = false;
+  #omitted = 0;
 
   addSource(file: string, text: string): void {
     this.#sources.set(file, { text });
@@ -22,6 +32,11 @@ export class ProblemList {
 
   add(origin: Origin, path: Path, finding: Finding): void {
     const { code, message, suggestion, severity = 'error' } = finding;
+    this.#hasErrors ||= severity === 'error';
+    if (this.#problems.length >= MAX_PROBLEMS) {
+      this.#omitted++;
+      return;
+    }
     this.#problems.push({
       ...this.#place(origin),
       code,
@@ -33,19 +48,34 @@ export class ProblemList {
   }
 
   get all(): readonly ConfigProblem[] {
-    return this.#problems;
+    if (this.#omitted === 0) return this.#problems;
+    const message = `there are ${this.#omitted} more problems; the first ${MAX_PROBLEMS} are shown`;
+    const severity = this.#hasErrors ? 'error' : 'warning';
+    return [...this.#problems, { code: 'CFG009', severity, path: '', message }];
+  }
+
+  /** Nothing that comes now will be shown: no need to find words for it. */
+  get isFull(): boolean {
+    return this.#problems.length >= MAX_PROBLEMS;
   }
 
   get hasErrors(): boolean {
-    return this.#problems.some((problem) => problem.severity === 'error');
+    return this.#hasErrors;
   }
 
   /** Line and column of an offset, from 1. */
   position(file: string, offset: number): { line: number; column: number } | undefined {
     const source = this.#sources.get(file);
     if (!source) return undefined;
-    const before = source.text.slice(0, offset);
-    return { line: before.split('\n').length, column: offset - (before.lastIndexOf('\n') + 1) + 1 };
+    source.starts ??= lineStarts(source.text);
+    const { starts } = source;
+    let low = 0;
+    for (let high = starts.length - 1; low < high;) {
+      const middle = (low + high + 1) >> 1;
+      if ((starts[middle] ?? 0) <= offset) low = middle;
+      else high = middle - 1;
+    }
+    return { line: low + 1, column: offset - (starts[low] ?? 0) + 1 };
   }
 
   /** The place of some characters inside a text value, escapes counted; the whole value where that can't be told. */
@@ -76,6 +106,12 @@ export class ProblemList {
       sourceLine,
     };
   }
+}
+
+function lineStarts(text: string): number[] {
+  const starts = [0];
+  for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) starts.push(at + 1);
+  return starts;
 }
 
 /** The offset in a JSON string literal of the character that is the decoded text's `index`-th. */

@@ -26,17 +26,27 @@ export interface ConfigProblem {
 
 export type ProblemFormat = 'text' | 'json' | 'github';
 
-/** A config that can't be used. The message is the whole report, secrets masked. */
+/**
+ * A config that can't be used. The message is the whole report, secrets masked; there is no stack, since the mistake is not in
+ * the program.
+ */
 export class ConfigError extends TreelineError {
-  readonly problems: readonly ConfigProblem[];
-  /** What a program should exit with: 78 for mistakes, 66 for a file that is missing or can't be read. */
-  readonly exitCode: 66 | 78;
+  readonly #problems: readonly ConfigProblem[];
 
   constructor(problems: readonly ConfigProblem[]) {
     const unreadable = problems.some((problem) => problem.code === 'CFG001');
     super(unreadable ? 'CONFIG_UNREADABLE' : 'CONFIG_INVALID', formatProblems(problems));
-    this.problems = problems;
-    this.exitCode = unreadable ? 66 : 78;
+    this.#problems = problems;
+    this.stack = `${this.name}: ${this.message}`;
+  }
+
+  get problems(): readonly ConfigProblem[] {
+    return this.#problems;
+  }
+
+  /** What a program should exit with: 78 for mistakes, 66 for a file that is missing or can't be read. */
+  get exitCode(): 66 | 78 {
+    return this.code === 'CONFIG_UNREADABLE' ? 66 : 78;
   }
 }
 

@@ -3,12 +3,12 @@ import { options as fileOptions } from '@treeline/file/options';
 import { options as sqliteOptions } from '@treeline/sqlite/options';
 import { expect, test } from 'vitest';
 import { consoleOptions } from './console-options.ts';
-import { defaultOf, descriptionOf, entriesOf, unwrapped } from './defaults.ts';
 import { OTHER_VARIABLES, VARIABLES, variablesFor } from './environment.ts';
-import type { Path } from './node.ts';
+import { nodeFrom, type Path } from './node.ts';
 import { PROBLEM_CODES } from './problem-codes.ts';
-import { reloadClassOf } from './reload-plan.ts';
+import { reloadClassOf, ROOT_RESTART, STREAM_LIVE } from './reload-plan.ts';
 import { rootSchema, streamSchema } from './schema.ts';
+import { defaultOf, descriptionOf, entriesOf, keysOfSchema, schemaAt, unwrap } from './schema-shape.ts';
 
 interface Row {
   readonly key: string;
@@ -38,7 +38,7 @@ function rowsOf(schema: object, at: Path, variableAt: Path = at, prefix = ''): R
 }
 
 function typeOf(schema: object): string {
-  const inner = unwrapped(schema);
+  const inner = unwrap(schema) as object;
   if (isUnit(inner)) return unitOf(inner);
   if ('pipe' in inner && Array.isArray(inner.pipe) && inner.pipe[0] !== inner)
     return typeOf({ ...(inner.pipe[0] as object), options: optionsOf(inner) });
@@ -169,4 +169,42 @@ test('every key of a config is described', () => {
     rowsOf(schema, at).filter(({ description }) => description === ''),
   );
   expect(silent.map(({ key }) => key)).toEqual([]);
+});
+
+test.each(VARIABLES)('$name sets keys that exist, and nothing else', ({ name, sets, read }) => {
+  const types = ['file', 'sqlite'].map((type) => ({ type, name: type }));
+  const value = ['true', '5', '10M', './logs'].find(
+    (candidate) => typeof read(candidate, config(types)) !== 'string',
+  );
+  const changes = read(value ?? '', config(types));
+  const keys = typeof changes === 'string' ? [] : changes.map(([path]) => generic(path, types));
+  expect(keys.map((path) => path.join('.')).toSorted()).toEqual(
+    sets.map((path) => path.join('.')).toSorted(),
+  );
+  const missing = sets.filter(
+    (path) => !exists(path) && !(name === 'LOG_RETENTION_DAYS' && path[1] === 'sqlite'),
+  );
+  expect(missing).toEqual([]);
+});
+
+function config(streams: readonly object[]): ReturnType<typeof nodeFrom> {
+  return nodeFrom({ streams }, { kind: 'object' });
+}
+
+/** A stream's index becomes its type. */
+function generic(path: Path, types: readonly { type: string }[]): Path {
+  return path.map((key) => (typeof key === 'number' ? (types[key]?.type ?? key) : key));
+}
+
+function exists(path: Path): boolean {
+  const schemas: Record<string, object> = { file: fileOptions, sqlite: sqliteOptions };
+  const [first, type, ...rest] = path;
+  let schema: unknown = first === 'streams' ? schemas[String(type)] : rootSchema;
+  for (const key of first === 'streams' ? rest : path) schema = schemaAt(schema, key);
+  return schema !== undefined;
+}
+
+test('what is live in a stream, and what needs a restart, are keys that exist', () => {
+  expect([...STREAM_LIVE].filter((key) => !keysOfSchema(streamSchema).includes(key))).toEqual([]);
+  expect([...ROOT_RESTART].filter((key) => !keysOfSchema(rootSchema).includes(key))).toEqual([]);
 });

@@ -109,7 +109,8 @@ export function formatReloadPlan(plan: ReloadPlan): string {
   ].join('\n');
 }
 
-const ROOT_RESTART = new Set([
+/** Keys of the whole config that need a new process, as a config writes them. */
+export const ROOT_RESTART: ReadonlySet<string> = new Set([
   'enabled',
   'timestamp',
   'serviceName',
@@ -122,7 +123,8 @@ const ROOT_RESTART = new Set([
   'version',
 ]);
 
-const STREAM_LIVE = new Set([
+/** Keys of a stream that change in place. */
+export const STREAM_LIVE: ReadonlySet<string> = new Set([
   'level',
   'maxLevel',
   'filter',

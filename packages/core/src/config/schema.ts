@@ -1,5 +1,6 @@
 import { LEVEL_NAMES, messageOf, parseBytes, parseDuration } from '@treeline/contract';
 import * as v from 'valibot';
+import { MAX_STREAMS } from './limits.ts';
 
 /** Turns a contract unit into a schema that keeps the unit's own message. */
 function unit(parse: (value: number | string) => number, description: string) {
@@ -214,7 +215,13 @@ export const rootSchema = v.strictObject({
   ),
   fields: v.optional(anyObject('Keys that stand in every line.')),
   redact: v.optional(redact),
-  streams: v.optional(v.pipe(v.array(v.unknown()), v.description('The destinations.'))),
+  streams: v.optional(
+    v.pipe(
+      v.array(v.unknown()),
+      v.maxLength(MAX_STREAMS, `must hold at most ${MAX_STREAMS} streams`),
+      v.description('The destinations.'),
+    ),
+  ),
   enhancedFeatures: v.optional(
     v.pipe(
       v.strictObject({

@@ -4,6 +4,7 @@ import type { StreamConfig } from './config.ts';
 import { probeFile, realFile } from './destination.ts';
 import { defaultName } from './environment.ts';
 import { checkFilters } from './filters.ts';
+import { MAX_STREAMS } from './limits.ts';
 import { firstCharacter, nodeAt, originAt, textAt, type ConfigNode, type Member } from './node.ts';
 import { readRouting } from './routing.ts';
 import { streamSchema, type StreamKeys } from './schema.ts';
@@ -42,7 +43,9 @@ interface CheckedStream {
 
 /** Checks all streams, also those that are switched off, which are then left out. */
 export function readStreams(streams: ConfigNode, context: StreamsContext): ReadStreams {
-  if (streams.kind !== 'array') return { streams: [], optionSchemas: [] };
+  // More than the schema allows has been refused, and is not worth looking at.
+  if (streams.kind !== 'array' || streams.items.length > MAX_STREAMS)
+    return { streams: [], optionSchemas: [] };
   const checked = streams.items.map((node, index) => readStream(node, index, context));
   refuseSharedNames(checked, context);
   refuseSharedFiles(checked, context);

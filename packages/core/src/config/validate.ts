@@ -1,4 +1,6 @@
-import { formatLevel, LEVEL_NAMES, type OptionsSchema } from '@treeline/contract';
+import type { OptionsSchema } from '@treeline/contract';
+import { closest } from '@treeline/query/closest';
+import { describeMissing, describeWrong, readAs, shorten, type Issue } from './issue-message.ts';
 import {
   firstCharacter,
   formatPath,
@@ -7,14 +9,14 @@ import {
   originAt,
   toValue,
   withoutKey,
+  withoutKeys,
   withValue,
   type ConfigNode,
   type Path,
 } from './node.ts';
 import { notBuilt } from './pending.ts';
-import type { Finding, ProblemList } from './problem-list.ts';
-import { isSecretKey, MASK, maskText } from './secret.ts';
-import { closest } from '@treeline/query/closest';
+import type { ProblemList } from './problem-list.ts';
+import { entriesOf, keysOfSchema, schemaAt } from './schema-shape.ts';
 
 export interface ValidateOptions {
   /** Where the node stands in the config. */
@@ -25,15 +27,6 @@ export interface ValidateOptions {
   readonly otherKeys?: readonly string[];
   /** Keys that are known though the schema has none of them: a warning instead of an error. */
   readonly knownKeys?: readonly string[];
-}
-
-/** The parts of an issue that are used; valibot's have more than Standard Schema asks for. */
-interface Issue {
-  readonly message: string;
-  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
-  readonly type?: string;
-  readonly expected?: string | null;
-  readonly received?: string;
 }
 
 /**
@@ -73,14 +66,33 @@ export function validate<Output>(
     }
     current = coerced;
     for (const { path } of unknown) {
-      const parent = path.slice(0, -1);
-      const known = knownKeys(schema, path, options);
-      const similar = closest(String(path.at(-1)), known);
-      if (similar !== undefined) told.add(formatPath([...parent, similar]));
-      faulty = reportUnknownKey(path, node, { known, similar }, problems, options) || faulty;
-      current = withoutKey(current, path);
+      const keys = unknownSiblings(schema, current, path);
+      for (const key of keys) {
+        const keyPath = [...path.slice(0, -1), key];
+        const similar = reportUnknownKey(schema, keyPath, node, problems, options);
+        if (similar !== undefined) told.add(formatPath([...path.slice(0, -1), similar]));
+        faulty ||= !isExtension(key) && !isPendingKey(keyPath, options);
+      }
+      current = withoutKeys(current, path.slice(0, -1), keys);
     }
   }
+}
+
+/** All unknown keys of an object, of which a strict schema names the first. */
+function unknownSiblings(schema: object, node: ConfigNode, path: Path): string[] {
+  const parent = nodeAt(node, path.slice(0, -1));
+  const known = new Set(keysOfSchema(schema, path.slice(0, -1)));
+  // Another library's schema can't be asked what it knows.
+  if (parent?.kind !== 'object' || known.size === 0) return [String(path.at(-1))];
+  return [...parent.members.keys()].filter((key) => !known.has(key));
+}
+
+function isExtension(key: string): boolean {
+  return key.startsWith('x-');
+}
+
+function isPendingKey(path: Path, { knownKeys: pending = [] }: ValidateOptions): boolean {
+  return path.length === 1 && pending.includes(String(path[0]));
 }
 
 function isUnknownKey(issue: Issue): boolean {
@@ -106,24 +118,15 @@ function coerce(node: ConfigNode, issues: readonly { issue: Issue; path: Path }[
   return result;
 }
 
-function readAs(text: string, expected: string): number | boolean | undefined {
-  if (/\bboolean\b/.test(expected) && /^(?:true|false)$/.test(text)) return text === 'true';
-  const isNumber = text.trim() !== '' && Number.isFinite(Number(text));
-  return /\bnumber\b|^\d+$/.test(expected) && isNumber ? Number(text) : undefined;
-}
-
 /** Lists where an object is wanted: to valibot a list is an object like any other. */
 function listsForObjects(schema: unknown, node: ConfigNode, path: Path = []): Path[] {
-  const inner = unwrap(schema);
-  if (!isRecord(inner)) return [];
-  if (node.kind === 'array') {
-    if (isRecord(inner['entries'])) return [path];
-    return node.items.flatMap((item, index) => listsForObjects(inner['item'], item, [...path, index]));
-  }
-  if (node.kind !== 'object') return [];
-  return [...node.members].flatMap(([key, { value }]) =>
-    listsForObjects(step(inner, key), value, [...path, key]),
-  );
+  if (schema === undefined || node.kind === 'scalar') return [];
+  if (node.kind === 'array' && entriesOf(schema)) return [path];
+  const children: [string | number, ConfigNode][] =
+    node.kind === 'array'
+      ? [...node.items.entries()]
+      : [...node.members].map(([key, { value }]) => [key, value]);
+  return children.flatMap(([key, child]) => listsForObjects(schemaAt(schema, key), child, [...path, key]));
 }
 
 function reportList(node: ConfigNode, path: Path, problems: ProblemList, { at }: ValidateOptions): void {
@@ -137,63 +140,41 @@ function knownKeys(schema: object, path: Path, { otherKeys = [] }: ValidateOptio
   return [...keysOfSchema(schema, path.slice(0, -1)), ...(path.length === 1 ? otherKeys : [])];
 }
 
-/** Whether it was an error. */
+/** Gives back the key that was probably meant. */
 function reportUnknownKey(
+  schema: object,
   path: Path,
   node: ConfigNode,
-  { known, similar }: { known: readonly string[]; similar: string | undefined },
   problems: ProblemList,
   options: ValidateOptions,
-): boolean {
+): string | undefined {
   const key = String(path.at(-1));
-  if (key.startsWith('x-')) return false;
+  if (isExtension(key)) return undefined;
   const fullPath = [...options.at, ...path];
   const origin = keyOriginAt(node, path);
-  if (path.length === 1 && options.knownKeys?.includes(key)) {
+  if (isPendingKey(path, options)) {
     problems.add(origin, fullPath, {
       code: 'CFG701',
       severity: 'warning',
       message: notBuilt(formatPath(fullPath)),
     });
-    return false;
+    return undefined;
   }
   const parent = path.slice(0, -1);
   const inner = formatPath([...options.at, ...parent]);
   const subject = parent.length === 0 ? (options.subject ?? inner) : inner;
+  const known = problems.isFull ? [] : knownKeys(schema, path, options);
+  const similar = closest(key, known);
   problems.add(origin, fullPath, {
     code: 'CFG101',
-    message: `unknown key ${JSON.stringify(key)}${subject === '' ? '' : ` in ${subject}`}`,
+    message: `unknown key ${JSON.stringify(shorten(key))}${subject === '' ? '' : ` in ${subject}`}`,
     suggestion: similar
       ? `did you mean "${similar}"?`
       : known.length > 0
         ? `known: ${known.toSorted().join(', ')}`
         : undefined,
   });
-  return true;
-}
-
-/** The keys that a valibot schema knows at a path; none where it is another kind of schema. */
-export function keysOfSchema(schema: object, path: Path = []): string[] {
-  let current: unknown = schema;
-  for (const key of path) current = step(unwrap(current), key);
-  const inner = unwrap(current);
-  return isRecord(inner) && isRecord(inner['entries']) ? Object.keys(inner['entries']) : [];
-}
-
-function step(schema: unknown, key: string | number): unknown {
-  if (!isRecord(schema)) return undefined;
-  if (isRecord(schema['entries'])) return schema['entries'][key];
-  return schema['item'] ?? schema['value'];
-}
-
-function unwrap(schema: unknown): unknown {
-  let current = schema;
-  while (isRecord(current) && isRecord(current['wrapped'])) current = current['wrapped'];
-  return current;
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null;
+  return similar;
 }
 
 function report(
@@ -205,112 +186,10 @@ function report(
 ): void {
   const fullPath = [...options.at, ...path];
   const found = nodeAt(node, path);
-  if (found) problems.add(found.origin, fullPath, describeWrong(issue, fullPath, found));
-  else problems.add(firstCharacter(originAt(node, path)), fullPath, describeMissing(fullPath, options, path));
-}
-
-function describeMissing(fullPath: Path, options: ValidateOptions, path: Path): Finding {
-  const subject = path.length === 1 && options.subject ? options.subject : formatPath(fullPath.slice(0, -1));
-  return {
-    code: 'CFG104',
-    message: `${JSON.stringify(fullPath.at(-1))} is missing in ${subject || 'the config'}`,
-  };
-}
-
-function describeWrong(issue: Issue, fullPath: Path, node: ConfigNode): Finding {
-  const path = formatPath(fullPath) || 'the config';
-  const got = showNode(node, fullPath);
-  const value = node.kind === 'scalar' ? node.value : undefined;
-  const choices = choicesOf(issue);
-  if (choices && LEVEL_NAMES.every((name) => choices.includes(name)))
-    return describeLevel(value, got, choices);
-  if (choices) {
-    const similar = typeof value === 'string' ? closest(value, choices) : undefined;
-    return {
-      code: 'CFG102',
-      message: `${path} must be one of ${choices.join(', ')}; got ${got}`,
-      suggestion: similar ? `did you mean "${similar}"?` : undefined,
-    };
+  if (found) {
+    problems.add(found.origin, fullPath, describeWrong(issue, fullPath, found));
+  } else {
+    const subject = path.length === 1 ? options.subject : undefined;
+    problems.add(firstCharacter(originAt(node, path)), fullPath, describeMissing(fullPath, subject));
   }
-  // Schemas say "<unit> must be <rule>; got <value>" or a part of it; the path and the masked value are ours.
-  const rule = /^(?:\w+ )?(must (?:(?!; got ).)*)/s.exec(issue.message)?.[1];
-  if (rule !== undefined) return { code: 'CFG102', message: `${path} ${rule}; got ${got}` };
-  const wanted = describeExpected(issue.expected ?? undefined);
-  if (wanted === undefined) return { code: 'CFG102', message: `${path}: ${maskText(issue.message)}` };
-  return {
-    code: 'CFG102',
-    message: `${path} must be ${wanted}; got ${got}`,
-    suggestion: withoutQuotes(value, issue.expected ?? ''),
-  };
-}
-
-/** Says what is allowed where a level is wanted. */
-export function describeLevel(
-  value: unknown,
-  got: string,
-  allowed: readonly string[] = LEVEL_NAMES,
-): Finding {
-  const word = typeof value === 'number' ? formatLevel(value) : value;
-  const similar = typeof word === 'string' ? closest(levelSynonym(word), allowed) : undefined;
-  return {
-    code: 'CFG103',
-    message: `unknown level ${got}`,
-    suggestion: `${similar ? `did you mean "${similar}"?  ` : ''}allowed: ${allowed.join(', ')}`,
-  };
-}
-
-/** Names that other loggers have for our levels. */
-function levelSynonym(word: string): string {
-  const synonyms: Record<string, string> = {
-    off: 'silent',
-    none: 'silent',
-    verbose: 'debug',
-    silly: 'trace',
-    notice: 'info',
-    warning: 'warn',
-    err: 'error',
-    critical: 'fatal',
-    crit: 'fatal',
-  };
-  return synonyms[word.toLowerCase()] ?? word;
-}
-
-function choicesOf(issue: Issue): string[] | undefined {
-  if (issue.type !== 'picklist' && issue.type !== 'enum' && issue.type !== 'literal') return undefined;
-  const matches = issue.expected?.match(/"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?/g);
-  return matches?.map((text) => text.replace(/^"|"$/g, ''));
-}
-
-function describeExpected(expected: string | undefined): string | undefined {
-  const words: Record<string, string> = {
-    string: 'a text',
-    number: 'a number',
-    boolean: 'true or false',
-    Object: 'an object',
-    Array: 'a list',
-    Date: 'a date',
-  };
-  const parts = expected?.replace(/[()]/g, '').split(' | ');
-  const named = parts?.map((part) => words[part] ?? '');
-  return named && named.length > 0 && named.every(Boolean) ? named.join(' or ') : undefined;
-}
-
-function withoutQuotes(value: unknown, expected: string): string | undefined {
-  if (typeof value === 'string' && readAs(value, expected) !== undefined)
-    return `write ${value} without quotes`;
-  const isText = (typeof value === 'number' || typeof value === 'boolean') && /\bstring\b/.test(expected);
-  return isText ? `write "${value}" with quotes` : undefined;
-}
-
-/** A value as messages show it: short, and masked where it is a secret. */
-export function showNode(node: ConfigNode, path: Path): string {
-  if (node.kind === 'array') return 'a list';
-  if (node.kind === 'object') return 'an object';
-  const secret = node.secret || path.some((key) => isSecretKey(String(key)));
-  if (typeof node.value === 'object' && node.value !== null) return 'an object that is no plain data';
-  if (typeof node.value === 'function' || typeof node.value === 'symbol') return `a ${typeof node.value}`;
-  if (typeof node.value !== 'string') return String(node.value);
-  if (secret) return JSON.stringify(MASK);
-  const text = maskText(node.value);
-  return JSON.stringify(text.length > 80 ? `${text.slice(0, 79)}…` : text);
 }

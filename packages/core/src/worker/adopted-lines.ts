@@ -1,4 +1,4 @@
-import { BatchQueue, createBatch, type Batch, type BatchHints, type DrivenLines } from '@treeline/contract';
+import { BatchQueue, createBatch, type Batch, type BatchHints } from '@treeline/contract';
 import { openLogReader, type Damage, type LogReader } from '@treeline/spool';
 import type { LevelGate } from './level-gate.ts';
 
@@ -12,7 +12,7 @@ export interface AdoptedLinesOptions {
 }
 
 /** What a dead process left for a stream, delivered before the lines of this one. */
-export class AdoptedLines implements DrivenLines {
+export class AdoptedLines {
   readonly logId: string;
   readonly #options: AdoptedLinesOptions;
   readonly #gate: LevelGate;
@@ -49,11 +49,6 @@ export class AdoptedLines implements DrivenLines {
 
   get isDone(): boolean {
     return this.#atEnd && this.#queue.count === 0;
-  }
-
-  /** Due also at the end: the next `take` finds that nothing is left, and the stream's own lines come after it. */
-  dueInMs(): number {
-    return 0;
   }
 
   take(): Batch | undefined {

@@ -12,6 +12,9 @@ import type { LevelGate } from './level-gate.ts';
 /** Of a stream that lags, what may stay in memory although the segments have it. */
 const MEMORY_BYTES = 4 * 1024 * 1024;
 
+/** Larger batches are for sinks that take their time: a buffer of their own is no matter. */
+const MAX_SCRATCH_BYTES = 1024 * 1024;
+
 /** How much of what waits is thinned at a time: some 10 ms of reading. */
 const THIN_BYTES = 16 * 1024 * 1024;
 
@@ -63,6 +66,8 @@ export class Backlog implements DrivenLines {
   #readSeq: number;
   #replayTo = 0;
   #thinnedSeq = 0;
+  /** The sink has one batch at a time. */
+  #scratch: Buffer | undefined;
 
   constructor(options: BacklogOptions) {
     this.#options = options;
@@ -76,12 +81,18 @@ export class Backlog implements DrivenLines {
   /** The transport's hints are known only once it has been loaded. */
   setHints(hints: BatchHints): void {
     this.#hints = hints;
+    this.#scratch = Buffer.allocUnsafeSlow(Math.min(hints.maxBytes, MAX_SCRATCH_BYTES));
     this.#queue.setHints(hints);
     this.#readBack.setHints(hints);
   }
 
   get isEmpty(): boolean {
     return this.#queue.count === 0 && !this.isLagging;
+  }
+
+  /** From this record on, lines wait in the memory that they came in; what was read back has its own. Infinity where none do. */
+  get heldFromSeq(): number {
+    return this.#queue.firstSeq;
   }
 
   get memoryBytes(): number {
@@ -115,7 +126,8 @@ export class Backlog implements DrivenLines {
 
   take(): Batch | undefined {
     this.#readAhead();
-    const batch = this.#readBack.take() ?? (this.isLagging ? undefined : this.#queue.take());
+    const batch =
+      this.#readBack.take(this.#scratch) ?? (this.isLagging ? undefined : this.#queue.take(this.#scratch));
     if (batch) this.#takenSeq = batch.position?.seq ?? this.#takenSeq;
     return batch;
   }

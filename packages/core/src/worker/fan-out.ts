@@ -1,7 +1,8 @@
 import { createBatch, sliceBatch, type Batch } from '@treeline/contract';
 import type { ControlBlock } from '../control-block.ts';
-import type { Chunk } from '../window.ts';
+import { lastSeqOf, type Chunk } from '../window.ts';
 import type { LogFrame, LogFrames } from './backlog.ts';
+import { ChunkPool } from './chunk-pool.ts';
 import type { Stream } from './stream.ts';
 
 /** How much of the segments is read in one turn of the event loop. */
@@ -29,6 +30,7 @@ export interface FanOutOptions {
 export class FanOut {
   readonly #options: FanOutOptions;
   readonly #ring: Uint8Array;
+  readonly #pool = new ChunkPool();
   readonly #arrived: LogFrame[] = [];
   #waiters: { readonly seq: number; readonly resolve: () => void }[] = [];
   #running = false;
@@ -44,7 +46,7 @@ export class FanOut {
   arrive(chunk: Chunk): void {
     const { control } = this.#options;
     const offset = chunk.start % this.#ring.length;
-    const bytes = Buffer.from(this.#ring.subarray(offset, offset + chunk.length));
+    const bytes = this.#pool.copy(this.#ring.subarray(offset, offset + chunk.length), chunk.firstSeq, lastSeqOf(chunk));
     control.write('fannedBytes', control.read('fannedBytes') + chunk.length);
     this.#options.taken();
     // Written over while it was copied: it has been spilled, and is read from there.
@@ -59,6 +61,15 @@ export class FanOut {
     this.#running = true;
     this.#options.control.write('idle', 0);
     this.#advance();
+  }
+
+  /** To be called when streams have let go of lines. */
+  recycle(): void {
+    const { streams } = this.#options;
+    this.#pool.recycle(
+      (firstSeq, lastSeq) =>
+        lastSeq > this.#fannedSeq || streams.some((stream) => stream.holds(firstSeq, lastSeq)),
+    );
   }
 
   /** Resolves when the streams have been offered everything up to `seq`. */

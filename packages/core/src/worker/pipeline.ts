@@ -44,7 +44,9 @@ export class Pipeline {
       streams: this.#streams,
       frames: this.#openFrames(),
       missing: (firstSeq, lastSeq) => this.#miss(firstSeq, lastSeq),
-      taken: () => this.#post({ type: 'credit' }),
+      taken: () => {
+        if (this.#control.takeFlag('wantsCredit')) this.#post({ type: 'credit' });
+      },
       fanned: () => this.#publishSettled(),
     });
     void this.#adopt().finally(allowDelivery);
@@ -71,6 +73,7 @@ export class Pipeline {
       load: () => loadSink(stream, [logId], report),
       settled: () => {
         this.#publishSettled();
+        this.#fanOut.recycle();
         this.#fanOut.resume();
       },
       report,

@@ -62,7 +62,8 @@ export class Stream {
   /** What dead processes left for this stream, oldest first. */
   #adopted: AdoptedLines[] = [];
   #adoptions: AdoptedLinesOptions[] = [];
-  #delivering = false;
+  /** The batch that the sink has. */
+  #delivering: Batch | undefined;
 
   constructor(options: StreamOptions) {
     this.name = options.config.name;
@@ -84,6 +85,14 @@ export class Stream {
   /** Everything up to here is delivered, dropped, or was never this stream's. */
   get settledSeq(): number {
     return this.#options.counters.read('settledSeq');
+  }
+
+  /** Whether bytes of some of these records are referred to in memory. */
+  holds(firstSeq: number, lastSeq: number): boolean {
+    if (this.#backlog.heldFromSeq <= lastSeq) return true;
+    const batch = this.#delivering;
+    if (batch?.position?.logId !== this.#options.logId) return false;
+    return batch.seq(0) <= lastSeq && batch.seq(batch.count - 1) >= firstSeq;
   }
 
   /** Whether more of the log may be read ahead for this stream. */
@@ -183,7 +192,8 @@ export class Stream {
   #start(sink: Sink): void {
     this.#driver = new SinkDriver({
       lines: {
-        dueInMs: (nowMs) => this.#adopted[0]?.dueInMs() ?? this.#backlog.dueInMs(nowMs),
+        // Also the last of them, with nothing left in it: taking is what gives it up and goes on with the backlog.
+        dueInMs: (nowMs) => (this.#adopted.length > 0 ? 0 : this.#backlog.dueInMs(nowMs)),
         take: () => this.#take(),
       },
       sink,
@@ -216,7 +226,7 @@ export class Stream {
 
   #take(): Batch | undefined {
     const batch = this.#takeAdopted() ?? (this.#adopted.length > 0 ? undefined : this.#backlog.take());
-    this.#delivering = batch !== undefined;
+    this.#delivering = batch;
     if (!batch) this.#settleIfIdle();
     return batch;
   }
@@ -233,7 +243,7 @@ export class Stream {
   }
 
   #account(batch: Batch, delivery: Delivery): void {
-    this.#delivering = false;
+    this.#delivering = undefined;
     if (delivery.pending) return;
     const [firstDead] = delivery.dead;
     if (firstDead) {
