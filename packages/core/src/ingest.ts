@@ -7,6 +7,11 @@ import type { LoggerStats } from './stats.ts';
 
 const FLUSH_TIMEOUT_MS = 10_000;
 
+/** As large as the chunks that the log hands to the worker. */
+const PIECE_BYTES = 64 * 1024;
+
+const LINE_FEED = 10;
+
 /** A pipeline that is fed with the lines of another program instead of log calls. */
 export interface Pipeline {
   /**
@@ -46,20 +51,32 @@ export function openPipeline(config: PipelineConfig, { whenFull = 'wait' }: Pipe
   const windowWaits = { count: 0, totalMs: 0 };
   return {
     async write(lines) {
-      const read = readForeignLines(lines, textLine);
-      textCount += read.textCount;
-      if (read.count > 0) client.writeLines(read.text, read.count);
-      if (client.hasRoom() || whenFull === 'spill') return;
-      const startMs = performance.now();
-      await client.room();
-      windowWaits.count++;
-      windowWaits.totalMs += performance.now() - startMs;
+      for (const piece of piecesOf(lines)) {
+        const read = readForeignLines(piece, textLine);
+        textCount += read.textCount;
+        if (read.count > 0) client.writeLines(read.text, read.count);
+        if (client.hasRoom() || whenFull === 'spill') continue;
+        const startMs = performance.now();
+        await client.room();
+        windowWaits.count++;
+        windowWaits.totalMs += performance.now() - startMs;
+      }
     },
     flush: (options) => client.flush(options?.timeoutMs ?? FLUSH_TIMEOUT_MS),
     close: (options) => client.close(options?.timeoutMs ?? FLUSH_TIMEOUT_MS),
     stats: () => ({ ...client.stats(), textLines: textCount, windowWaits: { ...windowWaits } }),
     onStatus: (listener) => client.onStatus(listener),
   };
+}
+
+/** The log takes text as one run and reserves three bytes a character for it: megabytes at once would crowd out what waits. */
+function* piecesOf(lines: Buffer): Generator<Buffer> {
+  for (let start = 0; start < lines.length;) {
+    const found = lines.indexOf(LINE_FEED, start + PIECE_BYTES);
+    const end = found === -1 ? lines.length : found + 1;
+    yield lines.subarray(start, end);
+    start = end;
+  }
 }
 
 /** Makes the line of a text record: what the config puts into every line stands in it. */

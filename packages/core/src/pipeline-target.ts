@@ -110,7 +110,7 @@ class PipelineStream extends Writable {
   async #closeWithin(timeoutMs: number): Promise<void> {
     await this.#pipeline.close({ timeoutMs });
     for (const [stream, { queued }] of Object.entries(this.#pipeline.stats().streams)) {
-      if (queued === 0) continue;
+      if (queued <= 0) continue;
       const reason = `not delivered within ${timeoutMs} ms, kept for the next start`;
       this.#report(stream, { type: 'warning', reason, count: queued });
     }
