@@ -15,6 +15,7 @@ for (let n = 0; n < Number(lines); n++) logger.info({ n }, 'one of many');
 
 if (way === 'exit') process.exit(7);
 if (way === 'throw') throw new Error('the original message');
+if (way === 'reject') void Promise.reject(new Error('the original rejection'));
 // What flush has called back for needs no end in good order.
 if (way === 'listen') logger.flush(() => {});
 if (way === 'flush') logger.flush(() => process.kill(process.pid, 'SIGKILL'));

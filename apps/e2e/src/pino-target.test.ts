@@ -77,6 +77,7 @@ const WAYS: Record<string, { readonly code: number | null; readonly says?: strin
   return: { code: 0 },
   exit: { code: 7 },
   throw: { code: 1, says: 'the original message' },
+  reject: { code: 1, says: 'the original rejection' },
   flush: { code: null },
 };
 
