@@ -172,7 +172,7 @@ function unkeptSettings(config: PipelineConfig): (readonly [setting: string, rea
 
 function readOptions(options: unknown): PipelineTargetOptions {
   if (typeof options !== 'object' || options === null)
-    throw new TypeError(`options must be an object; got ${typeof options}`);
+    throw new TypeError(`options must be an object; got ${options === null ? 'null' : typeof options}`);
   for (const key of Object.keys(options)) {
     if (key !== 'config' && key !== 'transports')
       throw new TypeError(`unknown option ${JSON.stringify(key)}; known: config, transports`);
