@@ -6,7 +6,7 @@ import os from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { getRotatingFileSink } from '@logtape/file';
-import { createBatch, parseOptions } from '@treeline/contract';
+import { createBatch, parseOptions, type Batch } from '@treeline/contract';
 import file from '@treeline/file';
 import log4js from 'log4js';
 import { createStream } from 'rotating-file-stream';
@@ -129,11 +129,11 @@ function writeOurs(
   kib: number,
   options: object,
 ): () => Promise<void> {
-  const chunks = chunksOf(lines, kib);
-  return () => writeChunks(folder, chunks, options);
+  const batches = chunksOf(lines, kib).map((chunk) => createBatch(chunk));
+  return () => writeBatches(folder, batches, options);
 }
 
-async function writeChunks(folder: string, chunks: readonly Buffer[], options: object): Promise<void> {
+async function writeBatches(folder: string, batches: readonly Batch[], options: object): Promise<void> {
   const parsed = await parseOptions(file.definition, {
     path: join(folder, 'app.log'),
     rotation: { size: '10M' },
@@ -143,7 +143,7 @@ async function writeChunks(folder: string, chunks: readonly Buffer[], options: o
     streamName: 'file',
     report: (event) => console.error(event),
   });
-  for (const chunk of chunks) await sink.write(createBatch(chunk));
+  for (const batch of batches) await sink.write(batch);
   await sink.close();
 }
 

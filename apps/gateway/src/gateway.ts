@@ -29,6 +29,9 @@ interface Chat {
 
 const MAX_BODY_BYTES = 256 * 1024;
 
+/** More than enough for what is left to do once every connection is closed. */
+const LAST_LINES_MS = 1_000;
+
 /** What nginx writes for it; no standard has a number. */
 const CLIENT_LEFT = 499;
 
@@ -72,6 +75,8 @@ export function createGateway(options: GatewayOptions): Gateway {
     await openRequests.idle(graceMs);
     // A connection that was opened and never used is not idle in node's eyes, and would be waited for.
     app.server.closeAllConnections();
+    // An answer that has lost its client still has a line to log.
+    await openRequests.idle(LAST_LINES_MS);
     await closed;
   };
   return { app, close };
@@ -92,9 +97,12 @@ function createApp(
   });
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id);
-    openRequests.add(reply.raw);
+    const end = openRequests.begin();
     // Not onResponse: fastify calls that for responses that were sent to their end only.
-    reply.raw.once('close', () => logRequest(request, reply));
+    reply.raw.once('close', () => {
+      logRequest(request, reply);
+      end();
+    });
   });
   app.setErrorHandler(async (error: Error & { statusCode?: number }, request, reply) => {
     const status = error.statusCode ?? 500;
@@ -124,7 +132,7 @@ function createApp(
       log,
     );
     reply.header('content-type', 'text/event-stream').header('cache-control', 'no-store');
-    return reply.send(Readable.from(relay(answer, log)));
+    return reply.send(Readable.from(relay(answer, log, openRequests.begin())));
   });
   return app;
 }
@@ -163,6 +171,7 @@ function abortWhenClosed(reply: FastifyReply): AbortSignal {
 async function* relay(
   answer: StartedAnswer,
   log: FastifyBaseLogger,
+  ended: () => void,
 ): AsyncGenerator<string, void, undefined> {
   const startedAt = performance.now();
   let tokens = 0;
@@ -186,5 +195,6 @@ async function* relay(
     if (end === 'complete') log.info(fields, `answered by ${model}`);
     else if (end === 'client left') log.info(fields, `the client left after ${tokens} tokens`);
     else log.error({ err: end, ...fields }, `the answer broke off after ${tokens} tokens`);
+    ended();
   }
 }

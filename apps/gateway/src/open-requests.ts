@@ -1,21 +1,20 @@
-import type { ServerResponse } from 'node:http';
-
-/** The requests that a server has not finished with. */
+/** Counts what a server has not finished with: requests, and the work for them that may outlast their connection. */
 export class OpenRequests {
-  readonly #open = new Set<ServerResponse>();
+  #open = 0;
   #onceIdle: (() => void) | undefined;
 
-  add(response: ServerResponse): void {
-    this.#open.add(response);
-    response.once('close', () => {
-      this.#open.delete(response);
-      if (this.#open.size === 0) this.#onceIdle?.();
-    });
+  /** Returns the function that ends what begins now. */
+  begin(): () => void {
+    this.#open += 1;
+    return () => {
+      this.#open -= 1;
+      if (this.#open === 0) this.#onceIdle?.();
+    };
   }
 
-  /** Resolves when none is open, or when the time is over. */
+  /** Resolves when nothing is open, or when the time is over. */
   async idle(timeoutMs: number): Promise<void> {
-    if (this.#open.size === 0) return;
+    if (this.#open === 0) return;
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, timeoutMs);
       this.#onceIdle = () => {

@@ -1,16 +1,14 @@
 import { textRecord } from '@treeline/contract';
 import type { PipelineConfig } from './config/config.ts';
-import { readForeignLines } from './foreign-lines.ts';
+import { readForeignLines, type PipelineLines } from './foreign-lines.ts';
 import { PipelineClient } from './pipeline-client.ts';
 import type { FlushResult, StreamStatus } from './protocol.ts';
 import type { LoggerStats } from './stats.ts';
 
 const FLUSH_TIMEOUT_MS = 10_000;
 
-/** As large as the chunks that the log hands to the worker. */
-const PIECE_BYTES = 64 * 1024;
-
-const LINE_FEED = 10;
+/** Input that is read in one go stays far below it, unless a line is large. */
+const MAX_PART_CHARS = 1024 * 1024;
 
 /** A pipeline that is fed with the lines of another program instead of log calls. */
 export interface Pipeline {
@@ -51,10 +49,10 @@ export function openPipeline(config: PipelineConfig, { whenFull = 'wait' }: Pipe
   const windowWaits = { count: 0, totalMs: 0 };
   return {
     async write(lines) {
-      for (const piece of piecesOf(lines)) {
-        const read = readForeignLines(piece, textLine);
-        textCount += read.textCount;
-        if (read.count > 0) client.writeLines(read.text, read.count);
+      const read = readForeignLines(lines, textLine);
+      textCount += read.textCount;
+      for (const part of inParts(read)) {
+        client.writeLines(part.text, part.count);
         if (client.hasRoom() || whenFull === 'spill') continue;
         const startMs = performance.now();
         await client.room();
@@ -69,12 +67,16 @@ export function openPipeline(config: PipelineConfig, { whenFull = 'wait' }: Pipe
   };
 }
 
-/** The log takes text as one run and reserves three bytes a character for it: megabytes at once would crowd out what waits. */
-function* piecesOf(lines: Buffer): Generator<Buffer> {
-  for (let start = 0; start < lines.length;) {
-    const found = lines.indexOf(LINE_FEED, start + PIECE_BYTES);
-    const end = found === -1 ? lines.length : found + 1;
-    yield lines.subarray(start, end);
+/** Lines that are large come one by one: the window has to hold what is written at once. */
+function* inParts({ text, count }: PipelineLines): Generator<{ text: string; count: number }> {
+  if (count === 0) return;
+  if (text.length <= MAX_PART_CHARS || count === 1) {
+    yield { text, count };
+    return;
+  }
+  for (let start = 0; start < text.length;) {
+    const end = text.indexOf('\n', start) + 1;
+    yield { text: text.slice(start, end), count: 1 };
     start = end;
   }
 }

@@ -127,6 +127,16 @@ describe('Log', () => {
     expect(posted).toEqual(['{"n":1}\n{"n":2}\n']);
   });
 
+  test('long lines never make the worker take a kept chunk for one that was written over', () => {
+    const { log, control, messages } = openLog({ windowBytes: 16 * 1024 * 1024 });
+    for (const length of [10, 6_000_000, 6_000_000, 10]) log.write(`{"text":"${'x'.repeat(length)}"}\n`, 1);
+    log.closeChunk();
+    log.postAll();
+    const oldest = messages.find((message) => message.type === 'chunk');
+    expect(control.read('spilledSeq')).toBe(0);
+    expect(control.read('reservedTo')).toBeLessThanOrEqual((oldest?.start ?? 0) + 16 * 1024 * 1024);
+  });
+
   test('a line larger than the window goes into the segments, behind all before it', () => {
     const { log, spilled } = openLog({ windowBytes: 128 * 1024 });
     const [first = '', second = ''] = numbered(1, 3);

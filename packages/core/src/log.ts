@@ -48,6 +48,7 @@ export class Log {
   #nextSeq = 1;
   #isScheduled = false;
   #postedBytes = 0;
+  #postedSeq = 0;
   #cutLines = 0;
   /** Set in `exit`, when no later tick will come: each line is a chunk. */
   isImmediate = false;
@@ -76,6 +77,11 @@ export class Log {
   /** The number of the last line that was written. */
   get lastSeq(): number {
     return this.#nextSeq + this.#chunkCount - 1;
+  }
+
+  /** The last record that the worker can get: posted or spilled, and not given up. */
+  get reachableSeq(): number {
+    return Math.max(this.#postedSeq, this.#control.read('spilledSeq'));
   }
 
   get isSettled(): boolean {
@@ -173,8 +179,9 @@ export class Log {
 
   /** Told before the memory is used again: the worker looks here after it has copied a chunk. */
   #reserve(position: number): void {
-    this.#reservedTo = position;
-    this.#control.write('reservedTo', position);
+    // Never over what is still kept, however much the text might take.
+    this.#reservedTo = Math.min(position, this.#ring.limit);
+    this.#control.write('reservedTo', this.#reservedTo);
   }
 
   /** Makes the ring take the text without a gap; false where it went another way. */
@@ -286,6 +293,7 @@ export class Log {
       return false;
     }
     this.#postedBytes += chunk.length;
+    this.#postedSeq = lastSeqOf(chunk);
     return true;
   }
 }

@@ -36,6 +36,7 @@ export interface PipelineClientOptions {
 }
 
 interface PendingRequest {
+  readonly request: PipelineRequest;
   resolve(result: FlushResult): void;
   readonly timer: NodeJS.Timeout;
 }
@@ -107,7 +108,7 @@ export class PipelineClient implements PipelineOwner {
 
   /** Resolves when what was logged before is delivered as far as each sink promises, or the time is over; never rejects. */
   async flush(timeoutMs: number): Promise<FlushResult> {
-    return this.#closing ?? this.#request({ type: 'flush', timeoutMs });
+    return this.#closing ?? this.#request('flush', timeoutMs);
   }
 
   /** Flushes, then gives every destination back; later log calls are counted and dropped. */
@@ -148,6 +149,11 @@ export class PipelineClient implements PipelineOwner {
     port.unref();
     this.setRootLevel(this.#rootLevel);
     this.#log?.repost();
+    if (this.#requests.size === 0) return;
+    this.#log?.postAll();
+    port.ref();
+    const upToSeq = this.#log?.reachableSeq ?? 0;
+    for (const [id, { request }] of this.#requests) this.#post({ type: 'request', id, request: { ...request, upToSeq } });
   }
 
   detached(reason: string): void {
@@ -160,6 +166,15 @@ export class PipelineClient implements PipelineOwner {
     for (const id of this.#requests.keys()) this.#reply(id, this.#everyStream('failed'));
   }
 
+  get #isInProcess(): boolean {
+    return this.#config.mode === 'in-process';
+  }
+
+  /** In-process, what is under way keeps no loop alive by itself: at its end there is time to finish. */
+  readonly #finish = (): void => {
+    if (this.#log && !this.#log.isSettled) void this.flush(this.#config.shutdownTimeoutMs);
+  };
+
   #open(): Log {
     if (this.#log) return this.#log;
     this.#log = new Log({
@@ -171,7 +186,12 @@ export class PipelineClient implements PipelineOwner {
         openPipeline(this);
       },
     });
-    this.#releaseEnd = drainAtEnd((cause) => this.#drainAtEnd(cause));
+    const releaseDrain = drainAtEnd((cause) => this.#drainAtEnd(cause));
+    if (this.#isInProcess) process.on('beforeExit', this.#finish);
+    this.#releaseEnd = () => {
+      releaseDrain();
+      process.removeListener('beforeExit', this.#finish);
+    };
     return this.#log;
   }
 
@@ -193,9 +213,15 @@ export class PipelineClient implements PipelineOwner {
   /** Blocks until every stream has flushed, for no longer than `shutdown.timeout`; what is left then waits for the next start. */
   #drain(log: Log): void {
     if (this.#isClosed || !log.hasBegun) return;
+    if (this.#isInProcess) {
+      // This thread would wait for itself.
+      log.end(this.#settledSeqs());
+      this.#tellKept();
+      return;
+    }
     log.postAll();
     const token = this.#nextId++;
-    this.#post({ type: 'drain', token });
+    this.#post({ type: 'drain', token, upToSeq: log.reachableSeq });
     const deadlineMs = performance.now() + this.#config.shutdownTimeoutMs;
     const isDrained = this.#control.waitUntil(() => this.#control.read('drained') >= token, deadlineMs);
     if (!isDrained) this.#keepForNextStart(log);
@@ -208,6 +234,10 @@ export class PipelineClient implements PipelineOwner {
     this.#post({ type: 'save', token });
     this.#control.waitUntil(() => this.#control.read('saved') >= token, performance.now() + SAVE_WITHIN_MS);
     this.#receiveWaiting();
+    this.#tellKept();
+  }
+
+  #tellKept(): void {
     for (const [stream, { queued }] of Object.entries(this.stats().streams)) {
       if (queued > 0) this.#tell({ stream, type: 'warning', reason: this.#keptReason(), count: queued });
     }
@@ -215,6 +245,7 @@ export class PipelineClient implements PipelineOwner {
 
   #keptReason(): string {
     const { shutdownTimeoutMs, stateDirectory } = this.#config;
+    if (this.#isInProcess) return `not delivered before the end, kept in ${stateDirectory} for the next start`;
     return `not delivered within ${shutdownTimeoutMs} ms (shutdown.timeout), kept in ${stateDirectory} for the next start`;
   }
 
@@ -229,7 +260,7 @@ export class PipelineClient implements PipelineOwner {
   }
 
   async #close(timeoutMs: number): Promise<FlushResult> {
-    const result = await this.#request({ type: 'close', timeoutMs });
+    const result = await this.#request('close', timeoutMs);
     this.#isClosed = true;
     if (this.#log?.hasBegun) this.#log.end(this.#settledSeqs());
     this.#releaseEnd?.();
@@ -247,20 +278,21 @@ export class PipelineClient implements PipelineOwner {
     );
   }
 
-  async #request(request: PipelineRequest): Promise<FlushResult> {
+  async #request(type: PipelineRequest['type'], timeoutMs: number): Promise<FlushResult> {
     const log = this.#log;
     log?.closeChunk();
     if (!log?.hasBegun) return this.#everyStream('flushed');
     log.postAll();
+    const request: PipelineRequest = { type, upToSeq: log.reachableSeq, timeoutMs };
     const id = this.#nextId++;
     // An idle process would end before the answer comes.
     this.#port?.ref();
     return new Promise((resolve) => {
       const timer = setTimeout(
         () => this.#reply(id, this.#everyStream('timeout')),
-        request.timeoutMs + REPLY_GRACE_MS,
+        timeoutMs + REPLY_GRACE_MS,
       );
-      this.#requests.set(id, { resolve, timer });
+      this.#requests.set(id, { request, resolve, timer });
       this.#post({ type: 'request', id, request });
     });
   }

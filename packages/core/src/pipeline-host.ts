@@ -22,9 +22,14 @@ export interface PipelineOwner {
 /** The process's pipeline worker: started for the first logger that needs it, ended with the last. */
 let worker: Worker | undefined;
 const owners = new Set<PipelineOwner>();
+const inProcess = new Set<object>();
 let failures = 0;
 
 export function openPipeline(owner: PipelineOwner): void {
+  if (owner.spec.config.mode === 'in-process') {
+    void openInProcess(owner);
+    return;
+  }
   owners.add(owner);
   worker ??= startWorker();
   attach(owner, worker);
@@ -45,6 +50,17 @@ async function stopWorker(ended: Worker): Promise<void> {
   ended.ref();
   await raceAbort(exit, AbortSignal.timeout(2 * STOP_MS));
   await ended.terminate();
+}
+
+/** The same pipeline in this thread: its messages go over a port all the same. */
+async function openInProcess(owner: PipelineOwner): Promise<void> {
+  const { Pipeline } = await import('./worker/pipeline.ts');
+  const { port1, port2 } = new MessageChannel();
+  const pipeline = new Pipeline(owner.spec, port2);
+  port2.on('close', () => inProcess.delete(pipeline));
+  inProcess.add(pipeline);
+  port2.unref();
+  owner.attached(port1);
 }
 
 function startWorker(): Worker {

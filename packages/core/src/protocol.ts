@@ -31,7 +31,7 @@ export interface StopMessage {
 export type ToPipeline =
   | ({ readonly type: 'chunk' } & Chunk)
   /** Deliver what there is without gathering; `drained` takes the token when every stream has settled and flushed. */
-  | { readonly type: 'drain'; readonly token: number }
+  | { readonly type: 'drain'; readonly token: number; readonly upToSeq: number }
   /** More has been spilled while the worker was idle. */
   | { readonly type: 'wake' }
   /** The segments may not grow further: whoever lags most has to let go. */
@@ -41,9 +41,12 @@ export type ToPipeline =
   | { readonly type: 'root-level'; readonly level: number }
   | { readonly type: 'request'; readonly id: number; readonly request: PipelineRequest };
 
-export type PipelineRequest =
-  | { readonly type: 'flush'; readonly timeoutMs: number }
-  | { readonly type: 'close'; readonly timeoutMs: number };
+export interface PipelineRequest {
+  readonly type: 'flush' | 'close';
+  /** The last record that was logged before it and can be had. */
+  readonly upToSeq: number;
+  readonly timeoutMs: number;
+}
 
 /** From a pipeline to its logger. */
 export type FromPipeline =

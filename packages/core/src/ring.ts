@@ -24,6 +24,11 @@ export class Ring {
     return this.#end;
   }
 
+  /** Where writing would reach the oldest run. */
+  get limit(): number {
+    return this.#freedTo + this.size;
+  }
+
   /** What lies between the oldest run and the end, skipped places included. */
   get usedBytes(): number {
     return this.#end - this.#freedTo;

@@ -47,7 +47,7 @@ export class LogFile {
   static async open(filePath: string, modes: Modes): Promise<LogFile> {
     const opened = await openForAppending(filePath, modes);
     try {
-      return new LogFile(filePath, opened, await opened.handle.stat({ bigint: true }));
+      return new LogFile(filePath, opened, fstatSync(opened.handle.fd, { bigint: true }));
     } catch (error) {
       await opened.handle.close();
       throw error;
@@ -107,6 +107,11 @@ export class LogFile {
     if (end === undefined) return false;
     const before = await this.#readAt(end - length - 1, 1);
     return before !== undefined && before[0] !== LINE_FEED;
+  }
+
+  /** Sets the permissions, where something else than `open` has made the file and the umask has had its say. */
+  async setMode(mode: number): Promise<void> {
+    if ((fstatSync(this.#handle.fd).mode & 0o777) !== mode) await this.#handle.chmod(mode);
   }
 
   /** Makes what was written survive a loss of power. */

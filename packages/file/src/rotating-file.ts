@@ -109,7 +109,7 @@ export class RotatingFile {
   /** Goes on with the next file; where that can't be, with the same one, and says so. */
   async rotate(): Promise<LogFile> {
     const file = await this.open();
-    const { names, warn, clock, header } = this.#options;
+    const { names, warn, clock, header, mode } = this.#options;
     let isOurs = false;
     try {
       if (names.isDatedFromStart) await this.#finish(file);
@@ -127,6 +127,8 @@ export class RotatingFile {
     this.#file = undefined;
     this.#dated.index++;
     const [next] = await Promise.all([this.open(), file.close()]);
+    // A file system without modes is no reason not to write.
+    if (isOurs) await next.setMode(mode).catch(() => undefined);
     if (isOurs && header) {
       await next.append(header);
       this.#bytes += header.length;

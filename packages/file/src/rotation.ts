@@ -2,7 +2,7 @@ import fs from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createStream } from 'rotating-file-stream';
-import { codeOf, type LogFile } from './log-file.ts';
+import type { LogFile } from './log-file.ts';
 import type { NameGrammar } from './name-grammar.ts';
 import type { SideFolder } from './side-folder.ts';
 
@@ -37,7 +37,7 @@ export async function rotate(file: LogFile, options: RotationOptions): Promise<n
     try {
       if (file.place().at !== 'path') return undefined;
       await options.beforeMove();
-      await move(file.path, path.join(names.directory, names.format(options.date, index)), options.mode);
+      await move(file.path, path.join(names.directory, names.format(options.date, index)), options);
       return index;
     } finally {
       folder.removeSoon(nameClaim);
@@ -93,23 +93,15 @@ async function nextIndex({ names, date, isIndexed }: RotationOptions): Promise<n
  * rotating-file-stream does the moving: it rotates when it opens a file that has reached its size, here of one byte. It is asked for no
  * more than that, since it takes a short write for a whole one, and closes for good on the first error.
  */
-function move(current: string, target: string, mode: number): Promise<void> {
+function move(current: string, target: string, { folder, mode }: RotationOptions): Promise<void> {
   return new Promise((resolve, reject) => {
     const stream = createStream((time) => (time ? target : current), { size: '1B', mode });
+    const closed = new Promise<void>((done) => stream.on('close', done));
     stream.on('open', () => {
-      setMode(current, mode).then(
-        () => stream.end(),
-        (error: Error) => stream.destroy(error),
-      );
+      folder.soon(closed);
+      stream.end();
+      resolve();
     });
     stream.on('error', reject);
-    stream.on('close', resolve);
-  });
-}
-
-/** A file's first mode is subject to the umask. Others may have filled and rotated it already. */
-async function setMode(file: string, mode: number): Promise<void> {
-  await fs.chmod(file, mode).catch((error: unknown) => {
-    if (codeOf(error) !== 'ENOENT') throw error;
   });
 }

@@ -38,7 +38,7 @@ export class SideFolder {
   async claim(file: string): Promise<boolean> {
     try {
       const handle = await this.#made(() => fs.open(file, 'wx', 0o600));
-      this.#soon(handle.close());
+      this.soon(handle.close());
       return true;
     } catch (error) {
       if (codeOf(error) === 'EEXIST') return false;
@@ -52,7 +52,7 @@ export class SideFolder {
 
   /** Removes a file that nobody waits for. */
   removeSoon(file: string): void {
-    this.#soon(this.remove(file));
+    this.soon(this.remove(file));
   }
 
   /** Resolves when all has been done that nobody waited for. */
@@ -74,8 +74,8 @@ export class SideFolder {
     return this.#made(() => fs.open(file, 'w', 0o600));
   }
 
-  #soon(done: Promise<void>): void {
-    // What is left over is removed when it is old.
+  /** Takes something on that nobody waits for; what is left over by a fault is removed when it is old. */
+  soon(done: Promise<void>): void {
     const quiet = done.catch(() => undefined).finally(() => this.#underWay.delete(quiet));
     this.#underWay.add(quiet);
   }

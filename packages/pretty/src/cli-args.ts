@@ -1,5 +1,5 @@
-import { closest } from '@treeline/query';
 import { prettyCliOptions, type CliOption } from './cli-options.ts';
+import { loadQuery } from './query-language.ts';
 
 /** What a command line asks for. */
 export interface PrettyArgs {
@@ -63,7 +63,7 @@ function expandShorts(arg: string): string[] {
 function findOption(flag: string): CliOption {
   const found = prettyCliOptions.find((option) => option.short === flag || sameFlag(option.flag, flag));
   if (found) return found;
-  const similar = closest(flag, [...prettyCliOptions.map((option) => option.flag), ...OWN_FLAGS]);
+  const similar = loadQuery().closest(flag, [...prettyCliOptions.map((option) => option.flag), ...OWN_FLAGS]);
   throw new UsageError(`unknown option ${flag}${similar === undefined ? '' : `; did you mean ${similar}?`}`);
 }
 

@@ -1,18 +1,20 @@
 import fs from 'node:fs';
 import tty from 'node:tty';
-import { createBatch, LineSplitter, messageOf, openFdWriter, TreelineError } from '@treeline/contract';
+import { createBatch, messageOf, openFdWriter } from '@treeline/contract';
 import { parsePrettyArgs, UsageError, type PrettyArgs } from './cli-args.ts';
 import { prettyCliOptions, type CliOption } from './cli-options.ts';
-import type { PrettyOptions } from './options.ts';
-import { createPrinterFrom, type Printer } from './printer.ts';
+import { openInputFile, standardInput, type Input } from './input.ts';
+import { readLines, type ReadInto } from './input-lines.ts';
+import { OutputBuffer } from './output-buffer.ts';
+import { createPrinterFrom, maxInputLineBytes, type Printer } from './printer.ts';
 import { parsePrettyOptions, resolveSettings, type PrinterSettings } from './settings.ts';
 
 export { prettyCliOptions, type CliOption };
 
 /** What the command reads and writes. */
 export interface PrettyIo {
-  /** Standard input. */
-  readonly input: AsyncIterable<Uint8Array>;
+  /** Opens standard input. */
+  openInput(): Input;
   readonly inputIsTerminal: boolean;
   /** Rejects with EPIPE where nobody reads any more. */
   write(bytes: Uint8Array): Promise<void>;
@@ -25,10 +27,7 @@ export interface PrettyIo {
   onInterrupt(listener: () => void): () => void;
 }
 
-const EXIT = { ok: 0, strict: 1, usage: 2, missingFile: 66, interrupted: 130 } as const;
-
-/** Bytes that are kept of a line that has not ended: the printer takes no more of it either. */
-const MAX_LINE_BYTES = 1024 * 1024;
+const EXIT = { ok: 0, failed: 1, usage: 2, missingFile: 66, interrupted: 130 } as const;
 
 /** Runs `treeline pretty` and resolves to its exit code; never rejects for what the user gave it. */
 export async function runPretty(argv: readonly string[], io: PrettyIo = processIo()): Promise<number> {
@@ -50,11 +49,12 @@ export async function runPretty(argv: readonly string[], io: PrettyIo = processI
 }
 
 function explain(error: unknown, io: PrettyIo): number {
-  if ((error as NodeJS.ErrnoException).code === 'EPIPE') return EXIT.ok;
+  const { code } = error as NodeJS.ErrnoException;
+  if (code === 'EPIPE') return EXIT.ok;
   io.error(`treeline pretty: ${messageOf(error)}\n`);
   if (error instanceof MissingFileError) return EXIT.missingFile;
-  const isUsage = error instanceof UsageError || error instanceof TypeError || error instanceof TreelineError;
-  return isUsage ? EXIT.usage : EXIT.strict;
+  const isUsage = error instanceof UsageError || error instanceof TypeError || code === 'QUERY_INVALID';
+  return isUsage ? EXIT.usage : EXIT.failed;
 }
 
 class MissingFileError extends Error {}
@@ -66,15 +66,22 @@ function readSettings(args: PrettyArgs, io: PrettyIo): PrinterSettings {
 function parseGiven(args: PrettyArgs): ReturnType<typeof parsePrettyOptions> {
   // Options of the command line go before those of the file.
   const given: Record<string, unknown> = { ...readConfig(args.configFile), ...args.options };
-  return parsePrettyOptions(given as PrettyOptions);
+  return parsePrettyOptions(given);
 }
 
+/** As a file for `--config` has them, with what `auto` was decided to be. */
 function effectiveOptions(args: PrettyArgs, io: PrettyIo): Record<string, unknown> {
-  const { levelsByName, colorsByLevel, customLevels, customColors, ...rest } = readSettings(args, io);
+  const { customLevels, customColors, ...options } = parseGiven(args);
+  const { mode, time, colored, ids, width } = readSettings(args, io);
   return {
-    ...rest,
-    customLevels: Object.fromEntries(levelsByName),
-    customColors: Object.fromEntries(colorsByLevel),
+    ...options,
+    mode,
+    time,
+    ids,
+    width,
+    color: colored ? 'always' : 'never',
+    customLevels: Object.fromEntries(customLevels),
+    customColors: Object.fromEntries(customColors),
   };
 }
 
@@ -102,6 +109,7 @@ function readText(file: string): string {
 async function print(args: PrettyArgs, settings: PrinterSettings, io: PrettyIo): Promise<number> {
   const printer = createPrinterFrom(settings);
   const readsPipe = args.files.length === 0 && !io.inputIsTerminal;
+  const output = createOutput(io);
   let interrupts = 0;
   const interrupted = new AbortController();
   // In a pipe the program before gets the Ctrl-C as well: what it still says is printed, to its end.
@@ -110,62 +118,65 @@ async function print(args: PrettyArgs, settings: PrinterSettings, io: PrettyIo):
   });
   try {
     for (const file of args.files.length > 0 ? args.files : ['-']) {
-      await printFile(file, printer, io, interrupted.signal);
+      const input = openInput(file, io);
+      try {
+        await printFile(input, maxInputLineBytes(settings), printer, output, interrupted.signal);
+      } finally {
+        input.close();
+      }
       if (interrupted.signal.aborted) break;
     }
-    await write(io, printer.end());
+    await output.print(printer.end());
   } finally {
     stop();
   }
   if (interrupted.signal.aborted) return EXIT.interrupted;
-  return args.strict && printer.stats().textLines > 0 ? EXIT.strict : EXIT.ok;
+  return args.strict && printer.stats().textLines > 0 ? EXIT.failed : EXIT.ok;
 }
 
-async function printFile(file: string, printer: Printer, io: PrettyIo, signal: AbortSignal): Promise<void> {
-  const splitter = new LineSplitter(MAX_LINE_BYTES);
-  const input = file === '-' ? io.input : openInput(file);
-  for await (const chunk of untilAborted(input, signal)) {
-    const lines = splitter.push(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength));
-    if (lines) await write(io, printer.write(createBatch(lines)));
-  }
-  const rest = splitter.end();
-  if (rest) await write(io, printer.write(createBatch(rest)));
-}
-
-async function* untilAborted(
-  input: AsyncIterable<Uint8Array>,
+async function printFile(
+  input: Input,
+  maxLineBytes: number,
+  printer: Printer,
+  output: Output,
   signal: AbortSignal,
-): AsyncGenerator<Uint8Array> {
-  const iterator = input[Symbol.asyncIterator]();
-  const aborted = new Promise<undefined>((resolve) => {
-    signal.addEventListener('abort', () => resolve(undefined), { once: true });
+): Promise<void> {
+  const aborted = new Promise<number>((resolve) => {
+    signal.addEventListener('abort', () => resolve(0), { once: true });
   });
-  for (;;) {
+  const read: ReadInto = (buffer, offset) => Promise.race([input.read(buffer, offset), aborted]);
+  for await (const lines of readLines(read, maxLineBytes)) {
+    await output.print(printer.write(createBatch(lines)));
     if (signal.aborted) return;
-    const next = await Promise.race([iterator.next(), aborted]);
-    if (!next || next.done) return;
-    yield next.value;
   }
 }
 
-function openInput(file: string): AsyncIterable<Uint8Array> {
+function openInput(file: string, io: PrettyIo): Input {
+  if (file === '-') return io.openInput();
   try {
-    const fd = fs.openSync(file, 'r');
-    if (fs.fstatSync(fd).isDirectory()) throw new Error('it is a directory');
-    return fs.createReadStream('', { fd, highWaterMark: 256 * 1024 });
+    return openInputFile(file);
   } catch (error) {
     throw new MissingFileError(`can't read "${file}": ${messageOf(error)}`);
   }
 }
 
-async function write(io: PrettyIo, text: string): Promise<void> {
-  if (text !== '') await io.write(Buffer.from(text));
+interface Output {
+  print(text: string): Promise<void>;
+}
+
+function createOutput(io: PrettyIo): Output {
+  const buffer = new OutputBuffer();
+  return {
+    async print(text) {
+      if (text !== '') await io.write(buffer.encode(text));
+    },
+  };
 }
 
 function processIo(): PrettyIo {
   const output = openFdWriter(1);
   return {
-    input: process.stdin,
+    openInput: standardInput,
     inputIsTerminal: tty.isatty(0),
     write: (bytes) => output.write(bytes),
     error: (text) => void process.stderr.write(text),

@@ -1,3 +1,4 @@
+import { detached } from './detached.ts';
 import { escapeText, quoteText, type Escaping } from './escape.ts';
 import type { Line } from './line.ts';
 import { LITERAL, NUMBER, PLAIN_NESTED, PLAIN_STRING, STRING, decode } from './scanner.ts';
@@ -8,6 +9,8 @@ export interface FieldFormat {
   readonly placement: 'inline' | 'bracket' | 'below' | 'none';
   readonly theme: Theme;
   readonly escaping: Escaping;
+  /** Keys as they are printed, filled on the way. */
+  readonly labels: Map<string, string>;
   isShown(key: string): boolean;
 }
 
@@ -16,15 +19,27 @@ const PLAIN_KEY = /^[\w.$@/-]+$/;
 /** Prints the fields at these tokens of a line, with what separates them from the message before. */
 export function formatFields(line: Line, tokens: readonly number[], format: FieldFormat): string {
   if (format.placement === 'none') return '';
-  const { theme, escaping } = format;
+  const { escaping } = format;
   let text = '';
   for (const index of tokens) {
     const key = line.key(index);
     if (!format.isShown(key)) continue;
-    const field = `${theme.faint(`${formatKey(key)}=`)}${formatToken(line, index, escaping)}`;
-    text += joiner(text === '', format.placement) + field;
+    text += joiner(text === '', format.placement) + labelOf(key, format) + formatToken(line, index, escaping);
   }
   return text !== '' && format.placement === 'bracket' ? `${text}}` : text;
+}
+
+/** What is remembered of keys: not all that a hostile log may hold. */
+const MAX_LABELS = 1000;
+const MAX_LABEL_LENGTH = 100;
+
+/** `key=`, painted; the same few keys come again and again. */
+function labelOf(key: string, { theme, labels }: FieldFormat): string {
+  const known = labels.get(key);
+  if (known !== undefined) return known;
+  const label = theme.faint(`${formatKey(key)}=`);
+  if (labels.size < MAX_LABELS && key.length <= MAX_LABEL_LENGTH) labels.set(detached(key), detached(label));
+  return label;
 }
 
 function joiner(isFirst: boolean, placement: FieldFormat['placement']): string {

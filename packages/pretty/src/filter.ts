@@ -1,7 +1,8 @@
-import { createRequire } from 'node:module';
 import type { LogRecord } from '@treeline/contract';
 import type { LevelDirective } from '@treeline/query';
+import { detached } from './detached.ts';
 import type { Line } from './line.ts';
+import { loadQuery } from './query-language.ts';
 import type { PrinterSettings } from './settings.ts';
 import type { Span } from './span-table.ts';
 
@@ -22,10 +23,6 @@ export interface Filter {
 }
 
 type Test = (line: Line, spanOf: (line: Line) => Span | undefined) => boolean;
-
-/** The query language costs some 30 ms to load: those who filter by levels alone, or not at all, don't wait for it. */
-const loadQuery = (): typeof import('@treeline/query') =>
-  createRequire(import.meta.url)('@treeline/query') as typeof import('@treeline/query');
 
 /**
  * @throws TypeError that names the option which does not parse.
@@ -79,7 +76,7 @@ function directiveTest(directives: readonly LevelDirective[]): Test {
     const found = directives.filter(({ target }) =>
       target.every((segment, index) => segments[index] === segment),
     );
-    if (byName.size < 1000) byName.set(name, found);
+    if (byName.size < 1000) byName.set(detached(name), found);
     return found;
   };
   const needsSpan = directives.some(({ span }) => span !== undefined);

@@ -1,8 +1,10 @@
+import { detached } from './detached.ts';
 import type { Layout } from './layout.ts';
-import type { Line } from './line.ts';
+import type { Line, SpanFields } from './line.ts';
 import type { Mode } from './mode.ts';
-import type { SpanTable, Step } from './span-table.ts';
-import { details, hasError, SpanText } from './span-text.ts';
+import type { Span, SpanTable, Step } from './span-table.ts';
+import { details, hasError, selfMsOf, SpanText, totalMsOf } from './span-text.ts';
+import { isBoundaryOnly } from './request-line.ts';
 import { counted } from './unclosed.ts';
 import { rootOf, TreeCollector, type TreeEvent, type TreeNode } from './tree-collector.ts';
 
@@ -69,8 +71,8 @@ export abstract class HeldTrees implements Mode {
       const step = this.spans.step(line);
       return step ? this.#step(line, step, isVisible) : '';
     }
-    if (line.hasRequest && line.requestId !== '')
-      return this.#requestStep(line, this.spans.stepRequest(line), isVisible);
+    const requestStep = this.spans.stepRequest(line);
+    if (requestStep) return this.#requestStep(line, requestStep, isVisible);
     return isVisible ? this.outside(line) : '';
   }
 
@@ -88,7 +90,7 @@ export abstract class HeldTrees implements Mode {
     const outcome = this.text.status(fields);
     known.outcome = fields.status === 'ok' && outcome.endsWith('ok') ? '' : outcome;
     this.#claim(known, line, this.spans.claimMissing(span, fields.lines));
-    known.error = hasError(fields) ? this.layout.error('err', fields.err) : '';
+    known.error = hasError(fields) ? detached(this.layout.error('err', fields.err)) : '';
     this.#trees.close(known, step);
     if (isVisible && known.failed) known.isVisible = true;
     return known.parent ? '' : this.#release(known);
@@ -99,8 +101,7 @@ export abstract class HeldTrees implements Mode {
     let node = this.#trees.get(span);
     if (!node && step.isLate) return isVisible ? this.#late(line, step) : '';
     node ??= this.#trees.open(span, isVisible);
-    const saysMore = line.fields.length > 0 || line.errors.length > 0;
-    if (isVisible && (op === 'event' || saysMore)) this.#trees.add(node, this.#event(line, node), line.level);
+    if (isVisible && !isBoundaryOnly(line, op)) this.#trees.add(node, this.#event(line, node), line.level);
     if (op !== 'close') return '';
     const status = line.response?.['statusCode'];
     node.outcome =
@@ -119,9 +120,10 @@ export abstract class HeldTrees implements Mode {
         ? ''
         : `${layout.theme.faint(this.text.offset(Math.max(0, ms - root.span.openMs)))} `;
     const body = `${offset}${this.#named(line)}${layout.message(line)}${layout.fields(line, line.fields)}${layout.errors(line)}`;
+    const columns = layout.levelColumns(line.level, line.levelWord, line.time);
     return {
-      columns: layout.levelColumns(line.level, line.levelWord, line.time),
-      body,
+      columns: { text: detached(columns.text), width: columns.width },
+      body: detached(body),
       ms,
       seq: line.spanSeq,
     };
@@ -144,21 +146,34 @@ export abstract class HeldTrees implements Mode {
   }
 
   /** A line whose tree has been printed, or of which no open was seen. */
-  #late(line: Line, { span, op }: Step): string {
+  #late(line: Line, { span, op, fields }: Step): string {
     const { layout } = this;
     const { theme, glyphs } = layout;
     const mark = span.openSeen ? `${theme.warning(glyphs.late)} ` : '';
     const path = this.spans.ancestry(span, 12).map((each) => this.text.name(each));
     const where = `${path.toReversed().join(theme.faint(glyphs.path))}: `;
-    const what =
-      op === 'event'
-        ? `${this.#named(line)}${layout.message(line)}${layout.fields(line, line.fields)}${layout.errors(line)}`
-        : `${op}${details(...this.text.takeAttrs(span))}`;
+    const what = op === 'event' ? this.#eventText(line) : this.#spanLine(span, op, fields);
     return layout.row(
       layout.levelColumns(line.level, line.levelWord, line.time),
       layout.gutter,
       `${mark}${where}${what}${details(...this.text.ids(span))}`,
     );
+  }
+
+  #eventText(line: Line): string {
+    const { layout } = this;
+    return `${this.#named(line)}${layout.message(line)}${layout.fields(line, line.fields)}${layout.errors(line)}`;
+  }
+
+  #spanLine(span: Span, op: Step['op'], fields: SpanFields): string {
+    const attrs = details(...this.text.takeAttrs(span));
+    if (op !== 'close') return `${op}${attrs}`;
+    const missing = this.spans.claimMissing(span, fields.lines);
+    const claim = missing === 0 ? '' : ` (${counted(missing, 'record')} missing)`;
+    const unseen = span.openSeen ? '' : ' (open not seen)';
+    const outcome = this.text.timing(span, totalMsOf(fields), selfMsOf(fields)) + this.text.status(fields);
+    const error = hasError(fields) ? this.layout.error('err', fields.err) : '';
+    return `close${unseen}${outcome}${claim}${attrs}${error}`;
   }
 
   #release(root: TreeNode): string {

@@ -60,6 +60,7 @@ export class Layout {
       placement: isOneLine && settings.fields === 'below' ? 'inline' : settings.fields,
       theme: this.theme,
       escaping: this.#escaping,
+      labels: new Map(),
       isShown: fieldPredicate(settings),
     };
     this.#errorFormat = errorFormat(settings, this.theme, this.glyphs);
@@ -150,7 +151,7 @@ export class Layout {
 
   /** The label of a level, padded to its column. */
   label(level: number, levelWord: string | undefined): string {
-    if (levelWord !== undefined) return escapeText(levelWord).toUpperCase().padEnd(LEVEL_WIDTH);
+    if (levelWord !== undefined) return escapeText(levelWord.toUpperCase()).padEnd(LEVEL_WIDTH);
     const known = this.#labels.get(level);
     if (known !== undefined) return known;
     const label = (this.#namesByLevel.get(level) ?? formatLevel(level).toUpperCase()).padEnd(LEVEL_WIDTH);
@@ -241,22 +242,24 @@ export class Layout {
     )
       return body;
     this.cutRecords++;
-    const bytes = Buffer.from(body);
-    return `${this.#beginning(bytes)}(+${bytes.length - this.settings.maxLineBytes} bytes)`;
+    const { text, rest } = this.#beginning(body);
+    return `${text}(+${rest} bytes)`;
   }
 
   /** The same for text whose own end is not known. */
-  cutLong(text: string): string {
+  cutLong(body: string): string {
     this.cutRecords++;
-    return `${this.#beginning(Buffer.from(text))}(cut)`;
+    return `${this.#beginning(body).text}(cut)`;
   }
 
-  #beginning(bytes: Buffer): string {
-    let end = this.settings.maxLineBytes;
+  #beginning(body: string): { readonly text: string; readonly rest: number } {
+    const bytes = Buffer.from(body);
+    let end = Math.min(bytes.length, this.settings.maxLineBytes);
     // Not inside a character, whose further bytes are 10xxxxxx.
     while (end > 0 && ((bytes[end] ?? 0) & 0xc0) === 0x80) end--;
     const kept = bytes.toString('utf8', 0, end).replace(/\u001b[^m]*$/, '');
-    return `${kept}${this.theme.colored ? RESET : ''}${this.glyphs.more}`;
+    const reset = this.theme.colored ? RESET : '';
+    return { text: `${kept}${reset}${this.glyphs.more}`, rest: bytes.length - end };
   }
 }
 

@@ -23,57 +23,61 @@ export interface LineKeys {
   /** Levels by name, beside pino's. */
   readonly customLevels: ReadonlyMap<string, number>;
   /** A longer line is taken as text, of which this much is kept. */
-  readonly maxLength: number;
+  readonly maxBytes: number;
 }
 
-const ROLES = [
-  'level',
-  'time',
-  'message',
-  'name',
-  'module',
-  'pid',
-  'hostname',
-  'worker',
-  'traceId',
-  'spanId',
-  'parentSpanId',
-  'traceFlags',
-  'spanSeq',
-  'span',
-  'requestId',
-  'request',
-  'response',
-  'responseTime',
-  'error',
-] as const;
+/** What a key means, as the place of its token's index. */
+const ROLE = {
+  level: 0,
+  time: 1,
+  message: 2,
+  name: 3,
+  module: 4,
+  pid: 5,
+  hostname: 6,
+  worker: 7,
+  traceId: 8,
+  spanId: 9,
+  parentSpanId: 10,
+  traceFlags: 11,
+  spanSeq: 12,
+  span: 13,
+  requestId: 14,
+  request: 15,
+  response: 16,
+  responseTime: 17,
+  error: 18,
+} as const;
 
-type Role = (typeof ROLES)[number];
+type Role = (typeof ROLE)[keyof typeof ROLE];
 
 const KNOWN_KEYS: readonly (readonly [string, Role])[] = [
-  ['name', 'name'],
-  ['module', 'module'],
-  ['pid', 'pid'],
-  ['hostname', 'hostname'],
-  ['worker', 'worker'],
-  ['trace_id', 'traceId'],
-  ['span_id', 'spanId'],
-  ['parent_span_id', 'parentSpanId'],
-  ['trace_flags', 'traceFlags'],
-  ['span_seq', 'spanSeq'],
-  ['span', 'span'],
-  ['reqId', 'requestId'],
-  ['req_id', 'requestId'],
-  ['req', 'request'],
-  ['res', 'response'],
-  ['responseTime', 'responseTime'],
+  ['name', ROLE.name],
+  ['module', ROLE.module],
+  ['pid', ROLE.pid],
+  ['hostname', ROLE.hostname],
+  ['worker', ROLE.worker],
+  ['trace_id', ROLE.traceId],
+  ['span_id', ROLE.spanId],
+  ['parent_span_id', ROLE.parentSpanId],
+  ['trace_flags', ROLE.traceFlags],
+  ['span_seq', ROLE.spanSeq],
+  ['span', ROLE.span],
+  ['reqId', ROLE.requestId],
+  ['req_id', ROLE.requestId],
+  ['req', ROLE.request],
+  ['res', ROLE.response],
+  ['responseTime', ROLE.responseTime],
 ];
 
 const ABSENT = -1;
+/** Under these keys only an object means what it should; anything else is a field like any other. */
+const OBJECT_ROLES: ReadonlySet<Role> = new Set([ROLE.span, ROLE.request, ROLE.error]);
 /** What is longer is no id, and would be kept for each request. */
 const MAX_REQUEST_ID_LENGTH = 128;
 /** W3C ids are 16 and 32 digits; other tracers write shorter and longer ones. */
-const ID = /^[0-9a-f]{8,64}$/;
+const LEAST_ID_LENGTH = 8;
+const MOST_ID_LENGTH = 64;
 
 /**
  * One line of the log, read for printing. The same object is filled again for each line: what is kept must be copied out. Texts are
@@ -82,9 +86,14 @@ const ID = /^[0-9a-f]{8,64}$/;
 export class Line {
   /** False for a line that is no JSON object; its text is `message`. */
   isRecord = false;
+  /** Whether the line reached the length beyond which it is cut; how much longer it was is not known. */
+  isTooLong = false;
   level = 0;
   /** A level that is a word of none of the known levels. */
   levelWord: string | undefined;
+  /** Empty where there is none, or what stands there is no id. */
+  traceId = '';
+  spanId = '';
   /** As it was logged. */
   time: number | string | undefined;
   /** Tokens that are fields to print, in order. */
@@ -96,147 +105,129 @@ export class Line {
   readonly #roles: ReadonlyMap<string, Role>;
   readonly #customLevels: ReadonlyMap<string, number>;
   readonly #levelKey: string;
-  readonly #maxLength: number;
+  readonly #maxBytes: number;
   #text = '';
   #start = 0;
   #end = 0;
-  #message = ABSENT;
-  #name = ABSENT;
-  #module = ABSENT;
-  #pid = ABSENT;
-  #hostname = ABSENT;
-  #worker = ABSENT;
-  #traceId = ABSENT;
-  #spanId = ABSENT;
-  #parentSpanId = ABSENT;
-  #spanSeq = ABSENT;
-  #span = ABSENT;
-  #requestId = ABSENT;
-  #request = ABSENT;
-  #response = ABSENT;
-  #responseTime = ABSENT;
+  /** For each role its token, or ABSENT. */
+  readonly #tokens = new Int32Array(Object.keys(ROLE).length).fill(ABSENT);
 
   constructor(keys: LineKeys) {
     this.#roles = new Map<string, Role>([
       ...KNOWN_KEYS,
-      ...keys.errorLikeObjectKeys.map((key): [string, Role] => [key, 'error']),
-      [keys.messageKey, 'message'],
-      [keys.levelKey, 'level'],
-      [keys.timestampKey, 'time'],
+      ...keys.errorLikeObjectKeys.map((key): [string, Role] => [key, ROLE.error]),
+      [keys.messageKey, ROLE.message],
+      [keys.levelKey, ROLE.level],
+      [keys.timestampKey, ROLE.time],
     ]);
     this.#customLevels = keys.customLevels;
     this.#levelKey = keys.levelKey;
-    this.#maxLength = keys.maxLength;
+    this.#maxBytes = keys.maxBytes;
   }
 
-  /** Reads the line from `start` up to `end`, where its line feed is. */
-  read(text: string, start: number, end: number): void {
+  /** Reads the line from `start` up to `end`, where its line feed is; `bytes` is its length as UTF-8. */
+  read(text: string, start: number, end: number, bytes: number): void {
     this.#text = text;
     this.#start = start;
     this.#end = end;
     this.#forget();
-    this.isRecord = end - start < this.#maxLength && this.#scanner.scan(text, start, end);
+    this.isTooLong = bytes >= this.#maxBytes;
+    this.isRecord = !this.isTooLong && this.#scanner.scan(text, start, end);
     if (!this.isRecord) return;
     const { count, keys } = this.#scanner;
     for (let index = 0; index < count; index++) this.#assign(this.#roles.get(keys[index] ?? ''), index);
-    if (this.#name !== ABSENT && this.#module !== ABSENT) this.#addField(this.#module);
+    this.spanId = this.#idAt(this.#index(ROLE.spanId));
+    this.traceId = this.#idAt(this.#index(ROLE.traceId));
+    if (!this.hasSpan) this.#addUnread();
+    if (this.#has(ROLE.name) && this.#has(ROLE.module)) this.#addField(this.#index(ROLE.module));
   }
 
   /** The raw text of the whole line, a carriage return at its end left out. */
   get source(): string {
-    if (this.isTooLong) return this.#text.slice(this.#start, this.#start + this.#maxLength);
+    if (this.isTooLong)
+      return this.#text.slice(this.#start, Math.min(this.#end, this.#start + this.#maxBytes));
     const end = this.#text.charCodeAt(this.#end - 1) === 0x0d ? this.#end - 1 : this.#end;
     return this.#text.slice(this.#start, end);
   }
 
-  /** Whether the line reached the length beyond which it is cut; how much longer it was is not known. */
-  get isTooLong(): boolean {
-    return this.#end - this.#start >= this.#maxLength;
-  }
-
   get message(): string {
-    return this.isRecord ? this.#textAt(this.#message) : this.source;
+    return this.isRecord ? this.#textOf(ROLE.message) : this.source;
   }
 
   /** The logger's name, or its module where it has only that. */
   get name(): string {
-    return this.#textAt(this.#name === ABSENT ? this.#module : this.#name);
+    return this.#textOf(this.#has(ROLE.name) ? ROLE.name : ROLE.module);
   }
 
   get pid(): string {
-    return this.#textAt(this.#pid);
+    return this.#textOf(ROLE.pid);
   }
 
   get hostname(): string {
-    return this.#textAt(this.#hostname);
+    return this.#textOf(ROLE.hostname);
   }
 
   get worker(): string {
-    return this.#textAt(this.#worker);
+    return this.#textOf(ROLE.worker);
   }
 
   get timeMs(): number | undefined {
     return readTimeMs(this.time);
   }
 
-  /** Empty where there is none, or what stands there is no id. */
-  get traceId(): string {
-    return this.#idAt(this.#traceId);
-  }
-
-  get spanId(): string {
-    return this.#idAt(this.#spanId);
-  }
-
   get parentSpanId(): string {
-    return this.#idAt(this.#parentSpanId);
+    return this.#idAt(this.#index(ROLE.parentSpanId));
   }
 
   get spanSeq(): number | undefined {
-    if (this.#spanSeq === ABSENT) return undefined;
-    const seq = this.value(this.#spanSeq);
-    return typeof seq === 'number' && Number.isSafeInteger(seq) && seq >= 0 ? seq : undefined;
+    const index = this.#index(ROLE.spanSeq);
+    const seq = index !== ABSENT && this.kind(index) === NUMBER ? this.#numberAt(index) : -1;
+    return Number.isSafeInteger(seq) && seq >= 0 ? seq : undefined;
   }
 
   /** Whether the line belongs to a span. */
   get hasSpan(): boolean {
-    return this.#traceId !== ABSENT && this.#spanId !== ABSENT && this.traceId !== '' && this.spanId !== '';
+    return this.spanId !== '' && this.traceId !== '';
   }
 
   get span(): SpanFields | undefined {
-    return this.#objectAt(this.#span) as SpanFields | undefined;
+    return this.#objectAt(this.#index(ROLE.span));
   }
 
   /** The id of the request that the line belongs to; empty where there is none. */
   get requestId(): string {
-    const id = this.#requestId === ABSENT ? this.request?.['id'] : this.#textAt(this.#requestId);
+    const id = this.#has(ROLE.requestId) ? this.#textOf(ROLE.requestId) : this.request?.['id'];
     const text = typeof id === 'string' || typeof id === 'number' ? String(id) : '';
     return text.length > MAX_REQUEST_ID_LENGTH ? '' : text;
   }
 
   get hasRequest(): boolean {
-    return this.#requestId !== ABSENT || this.#request !== ABSENT;
+    return this.#has(ROLE.requestId) || this.#has(ROLE.request);
   }
 
   get request(): Record<string, unknown> | undefined {
-    return this.#objectAt(this.#request);
+    return this.#objectAt(this.#index(ROLE.request));
   }
 
   get response(): Record<string, unknown> | undefined {
-    return this.#objectAt(this.#response);
+    return this.#objectAt(this.#index(ROLE.response));
   }
 
   /** Milliseconds, on the line that ends a request. */
   get responseTime(): number | undefined {
-    const value = this.#responseTime === ABSENT ? undefined : this.value(this.#responseTime);
-    return typeof value === 'number' ? value : undefined;
+    const index = this.#index(ROLE.responseTime);
+    return index !== ABSENT && this.kind(index) === NUMBER ? this.#numberAt(index) : undefined;
+  }
+
+  /** Whether the line tells of the request itself, not only its id. */
+  get hasRequestObject(): boolean {
+    return this.#has(ROLE.request);
   }
 
   /** Tokens that are fields only where the line is not printed as part of a request. */
   get requestFields(): number[] {
-    return [this.#requestId, this.#request, this.#response, this.#responseTime].filter(
-      (index) => index !== ABSENT,
-    );
+    const roles = [ROLE.requestId, ROLE.request, ROLE.response, ROLE.responseTime];
+    return roles.map((role) => this.#index(role)).filter((index) => index !== ABSENT);
   }
 
   key(index: number): string {
@@ -269,76 +260,32 @@ export class Line {
     this.level = DEFAULT_LEVEL;
     this.levelWord = undefined;
     this.time = undefined;
-    this.#message = this.#name = this.#module = this.#pid = this.#hostname = this.#worker = ABSENT;
-    this.#traceId = this.#spanId = this.#parentSpanId = this.#spanSeq = this.#span = ABSENT;
-    this.#requestId = this.#request = this.#response = this.#responseTime = ABSENT;
+    this.traceId = '';
+    this.spanId = '';
+    this.#tokens.fill(ABSENT);
   }
 
   #assign(role: Role | undefined, index: number): void {
-    switch (role) {
-      case undefined:
-        this.#addField(index);
-        break;
-      case 'level':
-        this.#readLevel(index);
-        break;
-      case 'time':
-        // Where level and time begin the line they are pino's own; keys of that name further on are the user's.
-        if (index === 1 || !this.#isPrefix(1, 'time')) this.time = this.#timeAt(index);
-        break;
-      case 'message':
-        this.#message = index;
-        break;
-      case 'name':
-        this.#name = index;
-        break;
-      case 'module':
-        this.#module = index;
-        break;
-      case 'pid':
-        this.#pid = index;
-        break;
-      case 'hostname':
-        this.#hostname = index;
-        break;
-      case 'worker':
-        this.#worker = index;
-        break;
-      case 'traceId':
-        this.#traceId = index;
-        break;
-      case 'spanId':
-        this.#spanId = index;
-        break;
-      case 'parentSpanId':
-        this.#parentSpanId = index;
-        break;
-      case 'traceFlags':
-        break;
-      case 'spanSeq':
-        this.#spanSeq = index;
-        break;
-      case 'span':
-        if (this.#isObject(index)) this.#span = index;
-        else this.#addField(index);
-        break;
-      case 'requestId':
-        this.#requestId = index;
-        break;
-      case 'request':
-        if (this.#isObject(index)) this.#request = index;
-        else this.#addField(index);
-        break;
-      case 'response':
-        this.#response = index;
-        break;
-      case 'responseTime':
-        this.#responseTime = index;
-        break;
-      case 'error':
-        if (this.#isObject(index)) this.errors.push(index);
-        else this.#addField(index);
-        break;
+    if (role === undefined) this.#addField(index);
+    else if (role === ROLE.level) this.#readLevel(index);
+    else if (role === ROLE.time) this.#readTime(index);
+    else if (role === ROLE.error && this.#isObject(index)) this.errors.push(index);
+    else if (OBJECT_ROLES.has(role) && !this.#isObject(index)) this.#addField(index);
+    else this.#tokens[role] = index;
+  }
+
+  #index(role: Role): number {
+    return this.#tokens[role] ?? ABSENT;
+  }
+
+  #has(role: Role): boolean {
+    return this.#index(role) !== ABSENT;
+  }
+
+  /** Without ids that are ids nothing is known of a span: what stands under its keys is printed as it is. */
+  #addUnread(): void {
+    for (const role of [ROLE.traceId, ROLE.spanId, ROLE.parentSpanId, ROLE.span]) {
+      if (this.#has(role)) this.#addField(this.#index(role));
     }
   }
 
@@ -347,11 +294,11 @@ export class Line {
   }
 
   #readLevel(index: number): void {
-    if (index > 0 && this.#isPrefix(0, 'level')) return;
+    if (index > 0 && this.#isPrefix(0, ROLE.level)) return;
     const kind = this.kind(index);
     const value =
       kind === NUMBER
-        ? Number(this.token(index))
+        ? this.#numberAt(index)
         : kind === PLAIN_STRING || kind === STRING
           ? this.#textAt(index)
           : undefined;
@@ -362,6 +309,11 @@ export class Line {
     this.levelWord = level === undefined && typeof value === 'string' ? value : undefined;
   }
 
+  /** Where level and time begin the line they are pino's own; keys of that name further on are the user's. */
+  #readTime(index: number): void {
+    if (index === 1 || !this.#isPrefix(1, ROLE.time)) this.time = this.#timeAt(index);
+  }
+
   #isPrefix(index: number, role: Role): boolean {
     const { keys } = this.#scanner;
     return (
@@ -369,9 +321,23 @@ export class Line {
     );
   }
 
+  #numberAt(index: number): number {
+    const from = this.#scanner.starts[index] ?? 0;
+    const to = this.#scanner.ends[index] ?? 0;
+    // A safe integer without sign, fraction or exponent, which pino writes, costs less than Number does.
+    if (to - from > 15) return Number(this.token(index));
+    let value = 0;
+    for (let at = from; at < to; at++) {
+      const digit = this.#text.charCodeAt(at) - 0x30;
+      if (digit < 0 || digit > 9) return Number(this.token(index));
+      value = value * 10 + digit;
+    }
+    return value;
+  }
+
   #timeAt(index: number): number | string | undefined {
     const kind = this.kind(index);
-    if (kind === NUMBER) return Number(this.token(index));
+    if (kind === NUMBER) return this.#numberAt(index);
     return kind === PLAIN_STRING || kind === STRING ? this.#textAt(index) : undefined;
   }
 
@@ -386,8 +352,16 @@ export class Line {
   }
 
   #idAt(index: number): string {
-    const id = this.#textAt(index);
-    return ID.test(id) ? id : '';
+    if (index === ABSENT || this.kind(index) !== PLAIN_STRING) return '';
+    const from = (this.#scanner.starts[index] ?? 0) + 1;
+    const to = (this.#scanner.ends[index] ?? 0) - 1;
+    if (to - from < LEAST_ID_LENGTH || to - from > MOST_ID_LENGTH) return '';
+    for (let at = from; at < to; at++) if (!isLowerHex(this.#text.charCodeAt(at))) return '';
+    return this.#text.slice(from, to);
+  }
+
+  #textOf(role: Role): string {
+    return this.#textAt(this.#index(role));
   }
 
   /** A value as text: strings decoded, anything else as its JSON. */
@@ -398,4 +372,8 @@ export class Line {
     if (kind === PLAIN_STRING) return token.slice(1, -1);
     return kind === STRING ? decode(token) : token;
   }
+}
+
+function isLowerHex(code: number): boolean {
+  return (code >= 0x30 && code <= 0x39) || (code >= 0x61 && code <= 0x66);
 }

@@ -1,7 +1,9 @@
+import { detached } from './detached.ts';
 import type { Layout } from './layout.ts';
 import type { Line } from './line.ts';
 import type { Mode } from './mode.ts';
 import { plainRow } from './plain-row.ts';
+import { isBoundaryOnly } from './request-line.ts';
 import type { Span, SpanTable, Step } from './span-table.ts';
 import { details, hasError, isFailure, selfMsOf, SpanText, totalMsOf } from './span-text.ts';
 import { TreeShape } from './tree-shape.ts';
@@ -11,9 +13,6 @@ import { formatUnclosed } from './unclosed.ts';
 const LEAST_OFFSET_MS = 10;
 /** Names of a path that a retrace prints. */
 const MAX_PATH = 12;
-/** Fastify's first line of a request says nothing more than that it begins. */
-const BEGIN_MESSAGE = 'incoming request';
-const WARN = 40;
 
 /** Prints a tree as records arrive: spans open and close where they do, and a path is printed again when another tree came between. */
 export class LiveMode implements Mode {
@@ -36,14 +35,15 @@ export class LiveMode implements Mode {
   }
 
   line(line: Line, isVisible: boolean): string {
-    if (line.time !== undefined) this.#lastTime = line.time;
+    if (line.time !== undefined)
+      this.#lastTime = typeof line.time === 'string' ? detached(line.time) : line.time;
     if (line.hasSpan) {
       const step = this.#spans.step(line);
       return step ? this.#step(line, step, isVisible) : '';
     }
-    if (line.hasRequest && line.requestId !== '') {
-      return this.#requestStep(line, this.#spans.stepRequest(line), isVisible);
-    }
+    const requestStep = this.#spans.stepRequest(line);
+    if (requestStep) return this.#requestStep(line, requestStep, isVisible);
+
     return isVisible ? plainRow(this.#layout, line) : '';
   }
 
@@ -78,10 +78,9 @@ export class LiveMode implements Mode {
     if (step.op === 'close' && isFirst) return isVisible ? this.#wholeRequest(line, span) : '';
     if (!isVisible && step.op !== 'close') return '';
     let text = isVisible ? this.#show(span) : '';
-    const saysMore = line.fields.length > 0 || line.errors.length > 0 || line.level >= WARN;
-    const isBoundary = step.op === 'close' || line.message === BEGIN_MESSAGE;
-    if (isVisible && (saysMore || !isBoundary))
+    if (isVisible && !isBoundaryOnly(line, step.op)) {
       text += this.#switchTo(span, line.time) + this.#event(line, step);
+    }
     return step.op === 'close' ? text + this.#closeRequest(line, span) : text;
   }
 
@@ -111,13 +110,17 @@ export class LiveMode implements Mode {
   /** Prints the opens that have been held back, from the root down to this span. */
   #show(span: Span): string {
     if (span.shown || !span.openSeen) return '';
-    const path = this.#spans.ancestry(span, span.depth + 1);
-    const firstShown = path.findIndex((each) => each.shown || !each.openSeen);
-    const held = firstShown < 0 ? path : path.slice(0, firstShown);
-    return held
-      .toReversed()
-      .map((each) => this.#open(each))
-      .join('');
+    const held: Span[] = [];
+    for (
+      let each: Span | undefined = span;
+      each?.openSeen && !each.shown;
+      each = this.#spans.parentOf(each)
+    ) {
+      held.push(each);
+    }
+    let text = '';
+    for (const each of held.toReversed()) text += this.#open(each);
+    return text;
   }
 
   #open(span: Span): string {

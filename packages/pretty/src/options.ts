@@ -1,6 +1,8 @@
 import { LEVEL_NAMES, parseBytes, parseDuration, messageOf, parseLevel } from '@treeline/contract';
 import * as v from 'valibot';
 
+const ORIGINS: readonly string[] = ['pid', 'host', 'worker'];
+const ORIGIN_RULE = `must be a list of ${ORIGINS.join(', ')}`;
 const COLORS = ['black', 'red', 'green', 'yellow', 'blue', 'magenta', 'cyan', 'white', 'gray'] as const;
 
 /** One of a few words; the message names them all. */
@@ -50,35 +52,40 @@ function list(initial: readonly string[], text: string) {
   const rule = (issue: { received: string }) =>
     `must be a list of keys, or a text with commas between them; got ${issue.received}`;
   return v.optional(
-    v.pipe(
-      v.union([v.string(), v.array(v.string())], rule),
-      v.transform((given): readonly string[] =>
-        (typeof given === 'string' ? given.split(',') : given)
-          .map((each) => each.trim())
-          .filter((each) => each !== ''),
-      ),
-      v.description(text),
-    ),
+    v.pipe(v.union([v.string(), v.array(v.string())], rule), v.transform(splitList), v.description(text)),
     [...initial],
   );
 }
 
-/** Pairs, or pino-pretty's form `a:1,b:2`. */
-function pairs(rule: string, text: string) {
+function splitList(given: string | string[]): readonly string[] {
+  const parts = typeof given === 'string' ? given.split(',') : given;
+  return parts.map((each) => each.trim()).filter((each) => each !== '');
+}
+
+/** Pairs, or pino-pretty's form `a:1,b:2`; `isValue` says which values there are. */
+function pairs(rule: string, isValue: (value: string) => boolean, text: string) {
   return v.optional(
     v.pipe(
       v.union([v.string(), v.record(v.string(), v.union([v.string(), v.number()]))], rule),
       v.transform((given): ReadonlyMap<string, string> => {
-        const entries =
-          typeof given === 'string'
-            ? given.split(',').map((each) => each.split(':').map((part) => part.trim()) as [string, string?])
-            : Object.entries(given).map(([key, value]): [string, string] => [key, String(value)]);
-        return new Map(entries.map(([key, value]) => [key, value ?? '']));
+        const entries = typeof given === 'string' ? splitPairs(given) : Object.entries(given);
+        return new Map(entries.map(([key, value]) => [key, String(value)]));
       }),
+      v.check((given) => [...given.values()].every(isValue), rule),
       v.description(text),
     ),
     {},
   );
+}
+
+function splitPairs(text: string): [string, string][] {
+  return text
+    .split(',')
+    .filter((pair) => pair.trim() !== '')
+    .map((pair) => {
+      const [key = '', value = ''] = pair.split(':');
+      return [key.trim(), value.trim()];
+    });
 }
 
 /** A text or number that one of contract's parsers understands; the parser's message is the mistake's. */
@@ -161,11 +168,19 @@ export const options = v.strictObject({
     'auto',
     'Which ids are shown; `auto` is `trace` in trees and both in `flat`.',
   ),
-  origin: list([], 'Which of `pid`, `host`, `worker` stand on every line.'),
+  origin: v.optional(
+    v.pipe(
+      v.union([v.string(), v.array(v.string())], ORIGIN_RULE),
+      v.transform(splitList),
+      v.check((given) => given.every((each) => ORIGINS.includes(each)), ORIGIN_RULE),
+      v.description('Which of `pid`, `host`, `worker` stand on every line.'),
+    ),
+    [],
+  ),
   time: choice(
-    ['auto', 'iso', 'local', 'relative', 'delta', 'uptime', 'none'],
+    ['auto', 'iso', 'local', 'relative', 'delta', 'none'],
     'auto',
-    'How times are printed: `relative` since the first record, `delta` since the record before, `uptime` since the process that logs was first seen; `auto` is `local` in trees and `iso` in `flat`.',
+    'How times are printed: `relative` since the first record, `delta` since the record before; `auto` is `local` in trees and `iso` in `flat`.',
   ),
   translateTime: v.optional(
     v.pipe(
@@ -222,10 +237,12 @@ export const options = v.strictObject({
   hideObject: flag(false, 'pino-pretty\'s spelling of `fields: "none"`.'),
   customLevels: pairs(
     'must be names with numbers, like "audit:35"',
+    (value) => /^\d+$/.test(value),
     'Names of levels that are not pino\'s: `{ "audit": 35 }` or `audit:35`.',
   ),
   customColors: pairs(
-    'must be levels with colours, like "info:blue"',
+    `must be levels with colours, like "info:blue"; colours are ${COLORS.join(', ')}`,
+    (value) => (COLORS as readonly string[]).includes(value),
     `Colours of levels: \`{ "info": "blue" }\` or \`info:blue\`; ${COLORS.join(', ')}.`,
   ),
   messageFormat: v.optional(

@@ -52,6 +52,11 @@ export function createPrinterFrom(settings: PrinterSettings): Printer {
   return new BatchPrinter(settings);
 }
 
+/** How much of a line the printer looks at; whoever splits the input needs to keep no more. */
+export function maxInputLineBytes({ maxLineBytes }: { maxLineBytes: number }): number {
+  return Math.max(MAX_JSON_BYTES, maxLineBytes);
+}
+
 class BatchPrinter implements Printer {
   readonly #filter: Filter;
   readonly #layout: Layout;
@@ -70,7 +75,7 @@ class BatchPrinter implements Printer {
     this.#line = new Line({
       ...settings,
       customLevels: settings.levelsByName,
-      maxLength: Math.max(MAX_JSON_BYTES, settings.maxLineBytes),
+      maxBytes: maxInputLineBytes(settings),
     });
     this.#mode = createMode(settings, this.#layout, this.#spans);
     this.#spans.onOpen = (span, parent, attrs) => {
@@ -92,7 +97,7 @@ class BatchPrinter implements Printer {
       // What is below the level needs no parsing, unless it opens or closes something that is printed later.
       if (level < gate && nextSpan > end && text.charCodeAt(start) === BRACE_OPEN)
         this.#spans.noteRecord(level, undefined);
-      else out += this.#print(text, start, end);
+      else out += this.#print(text, start, end, (ends[index] ?? 1) - 1 - (ends[index - 1] ?? 0));
       start = end + 1;
     }
     return out;
@@ -106,11 +111,11 @@ class BatchPrinter implements Printer {
     return { textLines: this.#textLines };
   }
 
-  #print(text: string, start: number, end: number): string {
+  #print(text: string, start: number, end: number, bytes: number): string {
     const line = this.#line;
     const from = this.#isFirst && text.startsWith(BYTE_ORDER_MARK) ? start + 1 : start;
     this.#isFirst = false;
-    line.read(text, from, end);
+    line.read(text, from, end, bytes);
     if (!line.isRecord) this.#textLines++;
     this.#spans.noteRecord(line.level, line.timeMs);
     return this.#mode.line(line, this.#filter.accepts(line, this.#spanOf));
@@ -143,7 +148,7 @@ function createMode(settings: PrinterSettings, layout: Layout, spans: SpanTable)
       return new ForestMode(layout, spans);
     case 'waterfall':
       return new WaterfallMode(layout, spans);
-    case 'flat':
+    default:
       return new FlatMode(layout, spans);
   }
 }

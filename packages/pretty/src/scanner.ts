@@ -4,7 +4,7 @@ export const STRING = 1;
 export const NUMBER = 2;
 export const LITERAL = 3;
 export const PLAIN_NESTED = 4;
-export const NESTED = 5;
+const NESTED = 5;
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
@@ -13,7 +13,6 @@ const COLON = 0x3a;
 const BRACE_OPEN = 0x7b;
 const BRACE_CLOSE = 0x7d;
 const BRACKET_OPEN = 0x5b;
-const BRACKET_CLOSE = 0x5d;
 
 /** What the walk through a nested value meets next. */
 const NEXT = { value: 0, key: 1, after: 2 } as const;

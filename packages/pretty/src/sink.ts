@@ -1,8 +1,9 @@
 import fs from 'node:fs';
 import tty from 'node:tty';
-import { openFdWriter, type FdWriter, type Sink } from '@treeline/contract';
+import { openFdWriter, openPathWriter, type FdWriter, type Sink } from '@treeline/contract';
 import type { ParsedPrettyOptions } from './options.ts';
 import { openOutputFile } from './output-file.ts';
+import { OutputBuffer } from './output-buffer.ts';
 import { createPrinterFrom } from './printer.ts';
 import { resolveSettings } from './settings.ts';
 
@@ -13,6 +14,7 @@ export function openPrettySink(options: ParsedPrettyOptions): Sink {
   const surroundings = { env: process.env, isTerminal, cwd: process.cwd(), nowMs: Date.now() };
   const printer = createPrinterFrom(resolveSettings(options, surroundings));
   const output = typeof destination === 'number' ? openFdWriter(destination) : openFile(destination, options);
+  const buffer = new OutputBuffer();
   let closing: Promise<void> | undefined;
   let unwritten: { batch: unknown; bytes: Buffer } | undefined;
   const print = async (text: string): Promise<void> => {
@@ -21,7 +23,7 @@ export function openPrettySink(options: ParsedPrettyOptions): Sink {
   return {
     async write(batch) {
       // A batch that is offered again has been printed already: its spans are open, its lines would be doubles.
-      const bytes = unwritten?.batch === batch.bytes ? unwritten.bytes : Buffer.from(printer.write(batch));
+      const bytes = unwritten?.batch === batch.bytes ? unwritten.bytes : buffer.encode(printer.write(batch));
       unwritten = { batch: batch.bytes, bytes };
       if (bytes.length > 0) await output.write(bytes);
       unwritten = undefined;
@@ -35,6 +37,8 @@ export function openPrettySink(options: ParsedPrettyOptions): Sink {
 }
 
 function openFile(path: string, options: ParsedPrettyOptions): FdWriter {
+  const stat = fs.statSync(path, { throwIfNoEntry: false });
+  if (stat?.isFIFO() || stat?.isCharacterDevice()) return openPathWriter(path);
   const fd = openOutputFile(path, options);
   return {
     async write(bytes) {

@@ -1,3 +1,5 @@
+import { Aging } from './aging.ts';
+import { detached } from './detached.ts';
 import type { LevelDirective } from '@treeline/query';
 import { jsonText } from './json-text.ts';
 import type { Line, SpanFields } from './line.ts';
@@ -31,14 +33,14 @@ export interface Span {
   shown: boolean;
   hasChildren: boolean;
   /** Kept until they have been printed; values as their JSON. */
-  readonly attrs: Map<string, string>;
+  attrs: Map<string, string> | undefined;
   attrBytes: number;
   /** Lines seen, by level; of more levels than are sensible nothing is claimed. */
-  readonly seen: Map<number, number>;
+  readonly seen: { readonly level: number; count: number }[];
   /** Level directives that hold inside. */
   directives: readonly LevelDirective[];
   nextSeq: number;
-  readonly seqsAhead: Set<number>;
+  seqsAhead: Set<number> | undefined;
 }
 
 /** What a line does to its span. */
@@ -67,13 +69,15 @@ const MAX_ATTR_BYTES = 4096;
 /** Names are meant to be short: 256 characters are what core itself writes. */
 const MAX_NAME_LENGTH = 256;
 const MAX_LEVELS = 16;
+/** Closed spans are remembered for lines that come late, implicit ones as long as others don't push them out. */
+const MAX_SETTLED_SPANS = 2000;
 
 /** The spans of the input, in bounded memory; parents are found by key, so that a span that is given up is free. */
 export class SpanTable {
   readonly #limits: SpanLimits;
-  readonly #open = new Map<string, Span>();
+  readonly #open = new Aging<Span>();
   /** Closed and implicit spans, for late lines and children. */
-  readonly #settled = new Map<string, Span>();
+  readonly #settled = new Aging<Span>();
   #leastLevel = Infinity;
   /** Lines that came twice. */
   doubles = 0;
@@ -108,9 +112,14 @@ export class SpanTable {
     return { op, span, fields, isLate: this.#touch(span, line, known !== undefined && wasClosed) };
   }
 
-  /** Notes a line that belongs to a request; the first one opens it, the one with a response time closes it. */
-  stepRequest(line: Line): Step {
+  /**
+   * Notes a line that belongs to a request: the first one that tells of it opens it, the one with a response time closes it. Undefined
+   * for a line that has an id alone, of a request that is not known: such lines make no tree.
+   */
+  stepRequest(line: Line): Step | undefined {
+    if (!line.hasRequest || line.requestId === '') return undefined;
     const key = `req:${line.hostname}:${line.pid}:${line.requestId}`;
+    if (!line.hasRequestObject && !this.find(key)) return undefined;
     const { request, responseTime } = line;
     const begins = request !== undefined && responseTime === undefined;
     let known = this.find(key);
@@ -159,18 +168,21 @@ export class SpanTable {
   }
 
   openSpans(): Span[] {
-    return [...this.#open.values()];
+    return this.#open.values();
   }
 
   /** Lines that the span says it wrote and that were not seen, of levels that are printed and that this input holds. */
   claimMissing(span: Span, lines: unknown): number {
-    if (typeof lines !== 'object' || lines === null || span.seen.size >= MAX_LEVELS) return 0;
+    if (typeof lines !== 'object' || lines === null || span.seen.length >= MAX_LEVELS) return 0;
     let missing = 0;
     for (const [level, written] of Object.entries(lines)) {
       const number = Number(level);
       if (!(number >= Math.max(this.#limits.leastLevel, this.#leastLevel)) || !Number.isSafeInteger(written))
         continue;
-      missing += Math.max(0, (written as number) - (span.seen.get(number) ?? 0));
+      missing += Math.max(
+        0,
+        (written as number) - (span.seen.find((each) => each.level === number)?.count ?? 0),
+      );
     }
     this.missing += missing;
     return missing;
@@ -182,13 +194,14 @@ export class SpanTable {
     if (ms !== undefined) this.lastMs = ms;
   }
 
-  #create(key: string, line: Line, isRequest: boolean): Span {
+  #create(lineKey: string, line: Line, isRequest: boolean): Span {
+    const key = detached(lineKey);
     const span: Span = {
       key,
-      traceId: line.traceId,
-      spanId: line.spanId,
+      traceId: detached(line.traceId),
+      spanId: detached(line.spanId),
       isRequest,
-      requestId: isRequest ? line.requestId : '',
+      requestId: isRequest ? detached(line.requestId) : '',
       state: 'implicit',
       name: '',
       parentKey: undefined,
@@ -196,18 +209,18 @@ export class SpanTable {
       depth: 0,
       laneKey: key,
       level: line.level,
-      time: line.time,
+      time: typeof line.time === 'string' ? detached(line.time) : line.time,
       openMs: line.timeMs,
       lastMs: undefined,
       openSeen: isRequest,
       shown: false,
       hasChildren: false,
-      attrs: new Map(),
+      attrs: undefined,
       attrBytes: 0,
-      seen: new Map(),
+      seen: [],
       directives: [],
       nextSeq: 0,
-      seqsAhead: new Set(),
+      seqsAhead: undefined,
     };
     this.#settled.set(key, span);
     this.#bound();
@@ -230,7 +243,7 @@ export class SpanTable {
     // A second open of a span tells more of it, and no more than that.
     if (op === 'record' || before !== 'implicit') return 'record';
     span.level = line.level;
-    span.time = line.time;
+    span.time = typeof line.time === 'string' ? detached(line.time) : line.time;
     span.openMs = line.timeMs;
     span.openSeen = true;
     this.#move(span, 'open');
@@ -243,7 +256,7 @@ export class SpanTable {
     if (parentSpanId === '' || span.parentKey !== undefined) return;
     const parent = this.find(`${span.traceId}:${parentSpanId}`);
     if (!parent || this.isWithin(parent, span)) {
-      span.missingParentId = parentSpanId;
+      span.missingParentId = detached(parentSpanId);
       return;
     }
     span.parentKey = parent.key;
@@ -259,37 +272,42 @@ export class SpanTable {
 
   /** What else stands on a span's own lines is told with its attributes. */
   #keepFields(span: Span, line: Line): void {
-    for (const index of line.fields) this.#keepAttr(span, line.key(index), line.token(index));
+    for (const index of line.fields)
+      this.#keepAttr(span, detached(line.key(index)), detached(line.token(index)));
     if (line.message !== '' && line.message !== span.name)
       this.#keepAttr(span, 'msg', JSON.stringify(line.message));
   }
 
   #keepAttr(span: Span, key: string, json: string): void {
-    const bytes = key.length + json.length - (span.attrs.get(key)?.length ?? -key.length);
+    const bytes = key.length + json.length - (span.attrs?.get(key)?.length ?? -key.length);
     if (span.attrBytes + bytes > MAX_ATTR_BYTES) {
       this.cutAttrs++;
       return;
     }
     span.attrBytes += bytes;
+    span.attrs ??= new Map();
     span.attrs.set(key, json);
   }
 
   #count(span: Span, line: Line): void {
-    const count = span.seen.get(line.level);
-    if (count !== undefined || span.seen.size < MAX_LEVELS) span.seen.set(line.level, (count ?? 0) + 1);
+    const { level } = line;
+    const known = span.seen.find((each) => each.level === level);
+    if (known) known.count++;
+    else if (span.seen.length < MAX_LEVELS) span.seen.push({ level, count: 1 });
   }
 
   #isDouble(span: Span, seq: number | undefined): boolean {
     if (seq === undefined) return false;
-    const { seqsAhead } = span;
-    if (seq < span.nextSeq || seqsAhead.has(seq)) return true;
+    if (seq < span.nextSeq || span.seqsAhead?.has(seq)) return true;
     if (seq > span.nextSeq) {
-      if (seqsAhead.size >= MAX_SEQS_AHEAD) seqsAhead.delete([...seqsAhead][0] ?? seq);
-      seqsAhead.add(seq);
+      const ahead = (span.seqsAhead ??= new Set());
+      const [first] = ahead.size >= MAX_SEQS_AHEAD ? ahead : [];
+      if (first !== undefined) ahead.delete(first);
+      ahead.add(seq);
       return false;
     }
     span.nextSeq++;
-    while (seqsAhead.delete(span.nextSeq)) span.nextSeq++;
+    while (span.seqsAhead?.delete(span.nextSeq)) span.nextSeq++;
     return false;
   }
 
@@ -305,8 +323,7 @@ export class SpanTable {
     }
     const { maxOpenSpans, maxOpenMs } = this.#limits;
     if (span.state === 'open' && (maxOpenMs > 0 || this.#open.size * 2 > maxOpenSpans)) {
-      this.#open.delete(span.key);
-      this.#open.set(span.key, span);
+      this.#open.renew(span.key, span);
     }
     return isLate;
   }
@@ -321,22 +338,22 @@ export class SpanTable {
 
   #bound(): void {
     if (this.#open.size > this.#limits.maxOpenSpans) this.#evictOldest();
-    if (this.#settled.size <= this.#limits.maxOpenSpans) return;
-    const [oldest] = this.#settled.values();
+    if (this.#settled.size <= Math.min(MAX_SETTLED_SPANS, this.#limits.maxOpenSpans)) return;
+    const oldest = this.#settled.oldest();
     if (oldest) this.#settled.delete(oldest.key);
   }
 
   #evictSilent(nowMs: number): void {
     const { maxOpenMs } = this.#limits;
     if (maxOpenMs === 0) return;
-    for (const span of this.#open.values()) {
+    for (let span = this.#open.oldest(); span; span = this.#open.oldest()) {
       if (span.lastMs === undefined || span.lastMs >= nowMs - maxOpenMs) return;
       this.#evictOldest();
     }
   }
 
   #evictOldest(): void {
-    const [oldest] = this.#open.values();
+    const oldest = this.#open.oldest();
     if (!oldest) return;
     this.#open.delete(oldest.key);
     this.evicted++;

@@ -46,17 +46,16 @@ export class SpanText {
   /** The attributes that have not been printed yet, which are let go; the status is printed as the outcome. */
   takeAttrs(span: Span): string[] {
     const { theme, settings } = this.#layout;
-    const attrs =
-      settings.fields === 'none'
-        ? []
-        : [...span.attrs]
-            .filter(([key]) => !STATUS_ATTRS.includes(key) && this.#layout.isShown(key))
-            .map(([key, json]) => formatAttr(key, json, theme));
+    const { attrs } = span;
+    if (!attrs) return [];
     if (!settings.verboseClose) {
-      span.attrs.clear();
+      span.attrs = undefined;
       span.attrBytes = 0;
     }
-    return attrs;
+    if (settings.fields === 'none') return [];
+    return [...attrs]
+      .filter(([key]) => !STATUS_ATTRS.includes(key) && this.#layout.isShown(key))
+      .map(([key, json]) => formatAttr(key, json, theme));
   }
 
   duration(ms: number): string {

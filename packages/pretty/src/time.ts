@@ -1,7 +1,8 @@
 import { readTimeMs } from '@treeline/contract';
 import { escapeText } from './escape.ts';
+import { plainText } from './json-text.ts';
 
-export type TimeStyle = 'iso' | 'local' | 'relative' | 'delta' | 'uptime' | 'none';
+export type TimeStyle = 'iso' | 'local' | 'relative' | 'delta' | 'none';
 
 export interface TimeFormat {
   readonly style: TimeStyle;
@@ -16,7 +17,7 @@ const MAX_DATE_MS = 8.64e15;
 
 /** Makes the function that prints a record's time. Times in one second share their text, so that a line costs a look-up. */
 export function createTimeFormatter(format: TimeFormat): (time: unknown) => string {
-  if (format.pattern === false) return (time) => escapeText(String(time as string | number));
+  if (format.pattern === false) return (time) => escapeText(plainText(time));
   if (typeof format.pattern === 'string' || format.pattern === true) return patternFormatter(format.pattern);
   if (format.style === 'none') return () => '';
   if (format.style === 'iso' || format.style === 'local') return clockFormatter(format.style, format.utc);
@@ -29,12 +30,13 @@ function clockFormatter(style: 'iso' | 'local', utc: boolean): (time: unknown) =
   return (time) => {
     const ms = readTimeMs(time);
     if (ms === undefined || Math.abs(ms) > MAX_DATE_MS) return UNKNOWN;
-    const second = Math.floor(ms / 1000);
+    const whole = Math.floor(ms);
+    const second = Math.floor(whole / 1000);
     if (second !== cachedSecond) {
       cachedSecond = second;
       cachedText = formatSecond(new Date(second * 1000), style, utc);
     }
-    const millis = Math.floor(ms - second * 1000);
+    const millis = whole - second * 1000;
     const padded = millis < 10 ? `00${millis}` : millis < 100 ? `0${millis}` : `${millis}`;
     return style === 'iso' ? `${cachedText}.${padded}Z` : `${cachedText}.${padded}`;
   };
@@ -49,7 +51,7 @@ function formatSecond(date: Date, style: 'iso' | 'local', utc: boolean): string 
 }
 
 /** Seconds since the first record, or since the one before. */
-function elapsedFormatter(style: 'relative' | 'delta' | 'uptime'): (time: unknown) => string {
+function elapsedFormatter(style: 'relative' | 'delta'): (time: unknown) => string {
   let originMs: number | undefined;
   return (time) => {
     const ms = readTimeMs(time);

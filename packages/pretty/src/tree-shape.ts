@@ -29,17 +29,14 @@ export class TreeShape {
     const shown = this.#shownDepth(depth);
     const marked = depth < this.#settings.maxDepth ? 0 : depth - shown;
     const key = `${corner}${shown},${marked}`;
-    let tree = this.#cache.get(key);
-    if (!tree) {
-      tree = this.#build(corner, shown, this.#settings.wraparound > 0 ? 0 : marked);
-      if (this.#cache.size < 1000) this.#cache.set(key, tree);
+    let shape = this.#cache.get(key);
+    if (!shape) {
+      shape = this.#build(corner, shown, this.#settings.wraparound > 0 ? 0 : marked);
+      if (this.#cache.size < 1000) this.#cache.set(key, shape);
     }
-    if (!this.#theme.colored) return tree;
-    return {
-      first: this.#theme.lane(tree.first, lane),
-      below: this.#theme.lane(tree.below, lane),
-      width: tree.width,
-    };
+    if (!this.#theme.colored) return shape;
+    const { first, below, width } = shape;
+    return { first: this.#theme.lane(first, lane), below: this.#theme.lane(below, lane), width };
   }
 
   #shownDepth(depth: number): number {
@@ -53,10 +50,10 @@ export class TreeShape {
     const dashes = glyphs.dash.repeat(indent - 1);
     const mark = deeper > 0 ? `${glyphs.more}+${deeper} ` : '';
     const below = `${this.#indent(depth)}${glyphs.line}${' '.repeat(indent + mark.length)}`;
-    if (corner === 'branch') return tree(`${this.#indent(depth)}${glyphs.branch}${dashes} ${mark}`, below);
+    if (corner === 'branch') return sized(`${this.#indent(depth)}${glyphs.branch}${dashes} ${mark}`, below);
     const [from, to] = corner === 'open' ? [glyphs.down, glyphs.open] : [glyphs.up, glyphs.close];
-    if (depth === 0) return tree(`${to} ${mark}`, below);
-    return tree(`${this.#indent(depth - 1)}${from}${dashes}${to} ${mark}`, below);
+    if (depth === 0) return sized(`${to} ${mark}`, below);
+    return sized(`${this.#indent(depth - 1)}${from}${dashes}${to} ${mark}`, below);
   }
 
   #indent(depth: number): string {
@@ -66,7 +63,7 @@ export class TreeShape {
 }
 
 /** The gutter is as wide as what stands above it. */
-function tree(first: string, below: string): Tree {
+function sized(first: string, below: string): Tree {
   const width = Math.max(first.length, below.length);
   return { first, below, width };
 }

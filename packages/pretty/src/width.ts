@@ -1,89 +1,125 @@
 import { createRequire } from 'node:module';
+import { detached } from './detached.ts';
+import { RESET } from './theme.ts';
 
 const ASCII = /^[\x20-\x7e]*$/;
-const SGR = /(\u001b\[[\d;:]*m)/;
+const COLOR = /(\u001b\[[\d;:]*m)/;
+/** Measuring costs some microseconds for each grapheme: of what is longer only code points are told apart. */
+const MAX_MEASURED_LENGTH = 4096;
+const MAX_KNOWN_WIDTHS = 4096;
+const MAX_KNOWN_LENGTH = 16;
+/** A run without spaces, colours inside included, and the spaces behind it. */
+const WORD = /(?:\u001b\[[\d;:]*m|[^ ])+ *| +/g;
+
 /** Loading the tables and the segmenter takes some 50 ms, and most logs need neither. */
 let stringWidth: ((text: string) => number) | undefined;
 let segmenter: Intl.Segmenter | undefined;
+const knownWidths = new Map<string, number>();
 
 /** Columns that a text takes on a terminal, colours not counted. Segmenting is slow, so ASCII is told first. */
 export function columnsOf(text: string): number {
   if (ASCII.test(text)) return text.length;
+  // Latin letters with their accents are one column each.
+  if (text.length === 1 && text.charCodeAt(0) < 0x300 && text >= '\u00a1') return 1;
+  const known = knownWidths.get(text);
+  if (known !== undefined) return known;
   stringWidth ??= (createRequire(import.meta.url)('string-width') as typeof import('string-width')).default;
-  return stringWidth(text);
+  const columns = stringWidth(text);
+  if (text.length <= MAX_KNOWN_LENGTH && knownWidths.size < MAX_KNOWN_WIDTHS)
+    knownWidths.set(detached(text), columns);
+  return columns;
 }
 
 /** Cuts a text into pieces that fit: between words where that is possible, never inside a grapheme or a colour sequence. */
 export function wrapText(text: string, columns: number): string[] {
   // Colours make a text longer than it shows, never wider.
   if (text.length <= columns && ASCII.test(text)) return [text];
-  if (columnsOf(text) <= columns) return [text];
-  const pieces: string[] = [];
-  let piece = '';
-  let used = 0;
-  let style = '';
-  const breakLine = (): void => {
-    pieces.push(style === '' ? piece : `${piece}\u001b[0m`);
-    piece = style;
-    used = 0;
-  };
-  for (const [index, part] of text.split(SGR).entries()) {
-    if (index % 2 === 1) {
-      piece += part;
-      style = part === '\u001b[0m' ? '' : part;
-      continue;
-    }
-    for (const word of part.split(/(?<= )/)) {
-      const width = columnsOf(word.trimEnd());
-      if (used > 0 && used + width > columns && width <= columns) breakLine();
-      if (used + columnsOf(word) <= columns) {
-        piece += word;
-        used += columnsOf(word);
-        continue;
-      }
-      for (const grapheme of graphemes(word)) {
-        const size = columnsOf(grapheme);
-        if (used > 0 && used + size > columns) {
-          if (grapheme === ' ') continue;
-          breakLine();
-        }
-        piece += grapheme;
-        used += size;
-      }
-    }
-  }
-  if (used > 0 || pieces.length === 0) pieces.push(piece);
-  return pieces;
+  if (text.length <= MAX_MEASURED_LENGTH && columnsOf(text) <= columns) return [text];
+  const wrapper = new Wrapper(columns);
+  for (const [word] of text.matchAll(WORD)) wrapper.add(word);
+  return wrapper.pieces();
 }
 
 /** Cuts a text at the screen's edge; `more` says that something was cut. */
 export function truncateText(text: string, columns: number, more: string): string {
-  if (text.length <= columns || columnsOf(text) <= columns) return text;
-  const [first = ''] = wrapHard(text, columns - columnsOf(more));
-  return `${first}${more}`;
+  if (text.length <= MAX_MEASURED_LENGTH && columnsOf(text) <= columns) return text;
+  const wrapper = new Wrapper(columns - columnsOf(more));
+  wrapper.addByGrapheme(text);
+  return `${wrapper.pieces()[0] ?? ''}${more}`;
 }
 
-function wrapHard(text: string, columns: number): string[] {
-  let piece = '';
-  let used = 0;
-  let hasStyle = false;
-  for (const [index, part] of text.split(SGR).entries()) {
-    if (index % 2 === 1) {
-      piece += part;
-      hasStyle = part !== '\u001b[0m';
-      continue;
+/** Fills pieces of so many columns; a colour that is on at the end of one goes on in the next. */
+class Wrapper {
+  readonly #columns: number;
+  readonly #pieces: string[] = [];
+  #piece = '';
+  #used = 0;
+  #style = '';
+
+  constructor(columns: number) {
+    this.#columns = columns;
+  }
+
+  add(word: string): void {
+    if (word.length > MAX_MEASURED_LENGTH) {
+      this.addByGrapheme(word);
+      return;
     }
-    for (const grapheme of graphemes(part)) {
-      used += columnsOf(grapheme);
-      if (used > columns) return [hasStyle ? `${piece}\u001b[0m` : piece];
-      piece += grapheme;
+    const width = columnsOf(word);
+    const widthWithoutSpaces = columnsOf(word.trimEnd());
+    if (
+      this.#used > 0 &&
+      this.#used + widthWithoutSpaces > this.#columns &&
+      widthWithoutSpaces <= this.#columns
+    )
+      this.#break();
+    if (this.#used + width > this.#columns) {
+      this.addByGrapheme(word);
+      return;
+    }
+    for (const [index, part] of word.split(COLOR).entries()) {
+      if (index % 2 === 1) this.#restyle(part);
+      else this.#piece += part;
+    }
+    this.#used += width;
+  }
+
+  addByGrapheme(text: string): void {
+    for (const [index, part] of text.split(COLOR).entries()) {
+      if (index % 2 === 1) this.#restyle(part);
+      else for (const grapheme of graphemes(part)) this.#addGrapheme(grapheme);
     }
   }
-  return [piece];
+
+  pieces(): string[] {
+    return this.#used > 0 || this.#pieces.length === 0 ? [...this.#pieces, this.#piece] : this.#pieces;
+  }
+
+  #addGrapheme(grapheme: string): void {
+    const width = columnsOf(grapheme);
+    if (this.#used > 0 && this.#used + width > this.#columns) {
+      // Spaces at the edge are not carried over.
+      if (grapheme === ' ') return;
+      this.#break();
+    }
+    this.#piece += grapheme;
+    this.#used += width;
+  }
+
+  #restyle(sequence: string): void {
+    this.#piece += sequence;
+    this.#style = sequence === RESET ? '' : sequence;
+  }
+
+  #break(): void {
+    this.#pieces.push(this.#style === '' ? this.#piece : `${this.#piece}${RESET}`);
+    this.#piece = this.#style;
+    this.#used = 0;
+  }
 }
 
 function graphemes(text: string): Iterable<string> {
-  if (ASCII.test(text)) return text;
+  if (text.length > MAX_MEASURED_LENGTH || ASCII.test(text)) return text;
   segmenter ??= new Intl.Segmenter(undefined, { granularity: 'grapheme' });
   return Array.from(segmenter.segment(text), ({ segment }) => segment);
 }

@@ -7,7 +7,7 @@ const ROWS_PER_STEP = 500;
 const PAGES_PER_STEP = 500;
 
 /** Bytes on disk, the write-ahead log included. */
-export function storeBytes(db: Database, path: string): number {
+function storeBytes(db: Database, path: string): number {
   const pages = Number(db.pragma('page_count', { simple: true }));
   const pageSize = Number(db.pragma('page_size', { simple: true }));
   return pages * pageSize + walBytes(path);

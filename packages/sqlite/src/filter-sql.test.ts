@@ -304,6 +304,22 @@ describe('a filter', () => {
     store.close();
   });
 
+  test('that nothing can satisfy is still a statement that SQLite can plan', async () => {
+    const store = await storeOf(['{"level":60,"time":1760000000000,"name":"api"}']);
+    const level: Field = { kind: 'column', name: 'level' };
+    const low: Value = { kind: 'number', value: 60 };
+    const never: Filter = {
+      kind: 'range',
+      field: level,
+      low,
+      high: { kind: 'string', value: '' },
+      orAbsent: false,
+    };
+    expect(store.count({ filter: never })).toBe(0);
+    expect(store.queryLogs({ filter: never, source: 'api', type: 'log' })).toHaveLength(0);
+    store.close();
+  });
+
   test('that contradicts an argument finds nothing', async () => {
     const store = await storeOf(['{"level":30,"time":1760000000000,"name":"api"}']);
     expect(store.count({ source: 'api', filter: 'source=db' })).toBe(0);

@@ -59,7 +59,8 @@ interface Compiler {
 type FieldCondition = Extract<Filter, { readonly orAbsent: boolean }>;
 
 const PAYLOAD = sql('payload');
-const FALSE = sql('0');
+// Of a literal 0 the planner makes an empty plan, and then misses the index that the statement names.
+const FALSE = sql('+id < 0');
 
 function compile(filter: Filter, compiler: Compiler): Sql {
   switch (filter.kind) {
@@ -225,24 +226,27 @@ function compareNumber(
 ): Sql {
   const { value } = operand;
   const target = wanted.value;
-  const native = sql(`${value.text} ${op} ?`, ...value.params, target);
+  const is = (comparison: string, ...params: number[]): Sql =>
+    sql(`${value.text} ${comparison}`, ...value.params, ...params);
+  const native = is(`${op} ?`, target);
   if (operand.isType('number') === 'always') return native;
-  const close = askTest(
+  const asked = askTest(
     { kind: 'compare', field: VALUE_FIELD, op, value: wanted, orAbsent: false },
     operand,
     compiler,
   );
+  const isInteger = sql(`typeof(${value.text}) = 'integer'`, ...value.params);
+  const exact = Number.isSafeInteger(target)
+    ? sql(
+        `CASE WHEN ${isInteger.text} THEN ${native.text} ELSE ${asked.text} END`,
+        ...isInteger.params.concat(native.params, asked.params),
+      )
+    : asked;
   const margin = Math.max(Math.abs(target) * 1e-12, 1e-300);
-  const isExact = Number.isSafeInteger(target) ? `typeof(${value.text}) = 'integer' OR ` : '';
-  return sql(
-    `CASE WHEN ${isExact}abs(${value.text} - ?) > ? THEN ${native.text} ELSE ${close.text} END`,
-    ...(isExact ? value.params : []),
-    ...value.params,
-    target,
-    margin,
-    ...native.params,
-    ...close.params,
-  );
+  const [low, high] = [target - margin, target + margin];
+  if (op === '=') return allOf([is('BETWEEN ? AND ?', low, high), exact]);
+  if (op === '<' || op === '<=') return anyOf([is('< ?', low), allOf([is('<= ?', high), exact])]);
+  return anyOf([is('> ?', high), allOf([is('>= ?', low), exact])]);
 }
 
 function compareTime(op: CompareOp, { startMs, endMs }: TimeSpan, { text, params }: Sql): Sql {

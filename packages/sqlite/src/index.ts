@@ -18,7 +18,7 @@ export type { Table, TableQuery } from './table.ts';
 const sqlite: Transport<SqliteOptions> = defineTransport<SqliteOptions>({
   name: 'sqlite',
   options,
-  batch: { maxRecords: 10_000, maxBytes: 4 * 1024 * 1024, maxDelayMs: 100 },
+  batch: { maxRecords: 20_000, maxBytes: 8 * 1024 * 1024, maxDelayMs: 100 },
   async open(parsed, context) {
     const { openSqliteSink } = await import('./sink.ts');
     return openSqliteSink(parsed, context);

@@ -37,7 +37,7 @@ export function createIndex(db: Database, field: string): void {
 }
 
 /**
- * Makes optional indexes over the rows that are there, for tools: who writes waits meanwhile, about 2 s for a million rows.
+ * Makes optional indexes over the rows that are there, for tools: who writes waits meanwhile, about 3 s for a million rows.
  *
  * @throws RangeError for what can't be indexed; TreelineError as `openLogStore`.
  */

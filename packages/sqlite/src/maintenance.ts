@@ -9,8 +9,9 @@ import { emptyWal, MAX_WAL_BYTES, RESTART_WAL_BYTES, walBytes } from './wal.ts';
 /** Between two steps of work, which last some 20 ms: writing comes first. */
 const STEP_INTERVAL_MS = 100;
 
-/** A reader in the way may stay there: trying costs 40 ms. */
-const WAL_INTERVAL_MS = 1000;
+/** Trying to empty the write-ahead log costs up to 40 ms where a reader is in the way; one that stays there is tried less often. */
+const WAL_INTERVAL_MS = 250;
+const HELD_WAL_INTERVAL_MS = 5000;
 
 /** An index over fewer rows is made at once, in some 100 ms. */
 const MAX_ROWS_TO_INDEX = 50_000;
@@ -85,7 +86,8 @@ export class Maintenance {
 
   #boundWal(): void {
     const nowMs = performance.now();
-    if (nowMs - this.#walTriedAtMs < WAL_INTERVAL_MS) return;
+    const intervalMs = this.#isWalReported ? HELD_WAL_INTERVAL_MS : WAL_INTERVAL_MS;
+    if (nowMs - this.#walTriedAtMs < intervalMs) return;
     const { path } = this.#options;
     if (walBytes(path) < RESTART_WAL_BYTES) return;
     this.#walTriedAtMs = nowMs;

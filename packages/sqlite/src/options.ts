@@ -14,7 +14,7 @@ export interface SqliteOptions {
    */
   readonly synchronous: 'normal' | 'full';
   /**
-   * Optional indexes: `trace_id`, or paths into the record (`req.status`). Each makes inserting slower by about a fifth. One that is
+   * Optional indexes: `trace_id`, or paths into the record (`req.status`). Each makes inserting slower by about a third. One that is
    * missing in a store that has many rows is named in a warning, to be made by `createIndexes`.
    */
   readonly indexes: readonly string[];

@@ -106,15 +106,23 @@ export function conditionsOf(query: CheckedQuery): Sql[] {
   return [...conditions, ...rangeOf(query, { after: undefined, end: undefined })];
 }
 
-/** The conditions that hold a statement within the query's times and the span. */
+/**
+ * The conditions that hold a statement within the query's times and the span. One bound at each end, the tighter one: of two, SQLite
+ * takes the first to begin its walk, and would walk over what the other leaves out.
+ */
 export function rangeOf(query: CheckedQuery, { after, end }: Span): Sql[] {
   const { sinceMs, untilMs, order } = query;
-  return [
-    ...(sinceMs === undefined ? [] : [sql('ts >= ?', sinceMs)]),
-    ...(untilMs === undefined ? [] : [sql('ts < ?', untilMs)]),
-    ...(after ? [sql(`(ts, id) ${order === 'asc' ? '>' : '<'} (?, ?)`, after.ts, after.id)] : []),
-    ...(end ? [sql(`(ts, id) ${order === 'asc' ? '<=' : '>='} (?, ?)`, end.ts, end.id)] : []),
-  ];
+  const [low, high] = order === 'asc' ? [after, end] : [end, after];
+  const isBehind = order === 'asc' ? '>' : '>=';
+  const isBefore = order === 'asc' ? '<=' : '<';
+  const conditions: Sql[] = [];
+  if (low && low.ts >= (sinceMs ?? -Infinity)) {
+    conditions.push(sql('ts >= ?', low.ts), sql(`(ts > ? OR id ${isBehind} ?)`, low.ts, low.id));
+  } else if (sinceMs !== undefined) conditions.push(sql('ts >= ?', sinceMs));
+  if (high && high.ts < (untilMs ?? Infinity)) {
+    conditions.push(sql('ts <= ?', high.ts), sql(`(ts < ? OR id ${isBefore} ?)`, high.ts, high.id));
+  } else if (untilMs !== undefined) conditions.push(sql('ts < ?', untilMs));
+  return conditions;
 }
 
 /**

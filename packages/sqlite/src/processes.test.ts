@@ -24,6 +24,7 @@ interface Writer {
   /** What it has acknowledged so far. */
   readonly lines: () => number[];
   readonly ended: Promise<unknown>;
+  readonly errors: () => string;
 }
 
 function startWriter(logId: string, first: number, batches: number, prefix: string[] = []): Writer {
@@ -36,10 +37,17 @@ function startWriter(logId: string, first: number, batches: number, prefix: stri
     String(first),
     String(batches),
   ];
-  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
+  let errors = '';
   child.stdout?.on('data', (chunk: Buffer) => (output += chunk.toString()));
-  return { child, lines: () => output.split('\n').slice(0, -1).map(Number), ended: once(child, 'close') };
+  child.stderr?.on('data', (chunk: Buffer) => (errors += chunk.toString()));
+  return {
+    child,
+    errors: () => errors,
+    lines: () => output.split('\n').slice(0, -1).map(Number),
+    ended: once(child, 'close'),
+  };
 }
 
 function numbersOf(logId: string): number[] {
@@ -123,6 +131,7 @@ test(
     await limited.ended;
     const acknowledged = limited.lines().at(-1) ?? 0;
     expect(limited.child.exitCode).not.toBe(0);
+    expect(limited.errors()).toContain('disk I/O error');
     expect(acknowledged).toBeGreaterThan(0);
     expect(numbersOf('log').length).toBeGreaterThanOrEqual(acknowledged);
     const stored = numbersOf('log').length;

@@ -1,4 +1,5 @@
 import type { Place } from './cursor.ts';
+import { MS_PER_MINUTE } from './ddl.ts';
 import type { Database } from './driver.ts';
 import type { CheckedQuery } from './log-query.ts';
 import { useTests } from './filter-tests.ts';
@@ -32,8 +33,37 @@ export function* readPages(db: Database, query: CheckedQuery): Generator<readonl
     const isFull = rows.length === limit;
     after = isFull ? rows.at(-1) : end;
     if (!after) return;
+    if (rows.length === 0) after = nextPossible(db, query, after);
+    if (!after) return;
     windowRows = isFull ? Math.max(PAGE_ROWS, windowRows >> 3) : Math.min(MAX_WINDOW_ROWS, windowRows * 4);
   }
+}
+
+/**
+ * The place before the next minute that may have rows of the query, by the counts: a level or a source that is rare or not there at
+ * all is not looked for row by row. Undefined where no minute is left.
+ */
+function nextPossible(db: Database, query: CheckedQuery, after: Place): Place | undefined {
+  const { level, source, type, order } = query;
+  const conditions = [
+    ...(level === undefined ? [] : [sql('level >= ?', level)]),
+    // What is counted together may be of any source and type.
+    ...(source === undefined ? [] : [sql("source IN (?, '*')", source)]),
+    ...(type === undefined ? [] : [sql("type IN (?, '*')", type)]),
+  ];
+  if (conditions.length === 0) return after;
+  const minute = Math.floor(after.ts / MS_PER_MINUTE);
+  const [comparison, direction] = order === 'asc' ? ['>=', ''] : ['<=', 'DESC'];
+  const { text, params } = allOf([sql(`minute ${comparison} ?`, minute), ...conditions]);
+  const next = db
+    .prepare<unknown[], number>(
+      `SELECT minute FROM log_counts WHERE ${text} ORDER BY minute ${direction} LIMIT 1`,
+    )
+    .pluck()
+    .get(...params);
+  if (next === undefined || next === minute) return next === undefined ? undefined : after;
+  // Ids begin at 1: no row stands at 0.
+  return { ts: (order === 'asc' ? next : next + 1) * MS_PER_MINUTE, id: 0 };
 }
 
 /** What each window of a query's rows gives back under an aggregate; windows bound each statement's time. */

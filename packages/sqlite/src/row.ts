@@ -1,4 +1,4 @@
-import type { LogRecord } from '@treeline/contract';
+import { parseLine, type LogRecord } from '@treeline/contract';
 import { withoutColumns } from './columns.ts';
 import { formatCursor } from './cursor.ts';
 
@@ -45,7 +45,8 @@ export const ROW_COLUMNS =
 
 export function toLogRow(raw: RawRow): LogRow {
   const [id, source, type, refId, ts, level, msg, traceId, spanId, parentSpanId, line] = raw;
-  const record = JSON.parse(line) as LogRecord;
+  // Another program may have written what is no JSON.
+  const record = parseLine(line);
   return {
     id,
     cursor: formatCursor({ ts, id }),

@@ -1,9 +1,17 @@
 import { getTableConfig, SQLiteSyncDialect, type AnySQLiteTable } from 'drizzle-orm/sqlite-core';
-import { is, SQL } from 'drizzle-orm';
+import { eq, is, SQL } from 'drizzle-orm';
+import { drizzle } from 'drizzle-orm/better-sqlite3';
 import BetterSqlite3 from 'better-sqlite3';
-import { expect, test } from 'vitest';
+import fs from 'node:fs';
+import os from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
 import { MIGRATIONS } from './ddl.ts';
 import { logCounts, logs, meta } from './schema.ts';
+import { openLogStore } from './store.ts';
+
+const folder = fs.mkdtempSync(join(os.tmpdir(), 'treeline-sqlite-schema-'));
+afterAll(() => fs.rmSync(folder, { recursive: true, force: true }));
 
 const db = new BetterSqlite3(':memory:');
 for (const sql of MIGRATIONS) db.exec(sql);
@@ -74,4 +82,23 @@ test.each([
   const config = getTableConfig(table);
   expect(config.name).toBe(name);
   expect(declared(table)).toEqual(created(name));
+});
+
+test('a store is queried with Drizzle by its columns', () => {
+  const path = join(folder, 'drizzle.db');
+  const store = openLogStore(path);
+  store.append([
+    { source: 'orders', refId: 'o1', level: 'error', msg: 'no' },
+    { source: 'orders', refId: 'o2' },
+  ]);
+  store.close();
+  const client = new BetterSqlite3(path, { readonly: true });
+  const rows = drizzle(client)
+    .select({ refId: logs.refId, n: logCounts.n })
+    .from(logs)
+    .innerJoin(logCounts, eq(logCounts.level, logs.level))
+    .where(eq(logs.level, 50))
+    .all();
+  client.close();
+  expect(rows).toEqual([{ refId: 'o1', n: 1 }]);
 });

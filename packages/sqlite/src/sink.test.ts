@@ -303,7 +303,6 @@ test('a reader that holds a transaction open is told of when the write-ahead log
   const holder = new BetterSqlite3(path, { readonly: true });
   holder.exec('BEGIN; SELECT count(*) FROM logs');
   const big = lines(Array.from({ length: 500 }, (_, each) => record(each, { text: 'x'.repeat(16_000) })));
-  // Looked at once a second.
   while (events.length === 0) await sink.write(createBatch(big));
   expect(events.map((event) => event.reason)).toEqual([
     expect.stringMatching(/-wal has grown to .*M: something holds a read transaction open/),

@@ -95,9 +95,10 @@ class SqliteSink implements Sink {
       while (next < batch.count) next = await this.#writeSome(batch, next, refused);
     } catch (error) {
       this.#connection.writer.rollback();
-      this.#report(sqliteCode(error) === 'SQLITE_FULL' ? 'full' : 'warning', messageOf(error));
+      if (sqliteCode(error) === 'SQLITE_FULL') this.#report('full', messageOf(error));
       // What an earlier transaction of this batch has committed must not be offered again.
       if (next === 0) throw storeError(error, this.#options.path);
+      this.#report('warning', messageOf(error));
       return { retry: range(next, batch.count), dead: refusalsBefore(refused, next) };
     }
     this.#maintenance.afterWrite();

@@ -248,6 +248,26 @@ describe('queryLogs', () => {
     store.close();
   });
 
+  test('a level or source that is rare or absent is found by the counts, not row by row', () => {
+    const store = openLogStore(path);
+    const at = (index: number): number => 1_760_000_000_000 + index * 1000;
+    store.append({ source: 'b', level: 'fatal', ts: at(-1), msg: 'oldest' });
+    store.append(
+      Array.from({ length: 20_000 }, (_, index) => ({ source: 'a', level: 'error', ts: at(index) })),
+    );
+    store.append({ source: 'b', level: 'fatal', ts: at(20_000), msg: 'newest' });
+    expect(store.queryLogs({ level: 'fatal' }).map((row) => row.msg)).toEqual(['newest', 'oldest']);
+    expect(store.queryLogs({ level: 'fatal', order: 'asc' }).map((row) => row.msg)).toEqual([
+      'oldest',
+      'newest',
+    ]);
+    expect(store.queryLogs({ filter: 'level=55' })).toHaveLength(0);
+    // Counts that say nothing are left: without them every row would be looked at.
+    sql('DELETE FROM log_counts WHERE level = 60');
+    expect(store.queryLogs({ level: 'fatal' }).map((row) => row.msg)).toEqual(['newest']);
+    store.close();
+  });
+
   test('gives at most a thousand rows without a limit', () => {
     const store = openLogStore(path);
     store.append(Array.from({ length: 1001 }, () => ({ source: 'a' })));
@@ -291,6 +311,28 @@ describe('queryLogs', () => {
 });
 
 describe('openLogReader', () => {
+  test('names a damaged store that it meets while reading', () => {
+    const store = openLogStore(path);
+    store.append(
+      Array.from({ length: 3000 }, (_, index) => ({
+        source: 'a',
+        payload: { text: `x${index}`.repeat(50) },
+      })),
+    );
+    store.close();
+    const bytes = fs.readFileSync(path);
+    bytes.fill(0xff, 4096 * 12);
+    fs.writeFileSync(path, bytes);
+    const reader = openLogReader(path);
+    const damaged = expect.objectContaining({
+      code: 'STORE_CORRUPT',
+      message: expect.stringContaining(path) as string,
+    }) as Error;
+    expect(() => reader.queryLogs({ limit: Infinity })).toThrow(damaged);
+    expect(() => [...reader.iterate()]).toThrow(damaged);
+    reader.close();
+  });
+
   test('reads what another process writes and can not write itself', () => {
     const store = openLogStore(path);
     const reader = openLogReader(path);

@@ -136,8 +136,11 @@ function readerOf(db: Database, path: string): LogReader {
     *iterate(query = {}) {
       const checked = checkQuery({ limit: Infinity, ...query });
       const deadlineMs = performance.now() + checked.timeoutMs;
-      for (const page of readPages(db, checked)) {
-        yield* page;
+      const pages = readPages(db, checked);
+      for (;;) {
+        const page = guarded(path, () => pages.next());
+        if (page.done) return;
+        yield* page.value;
         if (performance.now() > deadlineMs) return;
       }
     },

@@ -92,7 +92,7 @@ function sortRows(rows: readonly TableRow[], field: Field, descending: boolean):
 }
 
 /** Numbers before texts, texts by code points, all else by its JSON. */
-export function compareValues(a: unknown, b: unknown): number {
+function compareValues(a: unknown, b: unknown): number {
   if (typeof a === 'number' && typeof b === 'number') return a - b;
   if (typeof a === 'number' || typeof b === 'number') return typeof a === 'number' ? -1 : 1;
   const [left, right] = [a, b].map((value) => (typeof value === 'string' ? value : JSON.stringify(value)));

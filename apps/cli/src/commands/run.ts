@@ -14,6 +14,9 @@ export interface RunFlags extends ConfigFlags {
   readonly stats?: boolean;
 }
 
+/** Between two looks at what is left. */
+const SETTLE_POLL_MS = 10;
+
 /** What was read of the input. */
 interface Intake {
   readonly splitter: LineSplitter;
@@ -86,16 +89,22 @@ async function feed(input: Readable, intake: Intake, pipeline: Pipeline): Promis
 
 /** Waits as long as the streams get on; gives up when none of them has for the time of a shutdown, or after a signal. */
 async function settle(pipeline: Pipeline, end: EndSignal, timeoutMs: number): Promise<boolean> {
+  let left = countLeft(pipeline.stats());
+  let quietSinceMs = performance.now();
   for (;;) {
-    const before = countSettled(pipeline.stats());
-    const { ok } = await pipeline.flush({ timeoutMs: end.received ? timeoutMs / 2 : timeoutMs });
-    if (ok) return true;
-    if (end.received || countSettled(pipeline.stats()) === before) return false;
+    const patienceMs = end.received ? timeoutMs / 2 : timeoutMs;
+    const { ok } = await pipeline.flush({ timeoutMs: patienceMs });
+    const leftNow = countLeft(pipeline.stats());
+    if (ok && leftNow === 0) return true;
+    if (leftNow < left) quietSinceMs = performance.now();
+    left = leftNow;
+    if (performance.now() - quietSinceMs >= patienceMs) return false;
+    await sleep(SETTLE_POLL_MS);
   }
 }
 
-function countSettled({ streams }: PipelineStats): number {
-  return Object.values(streams).reduce((sum, { accepted, queued }) => sum + accepted - queued, 0);
+function countLeft({ streams, underWay }: PipelineStats): number {
+  return Object.values(streams).reduce((sum, { queued }) => sum + queued, underWay);
 }
 
 function tellOfRest(

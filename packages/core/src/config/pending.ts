@@ -15,7 +15,6 @@ const PENDING: readonly Pending[] = [
   { path: ['redact'] },
   { path: ['levels'] },
   { path: ['reload'] },
-  { path: ['mode'], unless: 'worker' },
   { path: ['enhancedFeatures', 'requestTracking'] },
   { path: ['enhancedFeatures', 'streamTracking'] },
   { path: ['enhancedFeatures', 'errorLogging'] },

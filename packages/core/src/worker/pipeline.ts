@@ -104,7 +104,7 @@ export class Pipeline {
         this.#makeRoom();
         break;
       case 'drain':
-        void this.#drain(message.token);
+        void this.#drain(message);
         break;
       case 'save':
         this.#cursors.save();
@@ -152,36 +152,30 @@ export class Pipeline {
     for (const { name } of this.#streams) this.#post({ type: 'status', status: { ...event, stream: name } });
   }
 
-  async #drain(token: number): Promise<void> {
-    await this.#spilledIsFanned();
+  async #drain({ token, upToSeq }: { token: number; upToSeq: number }): Promise<void> {
+    await this.#fanOut.reached(upToSeq);
     await Promise.allSettled(this.#streams.map((stream) => stream.flush()));
     this.#control.write('drained', token);
     this.#control.notify();
   }
 
-  /** Chunks come before the request that follows them, but what was spilled before it has to be read first. */
-  #spilledIsFanned(): Promise<void> {
-    return this.#fanOut.reached(this.#control.read('spilledSeq'));
-  }
-
   async #answer(id: number, request: PipelineRequest): Promise<void> {
-    const result = await (request.type === 'flush'
-      ? this.#flush(request.timeoutMs)
-      : this.#close(request.timeoutMs));
+    const result = await (request.type === 'flush' ? this.#flush(request) : this.#close(request));
     this.#post({ type: 'reply', id, result });
     if (request.type === 'close') this.#port.close();
   }
 
-  #flush(timeoutMs: number): Promise<FlushResult> {
+  /** Waits for what was logged before the request: posted, or to be read from the segments. */
+  #flush({ upToSeq, timeoutMs }: PipelineRequest): Promise<FlushResult> {
     return this.#settleWithin(timeoutMs, async (stream) => {
-      await this.#spilledIsFanned();
+      await this.#fanOut.reached(upToSeq);
       await stream.flush();
     });
   }
 
-  #close(timeoutMs: number): Promise<FlushResult> {
-    this.#closing ??= this.#flush(timeoutMs).then(async (result) => {
-      await this.#settleWithin(timeoutMs, (stream) => stream.close());
+  #close(request: PipelineRequest): Promise<FlushResult> {
+    this.#closing ??= this.#flush(request).then(async (result) => {
+      await this.#settleWithin(request.timeoutMs, (stream) => stream.close());
       this.#cursors.close();
       for (const frames of this.#frames) frames.close();
       return result;

@@ -1,0 +1,44 @@
+import { execFile } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import pino from 'pino';
+import { afterAll, describe, expect, test } from 'vitest';
+import { prettyStream } from './stream.ts';
+
+const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'treeline-pretty-stream-'));
+afterAll(() => fs.rmSync(folder, { recursive: true }));
+
+describe('prettyStream', () => {
+  test('has printed when the log call returns', () => {
+    const destination = path.join(folder, 'new', 'a.log');
+    const stream = prettyStream({ destination, mkdir: true, time: 'none' });
+    const logger = pino({ base: null }, stream);
+    logger.info({ port: 1 }, 'listening');
+    expect(fs.readFileSync(destination, 'utf8')).toBe('INFO  listening port=1\n');
+    logger.error(new Error('broken'));
+    stream.end();
+    expect(fs.readFileSync(destination, 'utf8')).toContain('err="Error: broken"');
+  });
+
+  test('prints what it was given before the process ends at once', async () => {
+    const built = path.join(import.meta.dirname, '..', 'dist', 'index.js');
+    const script = `import { prettyStream } from ${JSON.stringify(built)};
+      prettyStream({ time: 'none' }).write('{"level":60,"msg":"last words"}\\n'); process.exit(0);`;
+    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script]);
+    expect(stdout).toBe('FATAL last words\n');
+  });
+
+  test('names a wrong option', () => {
+    expect(() => prettyStream({ mode: 'tree' as 'live' })).toThrow(
+      new TypeError('mode must be one of auto, live, forest, flat, waterfall; got "tree"'),
+    );
+  });
+
+  test('says why a file can not be opened', () => {
+    expect(() => prettyStream({ destination: path.join(folder, 'missing', 'x.log') })).toThrow(
+      /can't open .*ENOENT.*set mkdir/,
+    );
+  });
+});
