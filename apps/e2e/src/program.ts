@@ -23,9 +23,17 @@ export interface RunOptions {
 }
 
 /** Runs one of the programs beside this folder to its end. */
-export async function runProgram(name: string, args: readonly string[], options: RunOptions): Promise<Ended> {
+export function runProgram(name: string, args: readonly string[], options: RunOptions): Promise<Ended> {
+  return runFile(programFile(name), args, options);
+}
+
+export function programFile(name: string): string {
+  return fileURLToPath(new URL(`../programs/${name}`, import.meta.url));
+}
+
+/** Runs a program to its end. */
+export async function runFile(path: string, args: readonly string[], options: RunOptions): Promise<Ended> {
   const startMs = performance.now();
-  const path = fileURLToPath(new URL(`../programs/${name}`, import.meta.url));
   const child = spawn(process.execPath, [path, ...args], {
     cwd: options.cwd,
     env: { PATH: process.env['PATH'], ...options.env },

@@ -1,9 +1,9 @@
 import type { Writable } from 'node:stream';
-import { parentPort, workerData } from 'node:worker_threads';
 import { BareStream } from './bare-stream.ts';
 import type { BatchHints } from './batch-queue.ts';
 import type { OptionsSchema, SchemaIssue, SinkEvent, TransportDefinition } from './sink.ts';
 import { createStderrReporter } from './stderr-reporter.ts';
+import { postStatus, runsInThreadStream, withoutPinoKeys } from './thread-stream.ts';
 
 /** What a transport package exports by default: a function for pino, and its definition for core. */
 export interface Transport<Options> {
@@ -64,28 +64,4 @@ export async function parseOptions<Options>(
 function formatIssue(issue: SchemaIssue): string {
   const path = issue.path?.map((part) => String(typeof part === 'object' ? part.key : part)).join('.');
   return path ? `${path}: ${issue.message}` : issue.message;
-}
-
-/** pino mixes keys of its own into the options of a single target. */
-function withoutPinoKeys(options: unknown): unknown {
-  if (typeof options !== 'object' || options === null) return options;
-  const ours: Record<string, unknown> = { ...options };
-  for (const key of ['$context', 'pinoWillSendConfig', 'levels']) delete ours[key];
-  return ours;
-}
-
-/** Whether this thread is one that pino started for a transport. */
-function runsInThreadStream(): boolean {
-  const data = workerData as { workerData?: { $context?: { threadStreamVersion?: unknown } } } | null;
-  return data?.workerData?.$context?.threadStreamVersion !== undefined;
-}
-
-/** Emits `treeline:status` on the transport's stream in the main thread. thread-stream's form: an unknown code would end the thread. */
-function postStatus(event: SinkEvent): void {
-  const { type, reason, count } = event;
-  parentPort?.postMessage({
-    code: 'EVENT',
-    name: 'treeline:status',
-    args: [{ type, reason, count }],
-  });
 }

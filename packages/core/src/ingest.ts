@@ -7,8 +7,10 @@ import type { LoggerStats } from './stats.ts';
 
 const FLUSH_TIMEOUT_MS = 10_000;
 
-/** Input that is read in one go stays far below it, unless a line is large. */
-const MAX_PART_CHARS = 1024 * 1024;
+/** As large as the log's chunks. */
+const PART_BYTES = 64 * 1024;
+
+const LINE_FEED = 10;
 
 /** A pipeline that is fed with the lines of another program instead of log calls. */
 export interface Pipeline {
@@ -33,22 +35,26 @@ export interface PipelineStats extends LoggerStats {
   readonly windowWaits: { readonly count: number; readonly totalMs: number };
 }
 
+export interface PipelineOptions {
+  /** What `write` does when the window is full: `wait` for room (default), or `spill` into the log's segments without waiting. */
+  readonly whenFull?: 'wait' | 'spill';
+}
+
 /**
  * Opens the pipeline of a config that has been loaded. `process.exit()` drains it as it drains a logger; a signal doesn't: the program
  * closes it then.
  */
-export function openPipeline(config: PipelineConfig): Pipeline {
+export function openPipeline(config: PipelineConfig, { whenFull = 'wait' }: PipelineOptions = {}): Pipeline {
   const client = new PipelineClient(config, { feed: 'lines' });
   const textLine = textLines(config);
   let textCount = 0;
   const windowWaits = { count: 0, totalMs: 0 };
   return {
     async write(lines) {
-      const read = readForeignLines(lines, textLine);
-      textCount += read.textCount;
-      for (const part of inParts(read)) {
+      for (const part of inParts(lines, textLine)) {
+        textCount += part.textCount;
         client.writeLines(part.text, part.count);
-        if (client.hasRoom()) continue;
+        if (client.hasRoom() || whenFull === 'spill') continue;
         const startMs = performance.now();
         await client.room();
         windowWaits.count++;
@@ -62,18 +68,21 @@ export function openPipeline(config: PipelineConfig): Pipeline {
   };
 }
 
-/** Lines that are large come one by one: the window has to hold what is written at once. */
-function* inParts({ text, count }: PipelineLines): Generator<{ text: string; count: number }> {
-  if (count === 0) return;
-  if (text.length <= MAX_PART_CHARS || count === 1) {
-    yield { text, count };
-    return;
-  }
-  for (let start = 0; start < text.length;) {
-    const end = text.indexOf('\n', start) + 1;
-    yield { text: text.slice(start, end), count: 1 };
+/** Runs of some 64 KiB, as the log's chunks are; a line that is larger comes by itself: the window has to hold what is written at once. */
+function* inParts(lines: Buffer, textLine: (text: string) => string): Generator<PipelineLines> {
+  for (let start = 0; start < lines.length;) {
+    const end = endOfPart(lines, start);
+    const part = readForeignLines(lines.subarray(start, end), textLine);
+    if (part.count > 0) yield part;
     start = end;
   }
+}
+
+function endOfPart(lines: Buffer, start: number): number {
+  const lastEnd = lines.subarray(start, start + PART_BYTES).lastIndexOf(LINE_FEED) + 1;
+  if (lastEnd > 0) return start + lastEnd;
+  const found = lines.indexOf(LINE_FEED, start);
+  return found === -1 ? lines.length : found + 1;
 }
 
 /** Makes the line of a text record: what the config puts into every line stands in it. */

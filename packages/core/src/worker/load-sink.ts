@@ -1,4 +1,5 @@
 import { batchHints, type Sink, type SinkContext, type SinkEvent } from '@treeline/contract';
+import { builtFile } from '../built-file.ts';
 import type { StreamConfig } from '../config/config.ts';
 import type { ConsoleOptions } from '../config/console-options.ts';
 import { CONSOLE_BATCH, openConsole } from './console-sink.ts';
@@ -10,6 +11,9 @@ import { openThreadSink } from './thread-sink.ts';
 /** Our own sinks make no call that blocks; all others, and SQLite's transactions, get a thread of their own. */
 const SHARED_THREAD_TYPES = new Set(['console', 'file', 'network']);
 
+/** Runs the target that a stream of type `pino` names; the target itself is loaded in the stream's thread. */
+const PINO_SINK_URL = builtFile('worker/pino-sink.js').href;
+
 /** Finds a stream's transport; nothing is opened yet. */
 export async function loadSink(
   config: StreamConfig,
@@ -17,7 +21,8 @@ export async function loadSink(
   report: (event: SinkEvent) => void,
 ): Promise<OpenableSink> {
   const context: SinkContext = { streamName: config.name, report };
-  const { moduleUrl, options } = config;
+  const { options } = config;
+  const moduleUrl = config.type === 'pino' ? PINO_SINK_URL : config.moduleUrl;
   if (moduleUrl === undefined) {
     const open = async (): Promise<Sink> =>
       refuseWithoutReader(openConsole(options as ConsoleOptions), report);

@@ -56,7 +56,8 @@ async function run(): Promise<void> {
     return;
   }
   parentPort?.on('message', (message: ThreadCall | typeof STOP) => {
-    if (message !== STOP) void answer(sink, message);
+    // A pino target is told pino's config through the same port.
+    if (message !== STOP && 'request' in message) void answer(sink, message);
   });
   post({ type: 'opened', settledSeqs: settledSeqs(sink) });
 }
