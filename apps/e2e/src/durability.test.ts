@@ -179,6 +179,16 @@ describe('in-process', () => {
     expect(storedNumbers(join(folder.path, 'logs.db'))).toEqual(count(0, 5_000));
   });
 
+  test('a stuck destination keeps the program no longer than shutdown.timeout', async () => {
+    using folder = scratchFolder();
+    const streams = [{ name: 'stuck', type: 'stuck', path: join(folder.path, 'stuck.log') }];
+    const stuck = JSON.stringify({ mode: 'in-process', shutdown: { timeout: '500ms' }, streams });
+    const ended = await runProgram('returns-beside-stuck.mjs', [stuck], { cwd: folder.path });
+    expect(ended.code, ended.stderr).toBe(0);
+    expect(ended.durationMs).toBeLessThan(10_000);
+    expect(ended.stderr).toContain('kept in');
+  });
+
   test('what process.exit() left is delivered at the next start', async () => {
     using folder = scratchFolder();
     await runProgram('logs-and-ends.mjs', [JSON.stringify(config), 'exit', '5000'], { cwd: folder.path });

@@ -56,6 +56,7 @@ export class PipelineClient implements PipelineOwner {
   #releaseEnd: (() => void) | undefined;
   #nextId = 1;
   #isExiting = false;
+  #finishedSeq = 0;
   /** The end's time limit holds for all loggers and exit handlers together. */
   #endStartedMs = 0;
   #droppedAfterClose = 0;
@@ -155,7 +156,8 @@ export class PipelineClient implements PipelineOwner {
     this.#log?.postAll();
     port.ref();
     const upToSeq = this.#log?.reachableSeq ?? 0;
-    for (const [id, { request }] of this.#requests) this.#post({ type: 'request', id, request: { ...request, upToSeq } });
+    for (const [id, { request }] of this.#requests)
+      this.#post({ type: 'request', id, request: { ...request, upToSeq } });
   }
 
   detached(reason: string): void {
@@ -174,7 +176,11 @@ export class PipelineClient implements PipelineOwner {
 
   /** In-process, what is under way keeps no loop alive by itself: at its end there is time to finish. */
   readonly #finish = (): void => {
-    if (this.#log && !this.#log.isSettled) void this.flush(this.#config.shutdownTimeoutMs);
+    const log = this.#log;
+    if (!log || log.isSettled || log.lastSeq === this.#finishedSeq) return;
+    // Tried once: what a stuck destination doesn't take is kept for the next start.
+    this.#finishedSeq = log.lastSeq;
+    void this.flush(this.#config.shutdownTimeoutMs);
   };
 
   #open(): Log {
@@ -248,7 +254,8 @@ export class PipelineClient implements PipelineOwner {
 
   #keptReason(): string {
     const { shutdownTimeoutMs, stateDirectory } = this.#config;
-    if (this.#isInProcess) return `not delivered before the end, kept in ${stateDirectory} for the next start`;
+    if (this.#isInProcess)
+      return `not delivered before the end, kept in ${stateDirectory} for the next start`;
     return `not delivered within ${shutdownTimeoutMs} ms (shutdown.timeout), kept in ${stateDirectory} for the next start`;
   }
 

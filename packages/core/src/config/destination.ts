@@ -49,7 +49,10 @@ export function probeDatabase(
     return undefined;
   }
   if (length === 0 || bytes.toString('latin1') === SQLITE_HEADER) return undefined;
-  return { reason: `${file} is no SQLite database`, suggestion: 'choose another path or move that file away' };
+  return {
+    reason: `${file} is no SQLite database`,
+    suggestion: 'choose another path or move that file away',
+  };
 }
 
 /** Folders are made when they are needed: the nearest one that exists has to let us. */

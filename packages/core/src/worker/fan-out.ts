@@ -46,7 +46,11 @@ export class FanOut {
   arrive(chunk: Chunk): void {
     const { control } = this.#options;
     const offset = chunk.start % this.#ring.length;
-    const bytes = this.#pool.copy(this.#ring.subarray(offset, offset + chunk.length), chunk.firstSeq, lastSeqOf(chunk));
+    const bytes = this.#pool.copy(
+      this.#ring.subarray(offset, offset + chunk.length),
+      chunk.firstSeq,
+      lastSeqOf(chunk),
+    );
     control.write('fannedBytes', control.read('fannedBytes') + chunk.length);
     this.#options.taken();
     // Written over while it was copied: it has been spilled, and is read from there.

@@ -61,13 +61,15 @@ class ThreadSink implements Sink {
   async start(): Promise<void> {
     const worker = new Worker(builtFile('worker/sink-thread.js'), { workerData: this.#spec });
     threads.add(worker);
-    // In-process it would keep an idle program alive; calls under way do.
+    // In-process it would keep the program alive: what is under way is waited for at the end, for as long as the end may take.
     worker.unref();
     let isOpen = false;
     await new Promise<void>((resolve, reject) => {
       worker.on('message', (message: ThreadMessage) => {
         if (message.type === 'opened') {
           isOpen = true;
+          // Adding listeners has taken it back.
+          worker.unref();
           this.#settledSeqs = message.settledSeqs;
           this.#worker = worker;
           resolve();
@@ -121,7 +123,6 @@ class ThreadSink implements Sink {
     const id = this.#nextId++;
     return new Promise((resolve, reject) => {
       this.#calls.set(id, { resolve, reject });
-      this.#worker?.ref();
       const call: ThreadCall = { id, request };
       this.#worker?.postMessage(call, transfer);
     });
@@ -134,7 +135,6 @@ class ThreadSink implements Sink {
     }
     const call = this.#calls.get(message.id);
     this.#calls.delete(message.id);
-    if (this.#calls.size === 0) this.#worker?.unref();
     if (message.type === 'reply') call?.resolve(message.result);
     else call?.reject(new Error(message.error));
   }
