@@ -1,5 +1,5 @@
 // Logs beside streams that misbehave, and says what became of every record. Arguments: the config as JSON, how many records, how many a tick.
-import { setImmediate as nextTick } from 'node:timers/promises';
+import { setImmediate as nextTick, setTimeout as sleep } from 'node:timers/promises';
 import { createLogger } from '@treeline/core';
 
 const [config, lines, perTick] = process.argv.slice(2);
@@ -7,6 +7,9 @@ const sink = (type) => ({ type, module: new URL(`./sinks/${type}.mjs`, import.me
 
 const logger = createLogger(JSON.parse(config), { transports: ['throwing', 'stuck', 'exiting'].map(sink) });
 
+// Idle is the process with its pipeline up.
+logger.info('the first line');
+await sleep(500);
 const idleRssBytes = process.memoryUsage().rss;
 let peakRssBytes = idleRssBytes;
 const unbalanced = [];

@@ -1,8 +1,17 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import {
+  createReadStream,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { LogRecord } from '@treeline/contract';
 
@@ -56,16 +65,23 @@ export function scratchFolder(): { readonly path: string; [Symbol.dispose](): vo
 
 /** The records of an NDJSON file; none where it is missing. */
 export function readRecords(path: string): LogRecord[] {
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch {
-    return [];
-  }
-  return text
+  if (!existsSync(path)) return [];
+  return readFileSync(path, 'utf8')
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line) as LogRecord);
+}
+
+/** How many records of a file, however large, count on from 0 without a gap. */
+export async function countFromZero(path: string): Promise<number> {
+  let next = 0;
+  for await (const line of createInterface({ input: createReadStream(path) })) {
+    const { n } = JSON.parse(line) as LogRecord;
+    if (n === undefined) continue;
+    if (n !== next) break;
+    next++;
+  }
+  return next;
 }
 
 /** The numbers that a program counted its records with. */
