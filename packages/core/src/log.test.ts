@@ -22,6 +22,7 @@ interface OpenedLog {
   readonly posted: string[];
   readonly messages: ToPipeline[];
   readonly spilled: () => string;
+  readonly timesBegun: () => number;
 }
 
 function openLog(change: Partial<PipelineConfig> = {}): OpenedLog {
@@ -34,12 +35,15 @@ function openLog(change: Partial<PipelineConfig> = {}): OpenedLog {
     ...change,
   } as PipelineConfig;
   const control = ControlBlock.create(0);
+  let begun = 0;
   const posted: string[] = [];
   const messages: ToPipeline[] = [];
   const log = new Log({
     config,
     control,
-    begin: () => undefined,
+    begin: () => {
+      begun++;
+    },
     post(message) {
       messages.push(message);
       if (message.type === 'chunk') {
@@ -56,7 +60,7 @@ function openLog(change: Partial<PipelineConfig> = {}): OpenedLog {
     reader.close();
     return text;
   };
-  return { log, control, posted, messages, spilled };
+  return { log, control, posted, messages, spilled, timesBegun: () => begun };
 }
 
 const numbered = (from: number, to: number, padding = ''): string[] =>
@@ -148,6 +152,15 @@ describe('Log', () => {
     log.spillAll();
     expect(spilled()).toBe(first + huge + second);
     expect(log.lastSeq).toBe(3);
+  });
+
+  test('a first line that is larger than the window begins the pipeline like any other', () => {
+    const { log, control, timesBegun } = openLog({ windowBytes: 128 * 1024 });
+    log.write(`{"text":"${'y'.repeat(300_000)}"}\n`, 1);
+    expect(timesBegun()).toBe(1);
+    expect(log.hasBegun).toBe(true);
+    expect(control.read('spilledSeq')).toBe(1);
+    expect(log.reachableSeq).toBe(1);
   });
 
   test('a line of over 8 MiB arrives cut, as valid JSON that says so', () => {
