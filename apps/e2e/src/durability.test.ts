@@ -3,7 +3,15 @@ import { join } from 'node:path';
 import type { LoggerStats } from '@treeline/core';
 import { openLogStore } from '@treeline/sqlite';
 import { describe, expect, test } from 'vitest';
-import { count, filesBelow, numbersIn, readRecords, runProgram, scratchFolder } from './program.ts';
+import {
+  count,
+  filesBelow,
+  numbersIn,
+  readRecords,
+  readRecordsOfKilled,
+  runProgram,
+  scratchFolder,
+} from './program.ts';
 
 interface Drained {
   readonly flushed: { readonly ok: boolean };
@@ -77,7 +85,7 @@ describe('with durability "process"', () => {
     }
     const { flushed } = await drain(DURABLE, folder.path);
     expect(flushed.ok).toBe(true);
-    const filed = numbersIn(readRecords(join(folder.path, 'out.log')));
+    const filed = numbersIn(readRecordsOfKilled(join(folder.path, 'out.log')));
     const stored = storedNumbers(join(folder.path, 'logs.db'));
     for (const [kill, lastOfKill] of lasts.entries()) {
       const first = kill * 1_000_000;
@@ -106,7 +114,7 @@ describe('with durability "process"', () => {
     const env = { TREELINE_FAILPOINT: `${failpoint}:${failpoint.startsWith('append') ? 2_000 : 1}` };
     const last = await killWhileLogging(DURABLE, 0, Infinity, folder.path, env);
     await drain(DURABLE, folder.path);
-    expectAllUpTo(numbersIn(readRecords(join(folder.path, 'out.log'))), last);
+    expectAllUpTo(numbersIn(readRecordsOfKilled(join(folder.path, 'out.log'))), last);
     const stored = storedNumbers(join(folder.path, 'logs.db'));
     expect(stored).toEqual(count(0, stored.length));
     expect(stored.length).toBeGreaterThanOrEqual(last + 1);

@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import type { LogRecord } from '@treeline/contract';
+import { parseLine, type LogRecord } from '@treeline/contract';
 
 /** How a program ended, and what it said. */
 export interface Ended {
@@ -70,6 +70,11 @@ export function readRecords(path: string): LogRecord[] {
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line) as LogRecord);
+}
+
+/** The same where writers were killed: a write that was cut leaves a line that is no JSON, and is made once more. */
+export function readRecordsOfKilled(path: string): LogRecord[] {
+  return readFileSync(path, 'utf8').split('\n').map(parseLine);
 }
 
 /** How many records of a file, however large, count on from 0 without a gap. */

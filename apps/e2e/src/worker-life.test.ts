@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { LoggerStats } from '@treeline/core';
 import { openLogStore } from '@treeline/sqlite';
 import { describe, expect, test } from 'vitest';
-import { count, numbersIn, readRecords, runProgram, scratchFolder } from './program.ts';
+import { count, numbersIn, readRecords, readRecordsOfKilled, runProgram, scratchFolder } from './program.ts';
 
 describe('the pipeline worker', () => {
   test.each([
@@ -28,7 +28,7 @@ describe('the pipeline worker', () => {
     expect(report.flushed).toMatchObject({ ok: true });
     expect(report.unbalanced).toEqual([]);
     expect(report.stats).toMatchObject({ accepted: 20_000, underWay: 0 });
-    const firsts = [...new Set(numbersIn(readRecords(join(folder.path, 'out.log'))))];
+    const firsts = [...new Set(numbersIn(readRecordsOfKilled(join(folder.path, 'out.log'))))];
     expect(firsts).toEqual(count(0, 20_000));
     const store = openLogStore(join(folder.path, 'logs.db'));
     const stored = [...store.iterate({ order: 'asc' })].map((row) => row.record['n']);

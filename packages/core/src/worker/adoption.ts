@@ -46,6 +46,10 @@ class AdoptedLogDelivery {
     const { directory, logId } = this.#log;
     for (const { key } of this.#adopters) this.#unfinished.add(key);
     if (this.#adopters.length === 0) this.#finish();
+    // All before any is written: whom the file doesn't name, the next to adopt it takes for a stranger to this log.
+    for (const { key } of this.#adopters) {
+      this.#cursors.set(key, this.#cursors.get(key) ?? { seq: -1, counters: {} });
+    }
     for (const adopter of this.#adopters) {
       const { key } = adopter;
       const settledSeq = this.#cursors.get(key)?.seq ?? -1;
