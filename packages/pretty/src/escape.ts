@@ -7,7 +7,7 @@ const PRINTABLE_ASCII = /^[\x20-\x7e]*$/;
 
 /** C0, DEL, C1, bidi controls, line and paragraph separators, BOM, noncharacters, lone surrogates, and marks beyond eight on one base. */
 const UNSAFE =
-  // oxlint-disable-next-line no-control-regex no-misleading-character-class
+  // oxlint-disable-next-line no-control-regex no-misleading-character-class -- these characters are what is looked for.
   /[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ufffe\uffff\ud800-\udfff]|(?<=\p{M}{8})\p{M}/gu;
 
 const TAB_STOP = 4;
