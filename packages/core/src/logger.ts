@@ -75,6 +75,7 @@ function serviceOf(config: PipelineConfig): { service?: string } {
 
 /** Bindings become part of every line; children inherit these methods. */
 function moveReservedBindings(root: Logger, reserved: ReservedKeys): void {
+  // oxlint-disable-next-line typescript/unbound-method -- called below with the logger that they are called on
   const { child, setBindings } = root;
   Object.assign(root, {
     child(this: object, bindings: Bindings, options?: ChildLoggerOptions): Logger {
