@@ -75,7 +75,6 @@ export class Pipeline {
       load: () => loadSink(stream, [logId], report),
       settled: () => {
         this.#publishSettled();
-        this.#fanOut.recycle();
         this.#fanOut.resume();
       },
       report,
