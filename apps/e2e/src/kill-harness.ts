@@ -2,7 +2,9 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import type { LogRecord } from '@treeline/contract';
 import type { LoggerStats } from '@treeline/core';
+import { letterId, listDeadLetters, readDeadLetters } from '@treeline/spool';
 import { openLogStore } from '@treeline/sqlite';
 import { expect } from 'vitest';
 import { count, filesBelow, numbersIn, programFile, readRecordsOfKilled, runProgram } from './program.ts';
@@ -21,7 +23,10 @@ export type Kill =
   | { readonly failpoint: string; readonly nth: number };
 
 export interface Chain {
-  /** A stream `file` that writes to `out.log`, a stream `db` that writes to `logs.db`. */
+  /**
+   * A stream `file` that writes to `out.log`, a stream `db` that writes to `logs.db`; perhaps a stream `picky` that refuses every tenth
+   * record.
+   */
   readonly config: object;
   readonly cwd: string;
   readonly kills: readonly Kill[];
@@ -36,6 +41,8 @@ export interface Outcome {
   readonly lasts: readonly number[];
   readonly filed: readonly number[];
   readonly stored: readonly number[];
+  /** Undefined without the stream `picky`. */
+  readonly refused: readonly number[] | undefined;
   readonly stats: LoggerStats;
 }
 
@@ -77,6 +84,7 @@ export async function killChain(chain: Chain): Promise<Outcome> {
     lasts,
     filed: numbersIn(readRecordsOfKilled(join(chain.cwd, 'out.log'))),
     stored: stored.filter((n) => typeof n === 'number'),
+    refused: 'picky' in stats.streams ? deadLetters(chain.cwd) : undefined,
     stats,
   };
 }
@@ -85,9 +93,10 @@ export async function killChain(chain: Chain): Promise<Outcome> {
  * The oracle. Of each process every record whose call had returned is there, and perhaps some of those whose call had not, in the order
  * of the calls: in the store once, in the file at least once.
  */
-export function expectNothingLost({ lasts, filed, stored, stats }: Outcome): void {
+export function expectNothingLost({ lasts, filed, stored, refused, stats }: Outcome): void {
   const filedBy = byProcess(filed);
   const storedBy = byProcess(stored);
+  const refusedBy = byProcess(refused ?? []);
   for (const [process, last] of lasts.entries()) {
     const first = process * NUMBERS_PER_PROCESS;
     for (const [where, numbers] of [
@@ -98,6 +107,10 @@ export function expectNothingLost({ lasts, filed, stored, stats }: Outcome): voi
       expect(firstDifference(present), `process ${process} in the ${where}`).toBeUndefined();
       expect(present.length, `process ${process} in the ${where}`).toBeGreaterThanOrEqual(last - first + 1);
     }
+    if (refused === undefined) continue;
+    const letters = (refusedBy.get(process) ?? []).map((n) => (n - first) / 10);
+    expect(firstDifference(letters), `dead letters of process ${process}`).toBeUndefined();
+    expect(letters.length).toBeGreaterThanOrEqual(Math.floor((last - first) / 10) + 1);
   }
   for (const { dropped, queued } of Object.values(stats.streams)) {
     expect({ dropped, queued }).toEqual({ dropped: {}, queued: 0 });
@@ -141,6 +154,15 @@ async function killOne(chain: Chain, first: number, kill: Kill): Promise<number>
   clearTimeout(deadline);
   expect(child.signalCode, `${JSON.stringify(kill)} never came\n${stderr}`).toBe('SIGKILL');
   return last;
+}
+
+/** The numbers of the dead letters, each once, in the order of the calls. */
+function deadLetters(cwd: string): number[] {
+  const files = listDeadLetters(join(cwd, 'logs/.treeline'));
+  const letters = files.flatMap(({ path }) => readDeadLetters(path).letters);
+  const once = new Map(letters.map((letter) => [letterId(letter), letter]));
+  const records = [...once.values()].map(({ line }) => JSON.parse(line.toString()) as LogRecord);
+  return numbersIn(records).toSorted((a, b) => a - b);
 }
 
 function byProcess(numbers: readonly number[]): Map<number, number[]> {

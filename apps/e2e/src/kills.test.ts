@@ -68,19 +68,25 @@ const LATER: Partial<Record<Failpoint, number>> = {
   'adopt-before': 1,
   'adopt-after': 1,
 };
-/** A log with all that a process can come by: it syncs, rolls, releases, and is removed. */
+/** A log with all that a process can come by: it syncs, rolls, releases, and is removed; some of its records are refused. */
 const EVENTFUL: Setting = {
-  config: { ...DURABLE, durability: 'power', window: '64K', spool: { segmentBytes: '16K' } },
+  config: {
+    ...DURABLE,
+    streams: [...STREAMS, { name: 'picky', type: 'refusing', every: 10 }],
+    durability: 'power',
+    window: '64K',
+    spool: { segmentBytes: '16K' },
+  },
   recordsPerLogger: 10_000,
 };
 
-test.concurrent.each(FAILPOINTS.filter((name) => !name.startsWith('dead-letter')))(
+test.concurrent.each(FAILPOINTS)(
   'every line whose call has returned survives SIGKILL at the failpoint %s',
   async (failpoint) => {
     using folder = scratchFolder();
     // Each takes over what the one before has left.
     const kills: Kill[] = [
-      { after: 'first-line', ms: 50 },
+      ...(failpoint.startsWith('adopt') ? [{ after: 'first-line', ms: 50 } as const] : []),
       { failpoint, nth: 1 },
       { failpoint, nth: LATER[failpoint] ?? 2 },
     ];
