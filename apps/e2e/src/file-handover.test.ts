@@ -1,10 +1,10 @@
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync, renameSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, realpathSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { startTreeline, writeConfig } from './command.ts';
+import { startTreeline, treeline, writeConfig } from './command.ts';
 import { programFile, readRecords, scratchFolder } from './program.ts';
 
 const PROGRAM = programFile('logs-on-request.mjs');
@@ -132,3 +132,29 @@ function isRunning(pid: number): boolean {
     return false;
   }
 }
+
+describe('treeline rotate', () => {
+  test('makes a running program begin a new file, and says which it was', async () => {
+    const { ask } = await startProgram({ streams: [FILE] });
+    await ask('before');
+    const { code, stdout, stderr } = await treeline(['rotate', 'app.log'], { cwd });
+    expect({ code, stdout, stderr }).toEqual({
+      code: 0,
+      stdout: `rotated ${realpathSync(join(cwd, 'app.log'))}\n`,
+      stderr: '',
+    });
+    await ask('after');
+    expect(messages('app.log')).toEqual(['after']);
+    const [rotated = ''] = readdirSync(cwd).filter((name) => name.startsWith('app.log.'));
+    expect(messages(rotated)).toEqual(['before']);
+  });
+
+  test('exits with 66 where no program writes the file, and 2 without one', async () => {
+    const { code, stderr } = await treeline(['rotate', 'app.log'], { cwd });
+    expect({ code, stderr }).toEqual({
+      code: 66,
+      stderr: `treeline: no process writes ${join(realpathSync(cwd), 'app.log')}: name the path as the config has it\n`,
+    });
+    expect((await treeline(['rotate'], { cwd })).code).toBe(2);
+  });
+});
