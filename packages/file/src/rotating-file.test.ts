@@ -108,6 +108,29 @@ describe('rotation by time', () => {
   });
 });
 
+describe('over a change of daylight saving a daily file has its day', () => {
+  test.each([
+    ['Europe/Berlin', '2026-03-29', '2026-03-28T23:00Z', '2026-03-29T22:00Z'],
+    ['Europe/Berlin', '2026-10-25', '2026-10-24T22:00Z', '2026-10-25T23:00Z'],
+    ['America/New_York', '2026-03-08', '2026-03-08T05:00Z', '2026-03-09T04:00Z'],
+    ['America/New_York', '2026-11-01', '2026-11-01T04:00Z', '2026-11-02T05:00Z'],
+    ['Australia/Lord_Howe', '2026-04-05', '2026-04-04T13:00Z', '2026-04-05T13:30Z'],
+    ['Australia/Lord_Howe', '2026-10-04', '2026-10-03T13:30Z', '2026-10-04T13:00Z'],
+  ])('%s %s', async (timeZone, date, first, next) => {
+    await using folder = new LogFolder();
+    const [startMs, endMs, stepMs] = [Date.parse(first), Date.parse(next), 30 * 60_000];
+    folder.now = startMs - stepMs;
+    const sink = await folder.open({ rotation: { interval: '1d', timeZone } });
+    const steps = (endMs - startMs) / stepMs;
+    for (let n = -1; n <= steps; n++) {
+      folder.now = startMs + n * stepMs;
+      await sink.write(numbered(n + 1, n + 2));
+    }
+    expect(folder.read(`app.log.${date}`)).toEqual(upTo(steps).map((n) => n + 1));
+    expect(folder.read('app.log')).toEqual([steps + 1]);
+  });
+});
+
 test('with onStart, a start begins a new file where there is something in the old one', async () => {
   await using folder = new LogFolder();
   const rotation = { onStart: true };
