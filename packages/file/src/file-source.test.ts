@@ -14,6 +14,12 @@ async function query(path: string, request: LogRequest): Promise<number[]> {
   return found;
 }
 
+async function gather<T>(rows: AsyncIterable<T>): Promise<T[]> {
+  const gathered: T[] = [];
+  for await (const row of rows) gathered.push(row);
+  return gathered;
+}
+
 const range = (from: number, to: number): number[] =>
   Array.from({ length: to - from }, (_, index) => from + index);
 
@@ -65,6 +71,56 @@ test('the logs of a folder are merged by time, other files are left alone', asyn
   fs.writeFileSync(folder.at('notes.txt'), 'not a log\n');
   expect(await query(folder.path, { order: 'asc' })).toEqual(range(0, 10));
   expect(await query(folder.path, { limit: 3 })).toEqual([9, 8, 7]);
+});
+
+describe('a cursor', () => {
+  /** Two logs, their records in turns; those of the first stand out of order in their file, as those of several processes do. */
+  async function writeTwo(folder: LogFolder): Promise<void> {
+    const at = (...indexes: number[]) => lines(indexes.map((index) => record(index)));
+    fs.writeFileSync(folder.at('a.log'), at(0, 4, 2, 8, 6));
+    fs.writeFileSync(folder.at('b.log'), at(1, 3, 5, 7, 9));
+  }
+
+  test.each(['asc', 'desc'] as const)('goes on where it was, from whichever row (%s)', async (order) => {
+    await using folder = new LogFolder();
+    await writeTwo(folder);
+    const source = await openFileSource(folder.path);
+    const all = await gather(source.rows({ order }));
+    expect(all).toHaveLength(10);
+    for (const [index, row] of all.entries()) {
+      const rest = await gather(source.rows({ order, cursor: source.cursorOf(row) }));
+      expect(rest.map(({ line }) => line)).toEqual(all.slice(index + 1).map(({ line }) => line));
+    }
+  });
+
+  test('holds while the file of its row is rotated and compressed, and when that is gone', async () => {
+    await using folder = new LogFolder();
+    fs.writeFileSync(folder.at('app.log'), numbered(0, 4).bytes);
+    const source = await openFileSource(folder.at('app.log'));
+    const cursors = (await gather(source.rows({ order: 'asc' }))).map(source.cursorOf);
+    const behind = async (index: number): Promise<unknown[]> =>
+      (await gather(source.rows({ order: 'asc', cursor: cursors[index] }))).map(({ record: { msg } }) => msg);
+    fs.writeFileSync(
+      folder.at('app.log.2026-11-22.1.gz'),
+      zlib.gzipSync(fs.readFileSync(folder.at('app.log'))),
+    );
+    fs.writeFileSync(folder.at('app.log'), numbered(4, 6).bytes);
+    expect(await behind(2)).toEqual(['record 3', 'record 4', 'record 5']);
+    fs.rmSync(folder.at('app.log.2026-11-22.1.gz'));
+    expect(await behind(2)).toEqual(['record 4', 'record 5']);
+  });
+
+  test.each(['', 'x', Buffer.from('[1,2,3]').toString('base64url')])(
+    'that is none of ours, %j, is refused',
+    async (cursor) => {
+      await using folder = new LogFolder();
+      fs.writeFileSync(folder.at('app.log'), numbered(0, 1).bytes);
+      const source = await openFileSource(folder.at('app.log'));
+      await expect(source.rows({ cursor }).next()).rejects.toThrow(
+        /^cursor must be one that a query over files has given/,
+      );
+    },
+  );
 });
 
 test('a path with nothing there is refused', async () => {
