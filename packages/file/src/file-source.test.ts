@@ -123,6 +123,61 @@ describe('a cursor', () => {
   );
 });
 
+describe('following', () => {
+  test.each(['none', 'gzip'] as const)(
+    'gives every record once, through rotation with compression %s',
+    { timeout: 60_000 },
+    async (compress) => {
+      await using folder = new LogFolder();
+      const sink = await folder.open({ rotation: { size: 2000 }, compress });
+      await sink.write(numbered(0, 20));
+      const source = await openFileSource(folder.path);
+      const ending = new AbortController();
+      const found: number[] = [];
+      const following = (async () => {
+        for await (const {
+          record: { msg },
+        } of source.follow({}, ending.signal)) {
+          found.push(Number(msg?.slice('record '.length)));
+          if (found.length >= 500) ending.abort();
+        }
+      })();
+      // The first record that comes shows that it has begun.
+      let written = 20;
+      while (found.length === 0) {
+        await sink.write(numbered(written, ++written));
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+      const first = found[0] ?? 0;
+      while (written < first + 500) {
+        await sink.write(numbered(written, (written += 10)));
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+      await following;
+      expect(found.slice(0, 500)).toEqual(range(first, first + 500));
+    },
+  );
+
+  test('begins behind a cursor', async () => {
+    await using folder = new LogFolder();
+    const sink = await folder.open();
+    await sink.write(numbered(0, 5));
+    const source = await openFileSource(folder.at('app.log'));
+    const [, second] = await gather(source.rows({ order: 'asc' }));
+    const ending = new AbortController();
+    const following = source.follow({ cursor: second && source.cursorOf(second) }, ending.signal);
+    const next = async (): Promise<unknown> => {
+      const { value } = await following.next();
+      return value?.record.msg;
+    };
+    expect([await next(), await next(), await next()]).toEqual(['record 2', 'record 3', 'record 4']);
+    await sink.write(numbered(5, 6));
+    expect(await next()).toBe('record 5');
+    ending.abort();
+    expect(await next()).toBe(undefined);
+  });
+});
+
 test('a path with nothing there is refused', async () => {
   await using folder = new LogFolder();
   await expect(openFileSource(folder.at('none.log'))).rejects.toThrow(

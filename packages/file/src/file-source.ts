@@ -1,32 +1,27 @@
 import path from 'node:path';
 import {
   messageOf,
-  readTimeMs,
   TreelineError,
   type Batch,
-  type LogRecord,
   type LogRequest,
   type LogSource,
   type LogStats,
 } from '@treeline/contract';
-import { compileFilter, parseFilter } from '@treeline/query';
+import { acceptedRows, createPredicate, type Accepts, type FileRequest } from './file-request.ts';
 import { formatCursor, isAt, parseCursor, type FileRow, type RowPlace } from './file-row.ts';
+import { followLogs } from './follow-logs.ts';
 import { openListed, readBackwards, readForwards } from './line-reader.ts';
 import { findChains, type ChainFile, type LogChain } from './log-chain.ts';
 import { FIRST_KEY, mergeByTime, sortKey, type UnsortedRow } from './merge.ts';
 
-/** What is asked of log files, beyond what any log source can be asked. */
-export interface FileRequest extends LogRequest {
-  /** A condition that is no text. */
-  readonly matches?: (record: LogRecord) => boolean;
-  /** Goes on behind the row that had this cursor. */
-  readonly cursor?: string | undefined;
-}
+export type { FileRequest, FileRow };
 
 /** Log files for reading. */
 export interface FileSource extends LogSource {
   /** The same as `query`, with the lines themselves. */
   rows(request: FileRequest): AsyncGenerator<FileRow>;
+  /** Rows as they are written, from the call on or behind a cursor, until the signal comes; neither order nor limit count. */
+  follow(request: FileRequest, signal: AbortSignal): AsyncGenerator<FileRow>;
   /** What a later request goes on behind. */
   cursorOf(row: FileRow): string;
 }
@@ -63,6 +58,7 @@ export async function openFileSource(target: string): Promise<FileSource> {
   }
   return {
     rows,
+    follow: (request, signal) => followLogs(chains, rows, request, signal),
     cursorOf: formatCursor,
     async *query(request) {
       for await (const { record } of rows(request)) yield record;
@@ -94,37 +90,6 @@ function readAll(chains: readonly LogChain[], request: FileRequest): AsyncGenera
       : readChain(chain, request, { order, accepts }),
   );
   return mergeByTime(streams, order);
-}
-
-type Accepts = (record: LogRecord, timeMs: number) => boolean;
-
-function createPredicate(request: FileRequest): Accepts {
-  const { source, type, refId, level, sinceMs, untilMs, filter, matches } = request;
-  const meets = filter === undefined ? undefined : compileFilter(parseFilter(filter), { nowMs: Date.now() });
-  return (record, timeMs) =>
-    (level === undefined || record.level >= level) &&
-    (sinceMs === undefined || timeMs >= sinceMs) &&
-    (untilMs === undefined || timeMs < untilMs) &&
-    (source === undefined || sourceOf(record) === source) &&
-    (type === undefined || (textOf(record['type']) ?? 'log') === type) &&
-    (refId === undefined || refOf(record) === refId) &&
-    (meets === undefined || meets(record)) &&
-    (matches === undefined || matches(record));
-}
-
-function sourceOf(record: LogRecord): string | undefined {
-  return (
-    textOf(record['source']) ?? textOf(record.name) ?? textOf(record['service']) ?? textOf(record['app'])
-  );
-}
-
-function refOf(record: LogRecord): string | undefined {
-  const ref = record['ref_id'] ?? record['refId'];
-  return typeof ref === 'number' ? String(ref) : textOf(ref);
-}
-
-function textOf(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' ? value : undefined;
 }
 
 interface Reading {
@@ -209,17 +174,6 @@ async function* readFile(
     }
   } finally {
     await handle.close();
-  }
-}
-
-function* acceptedRows(batch: Batch, log: string, level: number, accepts: Accepts): Generator<UnsortedRow> {
-  for (let index = 0; index < batch.count; index++) {
-    // A line's level is known without parsing it; over 255 it is not exact.
-    const lineLevel = batch.levels[index] ?? 0;
-    if (lineLevel < level && lineLevel < 255) continue;
-    const record = batch.record(index);
-    const timeMs = readTimeMs(record.time) ?? Number.NaN;
-    if (accepts(record, timeMs)) yield { log, record, timeMs, line: batch.line(index).toString() };
   }
 }
 
