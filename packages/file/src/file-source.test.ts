@@ -97,7 +97,7 @@ describe('a cursor', () => {
     await using folder = new LogFolder();
     fs.writeFileSync(folder.at('app.log'), numbered(0, 4).bytes);
     const source = await openFileSource(folder.at('app.log'));
-    const cursors = (await gather(source.rows({ order: 'asc' }))).map(source.cursorOf);
+    const cursors = (await gather(source.rows({ order: 'asc' }))).map((row) => source.cursorOf(row));
     const behind = async (index: number): Promise<unknown[]> =>
       (await gather(source.rows({ order: 'asc', cursor: cursors[index] }))).map(({ record: { msg } }) => msg);
     fs.writeFileSync(

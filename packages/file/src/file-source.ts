@@ -1,12 +1,5 @@
 import path from 'node:path';
-import {
-  messageOf,
-  TreelineError,
-  type Batch,
-  type LogRequest,
-  type LogSource,
-  type LogStats,
-} from '@treeline/contract';
+import { messageOf, TreelineError, type Batch, type LogSource, type LogStats } from '@treeline/contract';
 import { acceptedRows, createPredicate, type Accepts, type FileRequest } from './file-request.ts';
 import { formatCursor, isAt, parseCursor, type FileRow, type RowPlace } from './file-row.ts';
 import { followLogs } from './follow-logs.ts';
