@@ -3,6 +3,7 @@ import zlib from 'node:zlib';
 import type { LogRequest } from '@treeline/contract';
 import { lines, record } from '@treeline/contract/testing';
 import { describe, expect, test } from 'vitest';
+import { CAN_ZSTD } from './compression-method.ts';
 import { openFileSource } from './file-source.ts';
 import { LogFolder, numbered, until } from './log-folder.test.fixture.ts';
 
@@ -24,14 +25,14 @@ const range = (from: number, to: number): number[] =>
   Array.from({ length: to - from }, (_, index) => from + index);
 
 describe('a log that was rotated', () => {
-  test.each(['none', 'gzip', 'brotli'] as const)(
+  test.each([...(['none', 'gzip', 'brotli'] as const), ...(CAN_ZSTD ? (['zstd'] as const) : [])])(
     'with compression %s it is read in order, from either end',
     async (compress) => {
       await using folder = new LogFolder();
       const sink = await folder.open({ rotation: { size: 1000 }, compress });
       await sink.write(numbered(0, 40));
       if (compress !== 'none')
-        await until(() => folder.names.every((name) => /log$|\.(gz|br)$/.test(name)), 'compressed files');
+        await until(() => folder.names.every((name) => /log$|\.(gz|br|zst)$/.test(name)), 'compressed files');
       expect(await query(folder.at('app.log'), { order: 'asc' })).toEqual(range(0, 40));
       expect(await query(folder.at('app.log'), {})).toEqual(range(0, 40).toReversed());
       expect(await query(folder.at('app.log'), { limit: 15 })).toEqual(range(25, 40).toReversed());
