@@ -8,6 +8,7 @@ import { readLines, type ReadInto } from './input-lines.ts';
 import { OutputBuffer } from './output-buffer.ts';
 import { createPrinterFrom, maxInputLineBytes, type Printer } from './printer.ts';
 import { parsePrettyOptions, resolveSettings, type PrinterSettings } from './settings.ts';
+import { keepYoungGenerationSmall } from './young-generation.ts';
 
 export { prettyCliOptions, type CliOption };
 
@@ -174,6 +175,7 @@ function createOutput(io: PrettyIo): Output {
 }
 
 function processIo(): PrettyIo {
+  keepYoungGenerationSmall();
   const output = openFdWriter(1);
   return {
     openInput: standardInput,

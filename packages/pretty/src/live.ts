@@ -209,7 +209,7 @@ export class LiveMode implements Mode {
       ...path.map((each) => this.#text.name(each)),
     ];
     const body = `${this.#op('retrace')}${names.join(theme.faint(glyphs.path))}${details(...this.#text.ids(span))}`;
-    const mark = theme.lane(`${glyphs.retrace} `, span.laneKey);
+    const mark = theme.lane(`${glyphs.retrace} `, theme.laneColor(span.laneKey));
     return layout.row(layout.timeColumns(time), { first: mark, below: mark, width: 2 }, body);
   }
 

@@ -2,8 +2,10 @@
 export interface Theme {
   readonly colored: boolean;
   level(label: string, level: number): string;
-  /** What belongs to one tree, in a colour that its id decides; never red or yellow, which are levels. */
-  lane(text: string, id: string): string;
+  /** The colour of a tree, which its id decides. */
+  laneColor(id: string): number;
+  /** What belongs to one tree, in its colour; never red or yellow, which are levels. */
+  lane(text: string, color: number): string;
   name(text: string): string;
   faint(text: string): string;
   error(text: string): string;
@@ -23,6 +25,7 @@ const plain = (text: string): string => text;
 const PLAIN: Theme = {
   colored: false,
   level: plain,
+  laneColor: () => 0,
   lane: plain,
   name: plain,
   faint: plain,
@@ -64,12 +67,26 @@ export function createTheme(colored: boolean, colors: ReadonlyMap<number, string
     colored: true,
     level: (label, level) =>
       (own.get(level) ?? LEVELS.find(([least]) => level >= least)?.[1] ?? plain)(label),
-    lane: (text, id) => (LANES[hash(id) % LANES.length] ?? plain)(text),
+    laneColor: lastKnown((id) => hash(id) % LANES.length),
+    lane: (text, color) => (LANES[color] ?? plain)(text),
     name: paint('36'),
     faint: paint('2'),
     error: paint('31'),
     warning: paint('33'),
     strong: paint('1'),
+  };
+}
+
+/** Lines of one tree come together more often than not. */
+function lastKnown(colorOf: (id: string) => number): (id: string) => number {
+  let last = '';
+  let color = colorOf(last);
+  return (id) => {
+    if (id !== last) {
+      last = id;
+      color = colorOf(id);
+    }
+    return color;
   };
 }
 

@@ -70,7 +70,7 @@ export class WaterfallMode extends HeldTrees {
       ? this.text.ids(root.span).join('')
       : `trace ${root.span.traceId.slice(0, SHORT_ID_LENGTH)}`;
     const parts = [
-      theme.lane(name, root.span.laneKey),
+      theme.lane(name, theme.laneColor(root.span.laneKey)),
       this.text.paintedDuration(totalMs),
       root.outcome.trim(),
       errors > 0 ? theme.error(counted(errors, 'error')) : '',
@@ -99,7 +99,7 @@ export class WaterfallMode extends HeldTrees {
       node === root
         ? columns
         : Math.min(columns, Math.max(from + 1, share(startMs + (node.totalMs ?? wholeMs))));
-    const bar = theme.lane(glyphs.bar.repeat(to - from), root.span.laneKey);
+    const bar = theme.lane(glyphs.bar.repeat(to - from), theme.laneColor(root.span.laneKey));
     return `${glyphs.line}${theme.faint(glyphs.dot.repeat(from))}${bar}${theme.faint(glyphs.dot.repeat(columns - to))}${glyphs.line}`;
   }
 
