@@ -47,6 +47,8 @@ export class Layout {
   readonly #errorFormat: ErrorFormat;
   readonly #formatTime: (time: unknown) => string;
   readonly #labels = new Map<number, string>();
+  /** Columns of the screen; undefined for no limit. */
+  width: number | undefined;
   readonly #levelColumns = new Map<number, Columns>();
   readonly #blankLevel: Columns;
   /** As wide as the longest name so far. */
@@ -97,6 +99,11 @@ export class Layout {
       settings.messageFormat === undefined
         ? undefined
         : compileMessageFormat(settings.messageFormat, settings);
+  }
+
+  /** The screen may have another size than before. */
+  measureScreen(): void {
+    this.width = this.settings.width();
   }
 
   get isOneLine(): boolean {
@@ -228,7 +235,7 @@ export class Layout {
   /** One record or line of the tree, with all lines that it takes. */
   row(columns: Columns, tree: Tree, body: string): string {
     const text = this.cut(body);
-    const { width } = this.settings;
+    const { width } = this;
     if (width === undefined && !text.includes('\n'))
       return `${trimEnd(`${columns.text}${tree.first}`, text)}${this.lineEnd}`;
     const room = width === undefined ? Infinity : Math.max(10, width - columns.width - tree.width);

@@ -45,7 +45,7 @@ export class WaterfallMode extends HeldTrees {
     }));
     const labelWidth = Math.max(...rows.map(({ label }) => columnsOf(label)));
     const durationWidth = Math.max(...rows.map(({ duration }) => columnsOf(duration)));
-    const room = (this.layout.settings.width ?? DEFAULT_WIDTH) - labelWidth - durationWidth - 8;
+    const room = (this.layout.width ?? DEFAULT_WIDTH) - labelWidth - durationWidth - 8;
     const barWidth = Math.max(LEAST_BAR_WIDTH, room);
     const lines = rows.map(({ node, label, duration }) => {
       const pad = ' '.repeat(labelWidth - columnsOf(label) + 3);
