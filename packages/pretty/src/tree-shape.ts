@@ -36,6 +36,16 @@ export class TreeShape {
     return (known[color] ??= this.#painted(this.#build(corner, shown, 0), color));
   }
 
+  /** The line to the left before a span that opens where indentation starts again, and the one back after its close. */
+  rule(corner: 'open' | 'close', depth: number, lane: string): Tree | undefined {
+    const { wraparound, indent } = this.#settings;
+    if (depth === 0 || wraparound === 0 || depth % wraparound !== 0) return undefined;
+    const glyphs = this.#glyphs;
+    const end = corner === 'open' ? glyphs.close : glyphs.open;
+    const first = `${glyphs.dash.repeat((wraparound - 1) * indent)}${end}`;
+    return this.#painted(sized(first, ''), this.#theme.laneColor(lane));
+  }
+
   #painted({ first, below, width }: Tree, color: number): Tree {
     return { first: this.#theme.lane(first, color), below: this.#theme.lane(below, color), width };
   }
