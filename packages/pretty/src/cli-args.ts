@@ -1,5 +1,4 @@
 import { prettyCliOptions, type CliOption } from './cli-options.ts';
-import { UsageError } from './usage-error.ts';
 import { loadQuery } from './query-language.ts';
 
 /** What a command line asks for. */
@@ -12,6 +11,9 @@ export interface PrettyArgs {
   readonly strict: boolean;
   readonly help: boolean;
 }
+
+/** A command line, or a file of options, that can't be understood; the message is for people. */
+export class UsageError extends Error {}
 
 const OWN_FLAGS = ['--config', '--show-config', '--strict', '--help'];
 

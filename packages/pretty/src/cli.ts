@@ -1,8 +1,7 @@
 import tty from 'node:tty';
 import { createBatch, messageOf, openFdWriter } from '@treeline/contract';
-import { parsePrettyArgs, type PrettyArgs } from './cli-args.ts';
+import { parsePrettyArgs, UsageError, type PrettyArgs } from './cli-args.ts';
 import { prettyCliOptions, type CliOption } from './cli-options.ts';
-import { UsageError } from './usage-error.ts';
 import { MissingFileError, PROJECT_FILE, readConfig } from './config-file.ts';
 import { openInputFile, standardInput, type Input } from './input.ts';
 import { readLines, type ReadInto } from './input-lines.ts';

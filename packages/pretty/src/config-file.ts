@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { messageOf } from '@treeline/contract';
-import { UsageError } from './usage-error.ts';
+import { UsageError } from './cli-args.ts';
 
 /** A file that was asked for and can't be read. */
 export class MissingFileError extends Error {}

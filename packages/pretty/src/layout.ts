@@ -7,6 +7,7 @@ import { ASCII, UNICODE, type Glyphs } from './glyphs.ts';
 import type { Line } from './line.ts';
 import { compileMessageFormat } from './message-format.ts';
 import type { PrinterSettings } from './settings.ts';
+import { escapeCommands } from './workflow.ts';
 import { createTheme, RESET, type Theme } from './theme.ts';
 import { createTimeFormatter } from './time.ts';
 import { columnsOf, truncateText, wrapText } from './width.ts';
@@ -67,7 +68,7 @@ export class Layout {
     this.settings = settings;
     this.#blankName = mode === 'flat' ? NO_COLUMN : blankColumn(LEAST_NAME_WIDTH);
     this.#mostNameWidth = mode === 'flat' ? 0 : MOST_NAME_WIDTH;
-    this.theme = createTheme(colored, settings.colorsByLevel);
+    this.theme = createTheme(colored, settings.theme, settings.colorsByLevel);
     this.glyphs = ascii ? ASCII : UNICODE;
     this.gutter = { first: '', below: `${this.theme.faint(this.glyphs.line)}  `, width: 3 };
     this.lineEnd = settings.crlf ? '\r\n' : '\n';
@@ -234,6 +235,15 @@ export class Layout {
 
   /** One record or line of the tree, with all lines that it takes. */
   row(columns: Columns, tree: Tree, body: string): string {
+    return this.guard(this.#row(columns, tree, body));
+  }
+
+  /** Keeps a workflow from taking text of the log for a command of its own. */
+  guard(lines: string): string {
+    return this.settings.isWorkflow ? escapeCommands(lines) : lines;
+  }
+
+  #row(columns: Columns, tree: Tree, body: string): string {
     const text = this.cut(body);
     const { width } = this;
     if (width === undefined && !text.includes('\n'))

@@ -35,6 +35,8 @@ export interface PrinterSettings extends Omit<
   readonly time: TimeStyle;
   readonly colored: boolean;
   readonly ascii: boolean;
+  /** Whether the output is read by a GitHub workflow, which obeys lines like `::error::`. */
+  readonly isWorkflow: boolean;
   /** Columns that lines are wrapped at, undefined for no limit; asked before each batch. */
   readonly width: () => number | undefined;
   readonly ids: 'none' | 'trace' | 'span';
@@ -76,6 +78,7 @@ export function resolveSettings(options: ParsedPrettyOptions, surroundings: Surr
     cwd,
     nowMs,
     colored: wantsColor({ color, env, isTerminal }),
+    isWorkflow: Boolean(env['GITHUB_ACTIONS']) && !isTerminal,
     ascii: options.glyphs === 'ascii' || (options.glyphs === 'auto' && env['TERM'] === 'linux'),
     width: () =>
       options.wrap === 'off' || mode === 'flat'
