@@ -8,6 +8,8 @@ export interface EndSignal {
   readonly arrived: Promise<void>;
   /** Ends the process by the signal, as it would have ended without us, so that shells and supervisors see why. */
   raise(): void;
+  /** Lets signals end the process again by themselves. */
+  release(): void;
 }
 
 /** Takes over the signals that end a process, so that it can drain first. */
@@ -21,13 +23,12 @@ export function awaitEndSignal(): EndSignal {
     process.removeAllListeners(signal);
     process.kill(process.pid, signal);
   };
-  for (const signal of SIGNALS) {
-    process.on(signal, () => {
-      if (received) raise(signal);
-      received = signal;
-      arrive();
-    });
-  }
+  const receive = (signal: NodeJS.Signals): void => {
+    if (received) raise(signal);
+    received = signal;
+    arrive();
+  };
+  for (const signal of SIGNALS) process.on(signal, receive);
   return {
     get received() {
       return received;
@@ -35,6 +36,9 @@ export function awaitEndSignal(): EndSignal {
     arrived,
     raise() {
       if (received) raise(received);
+    },
+    release() {
+      for (const signal of SIGNALS) process.off(signal, receive);
     },
   };
 }
