@@ -24,7 +24,7 @@ beforeEach(() => {
 
 function open(streamName = 'store', options: Partial<SqliteOptions> = {}): Promise<Sink> {
   return openSqliteSink(
-    { path, synchronous: 'normal', indexes: [], ...options },
+    { path, synchronous: 'normal', indexes: [], fullText: false, ...options },
     { streamName, report: (event) => events.push(event) },
   );
 }

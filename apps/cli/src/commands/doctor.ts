@@ -19,6 +19,14 @@ export function doctor(path = DEFAULT_STORE, { check = false, utc = false, outpu
   return report.findings.some(({ severity }) => severity === 'error') ? EXIT.failed : EXIT.ok;
 }
 
+function optionalIndexes({ optionalIndexes: fields, fullTextBehind }: StoreReport): string {
+  const fullText =
+    fullTextBehind === undefined
+      ? []
+      : [`full text${fullTextBehind > 0 ? ` (behind by ${fullTextBehind} records)` : ''}`];
+  return [...fields, ...fullText].join(', ') || 'none';
+}
+
 function formatReport(report: StoreReport, { check, utc }: { check: boolean; utc: boolean }): string {
   const { rows, firstMs, lastMs, fileBytes, walBytes, freeBytes, findings } = report;
   const range =
@@ -32,7 +40,7 @@ function formatReport(report: StoreReport, { check, utc }: { check: boolean; utc
     `${printable(report.path)}: ${rows.toLocaleString('en')} records${range}\n`,
     `schema ${report.schemaVersion}, store ${report.storeId}\n`,
     `file ${formatBytes(fileBytes)}${perRow}; ${formatBytes(freeBytes)} of it free; write-ahead log ${formatBytes(walBytes)}\n`,
-    `optional indexes: ${report.optionalIndexes.length === 0 ? 'none' : report.optionalIndexes.join(', ')}\n`,
+    `optional indexes: ${optionalIndexes(report)}\n`,
     table(
       report.parts.map(({ name, bytes }) => ({
         'table or index': name,
