@@ -59,6 +59,9 @@ describe('BatchQueue', () => {
     queue.dropUpTo(4);
     queue.push(leveled(30, 5), 0);
     expect(queue.dueInMs(10)).toBe(90);
+    queue.setHints({ ...UNBOUNDED, urgentLevel: 30 });
+    expect(queue.dueInMs(10)).toBe(0);
+    queue.setHints({ ...UNBOUNDED, urgentLevel: 50 });
     queue.push(leveled(60, 6), 0);
     queue.retain((batch) => selectLines(batch, batch.seq(0) === 6 ? [] : [0]));
     expect(queue.dueInMs(10)).toBe(90);

@@ -14,7 +14,7 @@ interface Part {
   /** The first line that was not taken yet. */
   from: number;
   readonly atMs: number;
-  readonly isUrgent: boolean;
+  isUrgent: boolean;
 }
 
 /** Lines that wait for their sink, gathered into batches of the size that it wants. */
@@ -47,6 +47,8 @@ export class BatchQueue {
   /** Other hints, for what waits as well. */
   setHints(hints: BatchHints): void {
     this.#hints = hints;
+    for (const part of this.#parts) part.isUrgent = hasLevel(part.batch, hints.urgentLevel);
+    this.#urgent = this.#parts.filter(({ isUrgent }) => isUrgent).length;
   }
 
   /**

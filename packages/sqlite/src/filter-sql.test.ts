@@ -299,7 +299,7 @@ describe('a filter', () => {
         JSON.stringify({ level: 30, time: NOW_MS, name: msg, msg }),
       ),
     );
-    const text = (value: string): Value => ({ kind: 'string', value });
+    const text = (each: string): Value => ({ kind: 'string', value: each });
     const column = (name: 'msg' | 'source'): Field => ({ kind: 'column', name });
     const ids = (asked: Filter): number[] =>
       Array.from(store.iterate({ filter: asked, order: 'asc' }), (row) => row.id);

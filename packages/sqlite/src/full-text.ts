@@ -82,7 +82,7 @@ export function lookUpText(db: Database, text: string): TextLookup | undefined {
 
 /** All runs of three characters of a text; undefined where it has none, or a NUL, which FTS5 passes over. */
 function matchOf(text: string): string | undefined {
-  const characters = [...text];
+  const characters = Array.from(text);
   if (characters.length < 3 || text.includes('\0')) return undefined;
   const runs = new Set<string>();
   for (let at = 0; at + 3 <= characters.length && runs.size < MAX_RUNS; at++) {
