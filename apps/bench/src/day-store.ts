@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { createBatch, parseOptions, type Sink } from '@treeline/contract';
 import sqlite from '@treeline/sqlite';
 import { sampleLine } from './sample.ts';
@@ -26,11 +27,22 @@ export async function fillDay(
   for (let from = 0; from < rows; from += BATCH) {
     const count = Math.min(BATCH, rows - from);
     const lines = Array.from({ length: count }, (_, index) =>
-      sampleLine(from + index, Math.floor(DAY_MS + (from + index) * stepMs), `service-${(from + index) % 8}`),
+      traced(
+        sampleLine(
+          from + index,
+          Math.floor(DAY_MS + (from + index) * stepMs),
+          `service-${(from + index) % 8}`,
+        ),
+      ),
     );
     const batch = createBatch(Buffer.from(lines.join('')), { logId: 'bench', seq: from + 1 });
     const beganMs = performance.now();
     await sink.write(batch);
     written(from + count, performance.now() - beganMs);
   }
+}
+
+/** A trace of its own for each line: the worst that an index over traces can get. */
+function traced(line: string): string {
+  return line.replace(/\}\n$/, `,"trace_id":"${randomBytes(16).toString('hex')}"}\n`);
 }
