@@ -1,10 +1,10 @@
 import { createRequire } from 'node:module';
 import type { ProblemFormat } from '@treeline/core/config';
 import { Command, Option } from 'commander';
-import type { QueryFlags, QueryOutput } from './query-request.ts';
 import type { CheckFlags } from './commands/check.ts';
 import type { RunFlags } from './commands/run.ts';
 import type { ConfigFlags } from './config-source.ts';
+import { addStoreCommands } from './store-commands.ts';
 import { printable, writeError, writeOut } from './terminal.ts';
 
 const CONFIG_ARGUMENT = 'the config (default: $LOG_CONFIG_FILE, else the one found from here)';
@@ -25,7 +25,7 @@ export function buildProgram(end: (exitCode: number) => void): Command {
       '\nExit codes: 0 done; 1 failed; 2 wrong usage; 66 a config or store is missing; 78 mistakes in a config.',
     );
   addRun(program, end);
-  addQuery(program, end);
+  addStoreCommands(program, end);
   addPretty(program);
   addRotate(program, end);
   addCheck(program, end);
@@ -50,51 +50,6 @@ function addRun(program: Command, end: (exitCode: number) => void): void {
       const { run } = await import('./commands/run.ts');
       end(await run(options));
     });
-}
-
-function addQuery(program: Command, end: (exitCode: number) => void): void {
-  program
-    .command('query')
-    .summary('print the records of a log store')
-    .description(
-      'Prints the records of a log store that meet all conditions, oldest first. The text is a condition in the query language, ' +
-        'such as \'level>=error source:api "timed out"\'; the store comes last.',
-    )
-    .argument('[text]', 'a condition')
-    .argument('[store]', 'the database (default: data/logs.db)')
-    .option('-q, --query <text>', 'the condition, where it could be taken for a store')
-    .option('--source <name>', 'who speaks')
-    .option('--type <type>', 'what kind of event')
-    .option('--ref <id>', 'which business object')
-    .option('-l, --level <level>', 'this level and worse')
-    .option('-S, --since <time>', 'from this time on: 2h, 1d, yesterday, "2026-03-04 14:30", …')
-    .option('-U, --until <time>', 'before this time')
-    .option('-g, --grep <text>', 'the message contains it')
-    .option('-n, --limit <number>', 'how many of the newest, or "all" (default: 1000, with --follow 10)')
-    .option('-f, --follow', 'go on with what is written')
-    .option('-r, --reverse', 'newest first')
-    .addOption(
-      new Option(
-        '-o, --output <form>',
-        'for people, as lines as they were logged, or as rows with id and columns',
-      )
-        .choices(['pretty', 'jsonl', 'rows'] satisfies QueryOutput[])
-        .default('pretty'),
-    )
-    .option('--utc', 'times without a zone are UTC instead of local')
-    .option('--show-cursor', 'tell on stderr where the last record stands')
-    .option('--cursor <cursor>', 'go on behind that record')
-    .option('--exit-code', 'exit 1 when nothing matched')
-    .addHelpText(
-      'after',
-      "\nExamples:\n  treeline query 'level>=error since:2h'\n  treeline query --source api --since yesterday -o jsonl logs/app.db",
-    )
-    .action(
-      async (_text: string | undefined, _store: string | undefined, flags: QueryFlags, command: Command) => {
-        const { query } = await import('./commands/query.ts');
-        end(await query(command.args, flags));
-      },
-    );
 }
 
 /** Named here for the list of commands: its options are the printer's own to read. */
