@@ -131,7 +131,10 @@ describe('loadConfig', () => {
   ])('takes the founding config with %s', (_, text) => {
     write('c.json', text);
     const { config } = load('c.json');
-    expect(config.streams.map((stream) => stream.name)).toEqual(['console-output', 'error-file']);
+    expect(config.streams.map((stream) => stream.name).filter((name) => name !== 'n')).toEqual([
+      'console-output',
+      'error-file',
+    ]);
   });
 
   test('names in warnings what it knows and nothing acts on, and not what is switched off', () => {
@@ -146,12 +149,31 @@ describe('loadConfig', () => {
     ]);
   });
 
-  test('leaves a network stream out with a warning, as long as there is no such package', () => {
-    const { config, warnings } = load({ streams: [{ name: 'n', type: 'network', url: 'http://x' }] });
-    expect(config.streams).toEqual([]);
-    expect(warnings[0]?.message).toBe(
-      'streams[0] (type "network") is left out: the type "network" is known, but not built yet',
+  test('checks a network stream by its own schema, and fills in what it leaves out', () => {
+    const { config } = load({
+      streams: [{ name: 'n', type: 'network', url: 'http://x/logs', bufferSize: 500 }],
+    });
+    expect(config.streams).toMatchObject([
+      {
+        batch: { maxRecords: 500 },
+        options: { url: 'http://x/logs', protocol: 'http', timeout: 30_000, retry: { minMs: 500 } },
+      },
+    ]);
+  });
+
+  test('never quotes the password of a url', () => {
+    write(
+      'c.json',
+      '{ "streams": [{ "name": "n", "type": "network", "url": "http://me:hunter22@x/logs" }] }',
     );
+    let told = '';
+    try {
+      load('c.json');
+    } catch (error) {
+      told = String(error);
+    }
+    expect(told).toContain('must not hold a user or password');
+    expect(told).not.toContain('hunter22');
   });
 
   test('writes to the console where there is no config, and nothing where the list of streams is empty', () => {

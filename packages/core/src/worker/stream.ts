@@ -8,6 +8,7 @@ import {
   type Batch,
   type BatchHints,
   type Delivery,
+  type RetryPolicy,
   type Sink,
   type SinkEvent,
 } from '@treeline/contract';
@@ -25,6 +26,7 @@ const IN_TRANSIT_BYTES = 16 * 1024 * 1024;
 /** A destination that can be opened, and how large its batches are. */
 export interface OpenableSink {
   readonly batch: Partial<BatchHints> | undefined;
+  readonly retry?: RetryPolicy | undefined;
   open(): Promise<Sink>;
 }
 
@@ -184,7 +186,7 @@ export class Stream {
         this.#sink = await openable.open();
         await this.#options.adopted;
         this.#takeOver(this.#hints(openable.batch));
-        this.#start(this.#sink);
+        this.#start(this.#sink, openable.retry);
         return;
       } catch (error) {
         this.#setState('down');
@@ -194,7 +196,7 @@ export class Stream {
     }
   }
 
-  #start(sink: Sink): void {
+  #start(sink: Sink, retry: RetryPolicy | undefined): void {
     this.#driver = new SinkDriver({
       lines: {
         // Also the last of them, with nothing left in it: taking is what gives it up and goes on with the backlog.
@@ -202,6 +204,7 @@ export class Stream {
         take: () => this.#take(),
       },
       sink,
+      retry,
       settled: (batch, delivery) => this.#account(batch, delivery),
       fault: (reason) => {
         this.#setState('down');
