@@ -1,8 +1,9 @@
+import type { ServerResponse } from 'node:http';
 import type { LogRecord } from '@treeline/contract';
 import { skippedCases, testTransport, type TransportUnderTest } from '@treeline/contract/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import transport, { type NetworkOptions, type ParsedNetworkOptions } from './index.ts';
-import { recordsOf, startTestServer, type TestServer } from './test-server.test.fixture.ts';
+import { recordsOf, startTestServer, type Received, type TestServer } from './test-server.test.fixture.ts';
 
 /** What one case's destination has, and how it behaves. */
 interface Place {
@@ -69,16 +70,19 @@ beforeAll(async () => {
   server = await startTestServer();
   server.otherwise = (response, request) => {
     const place = placeAt(request.url.split('/')[1] ?? '');
-    void Promise.resolve(place.stalled).then(() => {
-      if (place.isBroken) response.writeHead(503).end('down for a moment');
-      else if (request.url.includes('/_bulk')) takeBulk(place, request.body, response);
-      else takeLines(place, request.body, response);
-    });
+    void respond(place, request, response);
   };
 });
 afterAll(() => server.close());
 
-function takeLines(place: Place, body: Buffer, response: Parameters<TestServer['otherwise']>[0]): void {
+async function respond(place: Place, { url, body }: Received, response: ServerResponse): Promise<void> {
+  await place.stalled;
+  if (place.isBroken) response.writeHead(503).end('down for a moment');
+  else if (url.includes('/_bulk')) takeBulk(place, body, response);
+  else takeLines(place, body, response);
+}
+
+function takeLines(place: Place, body: Buffer, response: ServerResponse): void {
   const records =
     body.subarray(0, 1).toString() === '[' ? (JSON.parse(body.toString()) as LogRecord[]) : recordsOf(body);
   if (records.some(({ msg }) => msg === REFUSED)) {
@@ -89,7 +93,7 @@ function takeLines(place: Place, body: Buffer, response: Parameters<TestServer['
   response.writeHead(204).end();
 }
 
-function takeBulk(place: Place, body: Buffer, response: Parameters<TestServer['otherwise']>[0]): void {
+function takeBulk(place: Place, body: Buffer, response: ServerResponse): void {
   const lines = body.toString().split('\n');
   const items: object[] = [];
   for (let at = 0; at + 1 < lines.length; at += 2) {

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { loadConfig, type LoadContext, type LoadedConfig } from './load.ts';
 import { ConfigError } from './problem.ts';
+import { printConfig } from './print-config.ts';
 
 let cwd = '';
 
@@ -174,6 +175,25 @@ describe('loadConfig', () => {
     }
     expect(told).toContain('must not hold a user or password');
     expect(told).not.toContain('hunter22');
+  });
+
+  test('shows no header and no private key in a report or a print', () => {
+    const stream = {
+      type: 'network',
+      url: 'http://x',
+      headers: { 'x-team-pass-phrase': 'hunter22', 'x-other': 'hunter22' },
+      tls: { cert: 'c.pem', key: '-----BEGIN PRIVATE KEY-----hunter22-----END PRIVATE KEY-----' },
+    };
+    const name = { name: 'n' };
+    write('c.json', JSON.stringify({ streams: [{ ...name, ...stream, timeout: 0 }] }));
+    let told = '';
+    try {
+      load('c.json');
+    } catch (error) {
+      told = String(error);
+    }
+    expect(told).toContain('timeout');
+    expect(told + printConfig({ streams: [{ ...name, ...stream }] })).not.toContain('hunter22');
   });
 
   test('writes to the console where there is no config, and nothing where the list of streams is empty', () => {
