@@ -4,6 +4,7 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { LoggerStats } from '@treeline/core';
+import { listDeadLetters, readDeadLetters } from '@treeline/spool';
 import { describe, expect, test, vi } from 'vitest';
 import {
   count,
@@ -188,7 +189,7 @@ describe('a collector that', () => {
     expect(numbersIn(collector.taken())).toEqual(count(0, 200));
   });
 
-  test('refuses a record gets all others, and the refused one counts as dead', async () => {
+  test('refuses a record gets all others, and the refused one is a dead letter with the reason', async () => {
     using folder = scratchFolder();
     await using collector = await startCollector(folder.path);
     await using sender = startSender(configFor(collector.url), folder.path);
@@ -198,6 +199,11 @@ describe('a collector that', () => {
     expect(told.stats.streams['net']).toMatchObject({ delivered: 99, deadLettered: 1, queued: 0 });
     expect(numbersIn(collector.taken())).toEqual(count(0, 100).filter((n) => n !== 7));
     await vi.waitFor(() => expect(sender.stderr()).toContain('n must not be 7'));
+    const letters = listDeadLetters(join(folder.path, 'logs/.treeline')).flatMap(
+      ({ path }) => readDeadLetters(path).letters,
+    );
+    expect(letters.map(({ line }) => (JSON.parse(line.toString()) as { n: number }).n)).toEqual([7]);
+    expect(letters[0]?.reason).toBe(`${collector.url}: it answered 400: n must not be 7`);
   });
 });
 
