@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { LoggerStats } from '@treeline/core';
 import { listDeadLetters, readDeadLetters } from '@treeline/spool';
 import { describe, expect, test, vi } from 'vitest';
@@ -223,7 +224,7 @@ describe('with durability "process"', () => {
             timeout: 20_000,
           });
           await before.kill();
-          await new Promise((resolve) => setTimeout(resolve, 2_500));
+          await sleep(2_500);
           process.kill(pid, 'SIGKILL');
         })();
       },
@@ -234,27 +235,18 @@ describe('with durability "process"', () => {
     expect(lastReturned).toBeGreaterThan(1_000);
 
     // The second one starts while the collector is still down.
-    let after: Collector | undefined;
-    const back = new Promise<void>((resolve) => {
-      setTimeout(() => {
-        void startCollector(collectorFolder, port).then((collector) => {
-          after = collector;
-          resolve();
-        });
-      }, 2_500);
-    });
+    const back = sleep(2_500).then(() => startCollector(collectorFolder, port));
     const second = await runProgram('logs-at-a-rate.mjs', [config, '1000000', '4000'], { cwd: folder.path });
-    await back;
-    await using collector = after;
+    await using collector = await back;
     expect(second.code, second.stderr).toBe(0);
     const lastOfSecond = Number(second.stdout.trimEnd().split('\n').at(-1));
     const drained = await runProgram('drains.mjs', [config], { cwd: folder.path });
     expectBalance(JSON.parse(drained.stdout) as Told);
 
-    const arrived = new Set(numbersIn(collector?.taken() ?? []));
+    const arrived = new Set(numbersIn(collector.taken()));
     expect(count(0, lastReturned + 1).filter((n) => !arrived.has(n))).toEqual([]);
     expect(count(1_000_000, lastOfSecond + 1).filter((n) => !arrived.has(n))).toEqual([]);
-    expectOnceEach(collector?.taken() ?? []);
+    expectOnceEach(collector.taken());
   });
 });
 

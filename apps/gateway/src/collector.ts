@@ -46,7 +46,7 @@ async function answer(
   for (const line of body.toString().split('\n')) {
     if (line === '') continue;
     const level = readLevel(parseLine(line).level);
-    const name = level === undefined ? 'unknown' : String(formatLevel(level));
+    const name = level === undefined ? 'unknown' : formatLevel(level);
     levels.set(name, (levels.get(name) ?? 0) + 1);
   }
   response.writeHead(204).end();
