@@ -41,7 +41,15 @@ function fetchLibraries(libraries: string): boolean {
   process.stdout.write(`treeline  fetching OpenSearch ${VERSION} (53 MB, once)\n`);
   const { status } = spawnSync(
     'mvn',
-    ['-B', '-q', '-f', path.join(SOURCES, 'pom.xml'), COPY_DEPENDENCIES, `-DoutputDirectory=${partial}`],
+    [
+      '-B',
+      '-q',
+      '-Dstyle.color=never',
+      '-f',
+      path.join(SOURCES, 'pom.xml'),
+      COPY_DEPENDENCIES,
+      `-DoutputDirectory=${partial}`,
+    ],
     { stdio: ['ignore', 'inherit', 'inherit'] },
   );
   if (status === 0) renameSync(partial, libraries);

@@ -250,6 +250,24 @@ describe('with durability "process"', () => {
   });
 });
 
+test('what does not fit during an outage is dropped, the least important first, counted, and told to the collector when it is back', async () => {
+  using folder = scratchFolder();
+  await using collector = await startCollector(folder.path);
+  const queue = { maxBytes: '64K', whenFull: 'drop-by-level' };
+  await using sender = startSender(configFor(collector.url, { queue }), folder.path);
+  await collector.setMode('is down');
+  const during = await sender.log(5_000, 300);
+  expectBalance(during);
+  const dropped = during.stats.streams['net']?.dropped['queue-full'] ?? 0;
+  expect(dropped).toBeGreaterThan(1_000);
+  await collector.setMode('ok');
+  const after = await sender.log(1);
+  expectBalance(after);
+  expect(after.stats.streams['net']).toMatchObject({ queued: 0, dropped: { 'queue-full': dropped } });
+  const told = collector.taken().filter((record) => numbersIn([record]).length === 0);
+  expect(told.map(({ msg }) => msg)).toEqual([expect.stringContaining(String(dropped))]);
+});
+
 test('credentials are in no message, no statistic and no file name', async () => {
   using folder = scratchFolder();
   await using collector = await startCollector(folder.path);

@@ -37,22 +37,22 @@ describe('options', () => {
     [
       'a header with a line feed',
       { url: URL_OK, headers: { a: 'b\nevil: 1' } },
-      'headers: must have values without',
+      'headers.a: must have no line breaks',
     ],
     [
       'a header with a carriage return',
       { url: URL_OK, headers: { a: 'b\r' } },
-      'headers: must have values without',
+      'headers.a: must have no line breaks',
     ],
     [
       'a header name with a colon',
       { url: URL_OK, headers: { 'a:': 'b' } },
-      'headers: must have names of letters',
+      'headers.a:: must have a name of letters',
     ],
     [
       'a header of ours',
       { url: URL_OK, headers: { 'Content-Length': '1' } },
-      'headers: must not set Content-Length',
+      'headers.Content-Length: must not be set',
     ],
     ['a number as header', { url: URL_OK, headers: { a: 1 } }, 'headers.a: must be a text'],
     ['another method', { url: URL_OK, method: 'GET' }, 'method: must be one of POST, PUT'],

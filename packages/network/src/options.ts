@@ -89,15 +89,11 @@ const OWN_HEADERS = new Set([
   'upgrade',
 ]);
 
-function headersMistake(headers: Readonly<Record<string, string>>): string | undefined {
-  for (const [name, value] of Object.entries(headers)) {
-    if (!HEADER_NAME.test(name))
-      return `must have names of letters, digits and -; got ${JSON.stringify(name)}`;
-    if (OWN_HEADERS.has(name.toLowerCase())) return `must not set ${name}, which follows from the request`;
-    if (!HEADER_VALUE.test(value))
-      return `must have values without line breaks and other control characters; that of ${name} has one`;
-  }
-  return undefined;
+function headerMistake(name: string, value: string): string | undefined {
+  if (!HEADER_NAME.test(name))
+    return `must have a name of letters, digits and -; got ${JSON.stringify(name)}`;
+  if (OWN_HEADERS.has(name.toLowerCase())) return 'must not be set: it follows from the request';
+  return HEADER_VALUE.test(value) ? undefined : 'must have no line breaks or other control characters';
 }
 
 /** https://www.elastic.co/docs/api/doc/elasticsearch/operation/operation-indices-create: lower case, no wildcards, no separators. */
@@ -123,8 +119,12 @@ const headers = v.pipe(
   ),
   v.description('Sent with each request; the place for an "authorization". Values never show in messages.'),
   v.rawCheck(({ dataset, addIssue }) => {
-    const message = dataset.typed ? headersMistake(dataset.value) : undefined;
-    if (message !== undefined) addIssue({ message });
+    if (!dataset.typed) return;
+    for (const [key, value] of Object.entries(dataset.value)) {
+      const message = headerMistake(key, value);
+      const path = [{ type: 'object', origin: 'value', input: dataset.value, key, value }] as const;
+      if (message !== undefined) addIssue({ message, path: [...path] });
+    }
   }),
 );
 
