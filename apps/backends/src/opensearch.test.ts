@@ -8,12 +8,17 @@ import {
 } from '@treeline/contract/testing';
 import { createLogger } from '@treeline/core';
 import transport, { type NetworkOptions, type ParsedNetworkOptions } from '@treeline/network';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
+import { setTimeout } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeAll, describe, expect, inject, test, vi } from 'vitest';
 
 const url = inject('openSearch') ?? '';
+const PROGRAM = fileURLToPath(new URL('../programs/logs-at-a-rate.mjs', import.meta.url));
 const RETRY = { minMs: 5, maxMs: 50, holdMs: 50 };
 
 let made = 0;
@@ -40,6 +45,33 @@ async function documents(index: string): Promise<Answer['hits']['hits']> {
     sort: ['_seq_no'],
   })) as Partial<Answer>;
   return found.hits?.hits ?? [];
+}
+
+async function countOf(index: string): Promise<number> {
+  await ask('POST', `${index}/_refresh`);
+  return ((await ask('GET', `${index}/_count`)) as { count?: number }).count ?? 0;
+}
+
+interface Sender {
+  kill(signal: NodeJS.Signals): void;
+  /** Resolves once it has ended to the last record whose call had returned. */
+  last(): Promise<number>;
+}
+
+function startSender(config: string, first: number, count: number): Sender {
+  const child = spawn(process.execPath, [PROGRAM, config, String(first), String(count)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let said = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (said += text));
+  const ended = once(child, 'close');
+  return {
+    kill: (signal) => child.kill(signal),
+    async last() {
+      await ended;
+      return Number(said.trimEnd().split('\n').at(-1));
+    },
+  };
 }
 
 function freshOptions(prefix: string): NetworkOptions & { index: string } {
@@ -167,6 +199,42 @@ describe.skipIf(url === '')('OpenSearch', () => {
       });
       expect(byMessage.get('twice')).toMatchObject({ tenant: 'b' });
     });
+  });
+
+  test('a sender that is killed while writes are blocked, and started again, makes each record one document', async () => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'treeline-backends-'));
+    const options = freshOptions('fixed');
+    const config = JSON.stringify({
+      serviceName: 'killed',
+      // What the killed one has left, the second delivers before it ends.
+      shutdown: { timeout: '60s' },
+      directory: folder,
+      durability: 'process',
+      streams: [{ name: 'os', type: 'network', ...options, batch: { maxDelayMs: 20 } }],
+    });
+    const setBlock = (isBlocked: boolean): Promise<unknown> =>
+      ask('PUT', `${options.index}/_settings`, { 'index.blocks.write': isBlocked });
+    const first = startSender(config, 0, Infinity);
+    await vi.waitFor(async () => expect(await countOf(options.index)).toBeGreaterThan(500), {
+      timeout: 60_000,
+    });
+    await setBlock(true);
+    await setTimeout(1_000);
+    // Within its attempts: some requests have gone out, and nobody has noted the answers.
+    await setBlock(false);
+    await setTimeout(Math.random() * 100);
+    first.kill('SIGKILL');
+    const lastReturned = await first.last();
+    const second = startSender(config, 1_000_000, 100);
+    await second.last();
+    const numbers = (await documents(options.index)).map(({ _source }) => _source['n'] as number);
+    const ofFirst = new Set(numbers.filter((n) => n < 1_000_000));
+    expect(Array.from({ length: lastReturned + 1 }, (_, n) => n).filter((n) => !ofFirst.has(n))).toEqual([]);
+    expect(numbers.filter((n) => n >= 1_000_000)).toEqual(
+      Array.from({ length: 100 }, (_, n) => 1_000_000 + n),
+    );
+    expect(numbers.length - new Set(numbers).size).toBe(0);
+    rmSync(folder, { recursive: true });
   });
 
   test('answers for each document: taken, a repeat, refused; and a repeat of all makes no second document', async () => {
