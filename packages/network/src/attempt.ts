@@ -42,7 +42,7 @@ export async function attemptBatch(batch: Batch, options: AttemptOptions): Promi
   for (let range = ranges.pop(); range; range = ranges.pop()) {
     const indexes = indexesOf(range);
     if (tally.isStopped) {
-      tally.retry.push(...indexes);
+      tally.putOff(indexes);
       continue;
     }
     const lines = sliceBatch(batch, range.from, range.to);
@@ -97,7 +97,7 @@ class Tally {
   /** What the server said when it last refused something. */
   refusal = '';
   dead: { index: number; reason: string }[] = [];
-  readonly retry: number[] = [];
+  readonly #retry: number[] = [];
   #reason = '';
   #isHold = false;
 
@@ -105,8 +105,13 @@ class Tally {
     this.dead.push({ index, reason });
   }
 
+  /** Not by spreading them, of which a call takes some ten thousand. */
+  putOff(indexes: readonly number[]): void {
+    for (const index of indexes) this.#retry.push(index);
+  }
+
   stop(indexes: readonly number[], reason: string, isHold: boolean): void {
-    this.retry.push(...indexes);
+    this.putOff(indexes);
     this.isStopped = true;
     this.#reason ||= reason;
     this.#isHold ||= isHold;
@@ -129,7 +134,7 @@ class Tally {
       delivered: this.delivered,
       rewritten: this.rewritten,
       dead: this.dead.toSorted((a, b) => a.index - b.index),
-      retry: this.retry.toSorted(byIndex),
+      retry: this.#retry.toSorted(byIndex),
       reason: this.#reason,
       isHold: this.#isHold,
       refusesAll: this.refusesAll,

@@ -148,6 +148,17 @@ describe('the answer to a _bulk request', () => {
     expect(sent(1)).toEqual(sent(0));
   });
 
+  test('that is larger than is read makes the batch go in halves, under the same ids', async () => {
+    const long = [400, 'mapper_parsing_exception', 'x'.repeat(1_500_000)] as const;
+    server.otherwise = (response, { body }) => {
+      const count = body.toString().split('\n').length >> 1;
+      response.writeHead(200).end(bulkAnswer(Array.from({ length: count }, () => long)));
+    };
+    expect((await sink.write(sample(4)))?.dead).toHaveLength(4);
+    expect(server.requests).toHaveLength(3);
+    expect([...sent(1), ...sent(2)]).toEqual(sent(0));
+  });
+
   test('that refuses a key which stands twice makes that record be written anew, once', async () => {
     const line = '{"level":30,"time":1760000000000,"user":"a","user":"b","msg":"m"}\n';
     const twice = [400, 'mapper_parsing_exception', "Duplicate field 'user'"] as const;

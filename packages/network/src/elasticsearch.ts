@@ -7,7 +7,8 @@ import { describeAnswer, statusOutcome } from './status.ts';
 const TIMESTAMP = '@timestamp';
 
 /** Nothing else of the answer is read, and it is most of it. */
-const ANSWER_FILTER = 'filter_path=errors,items.*.status,items.*.error';
+const ANSWER_FILTER =
+  'filter_path=errors,items.*.status,items.*.error.type,items.*.error.reason,items.*.error.caused_by';
 
 const MAX_REASON = 300;
 
@@ -47,6 +48,8 @@ interface Item {
 function outcome(answer: Answer, count: number): Outcome {
   const general = statusOutcome(answer);
   if (general.kind !== 'delivered') return general;
+  // Reasons may take more room than their documents; half of them come in a smaller answer, and ids make the repeat harmless.
+  if (!answer.isWhole) return { kind: 'split', reason: 'its answer is larger than is read' };
   const items = readItems(answer);
   // A proxy or a server that is something else: what it did with the documents, nobody knows. Their ids make a repeat harmless.
   if (items?.length !== count)
@@ -88,8 +91,7 @@ function classify({ status, type, reason }: Item): 'delivered' | 'retry' | 'rewr
   return status === 400 || status === 413 || status === 422 ? 'dead' : 'retry';
 }
 
-function readItems({ text, isWhole }: Answer): Item[] | undefined {
-  if (!isWhole) return undefined;
+function readItems({ text }: Answer): Item[] | undefined {
   try {
     const { items } = JSON.parse(text) as { items?: unknown };
     if (!Array.isArray(items)) return undefined;

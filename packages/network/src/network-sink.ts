@@ -13,7 +13,7 @@ import { Connection, readCertificates } from './connection.ts';
 import { createElasticsearchProtocol } from './elasticsearch.ts';
 import { createHttpProtocol } from './http.ts';
 import type { ParsedNetworkOptions } from './options.ts';
-import type { Outcome, Protocol } from './protocol.ts';
+import type { Lines, Outcome, Protocol } from './protocol.ts';
 import { RecordIds } from './record-ids.ts';
 import { createRedactor } from './redact.ts';
 import { Refusals } from './refusals.ts';
@@ -173,7 +173,7 @@ class NetworkSink implements Sink {
     clearTimeout(timer);
   }
 
-  async #send(lines: Parameters<Protocol['body']>[0]): Promise<Outcome> {
+  async #send(lines: Lines): Promise<Outcome> {
     if (this.#closing.signal.aborted) return { kind: 'retry', reason: 'the stream was closed' };
     const outcome = await this.#exchange(lines, this.#compresses);
     if (outcome.kind === 'uncompressed') {
@@ -189,7 +189,7 @@ class NetworkSink implements Sink {
     return this.#options.compress === 'gzip' && performance.now() >= this.#uncompressedUntilMs;
   }
 
-  async #exchange(lines: Parameters<Protocol['body']>[0], compressed: boolean): Promise<Outcome> {
+  async #exchange(lines: Lines, compressed: boolean): Promise<Outcome> {
     const plain = this.#protocol.body(lines);
     const reply = await this.#connection.send({
       method: this.#protocol.method,
