@@ -8,6 +8,7 @@ import {
   type Batch,
   type BatchHints,
   type Delivery,
+  type RetryPolicy,
   type Sink,
   type SinkEvent,
 } from '@treeline/contract';
@@ -28,6 +29,7 @@ const NOTHING_REFUSED: RefusedOutcome = { kept: 0, dropped: new Map() };
 /** A destination that can be opened, and how large its batches are. */
 export interface OpenableSink {
   readonly batch: Partial<BatchHints> | undefined;
+  readonly retry?: RetryPolicy | undefined;
   open(): Promise<Sink>;
 }
 
@@ -205,7 +207,7 @@ export class Stream {
         // Closed meanwhile: what waits belongs to the next start.
         if (this.#closing.signal.aborted) return;
         this.#takeOver(this.#hints(openable.batch));
-        this.#start(this.#sink);
+        this.#start(this.#sink, openable.retry);
         return;
       } catch (error) {
         this.#setState('down');
@@ -215,7 +217,7 @@ export class Stream {
     }
   }
 
-  #start(sink: Sink): void {
+  #start(sink: Sink, retry: RetryPolicy | undefined): void {
     this.#driver = new SinkDriver({
       lines: {
         // Also the last of them, with nothing left in it: taking is what gives it up and goes on with the backlog.
@@ -223,6 +225,7 @@ export class Stream {
         take: () => this.#take(),
       },
       sink,
+      retry,
       settled: (batch, delivery) => this.#account(batch, delivery),
       fault: (reason) => {
         this.#setState('down');
