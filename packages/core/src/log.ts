@@ -25,7 +25,7 @@ export interface LogOptions {
   settledSeqs(): ReadonlyMap<string, number>;
   /** Sends a message to the pipeline; false while there is none. */
   post(message: ToPipeline): boolean;
-  /** Called when the first chunk is there, before it is posted. */
+  /** Called once, at the latest when the first chunk is there, before it is posted. */
   begin(): void;
 }
 
@@ -104,6 +104,13 @@ export class Log {
     return this.#ring.usedBytes;
   }
 
+  /** The first chunk begins the pipeline, unless this did. */
+  begin(): void {
+    if (this.#hasBegun) return;
+    this.#hasBegun = true;
+    this.#options.begin();
+  }
+
   /** Takes complete lines, each with its line feed. */
   write(text: string, count: number): void {
     const mostBytes = text.length * MAX_BYTES_PER_UNIT;
@@ -128,7 +135,7 @@ export class Log {
     this.#window.push({ firstSeq: this.#nextSeq, count: this.#chunkCount, start: this.#chunkStart, length });
     this.#nextSeq += this.#chunkCount;
     this.#chunkCount = 0;
-    this.#beginOnce();
+    this.begin();
     this.advance();
   }
 
@@ -219,7 +226,7 @@ export class Log {
     const firstSeq = this.#nextSeq;
     this.#nextSeq += count;
     const outcome = this.#spill.append(firstSeq, count, text);
-    this.#beginOnce();
+    this.begin();
     if (outcome === 'appended') this.#spilled(firstSeq + count - 1, true);
   }
 
@@ -288,12 +295,6 @@ export class Log {
     );
     const isTaken = this.#postedBytes === this.#control.read('fannedBytes');
     if (isTaken && this.#chunkCount === 0) this.#ring.rewind();
-  }
-
-  #beginOnce(): void {
-    if (this.#hasBegun) return;
-    this.#hasBegun = true;
-    this.#options.begin();
   }
 
   #postWithinCredit(): void {
