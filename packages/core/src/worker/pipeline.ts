@@ -78,7 +78,6 @@ export class Pipeline {
       load: () => loadSink(stream, { logIds: [logId], report, ended: this.#ended.signal }),
       settled: () => {
         this.#publishSettled();
-        this.#fanOut.recycle();
         this.#fanOut.resume();
       },
       report,

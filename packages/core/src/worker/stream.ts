@@ -104,9 +104,9 @@ export class Stream {
     return batch.seq(0) <= lastSeq && batch.seq(batch.count - 1) >= firstSeq;
   }
 
-  /** Whether more of the log may be read ahead for this stream. */
+  /** Whether more of the log may be read ahead for this stream: one that drops reads on, for its policy to act. */
   get hasRoom(): boolean {
-    return this.#backlog.hasRoom;
+    return this.#backlog.hasRoom || this.#options.config.queue.whenFull !== 'spill';
   }
 
   /** A stream without a level of its own follows the root level. */
