@@ -251,7 +251,7 @@ export class Log {
     if (!chunk) return false;
     const bytes = this.#ring.view(chunk.start, chunk.length);
     let outcome = this.#spill.append(chunk.firstSeq, chunk.count, bytes);
-    if (outcome === 'full' && this.#releaseSegments())
+    if ((outcome === 'log-full' || outcome === 'disk-full') && this.#releaseSegments(outcome))
       outcome = this.#spill.append(chunk.firstSeq, chunk.count, bytes);
     if (outcome !== 'appended') return false;
     this.#control.write('spilledSeq', lastSeqOf(chunk));
@@ -260,12 +260,12 @@ export class Log {
   }
 
   /** Gives settled segments back; where that is not enough, whoever lags most has to let go. */
-  #releaseSegments(): boolean {
+  #releaseSegments(reason: 'log-full' | 'disk-full'): boolean {
     const savedSeq = this.#control.read('savedSeq');
     const freed = this.#spill.release(savedSeq) > 0;
     if (!freed && this.#askedAtSeq !== savedSeq) {
       this.#askedAtSeq = savedSeq;
-      this.#options.post({ type: 'log-full' });
+      this.#options.post({ type: 'make-room', reason });
     }
     return freed;
   }
