@@ -153,8 +153,8 @@ export class Stream {
   }
 
   /** Makes the stream let go of its oldest lines, so that the log can. */
-  dropOldest(bytes: number): void {
-    this.#drop('log-full', this.#backlog.dropOldest(bytes));
+  dropOldest(bytes: number, reason: 'log-full' | 'disk-full'): void {
+    this.#drop(reason, this.#backlog.dropOldest(bytes));
     const settledSeq = Math.min(this.#backlog.firstWaitingSeq - 1, this.#offeredSeq);
     if (settledSeq > this.settledSeq) this.#options.counters.update({ settledSeq });
     this.#options.settled();
@@ -375,6 +375,7 @@ export class Stream {
 const DROP_EXPLANATIONS: Readonly<Record<DropReason, string>> = {
   'queue-full': 'it lags further behind than queue.maxBytes: the least important lines are dropped',
   'log-full': 'the log has reached spool.maxBytes: the oldest lines are dropped',
+  'disk-full': 'the disk is full under the state directory: the oldest lines are dropped',
   'disk-fault': 'lines are missing from the log on disk',
   closed: 'the logger is closed',
   refused: 'the destination refuses lines, and the file for them (dead letters) is full',
