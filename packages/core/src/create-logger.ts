@@ -1,7 +1,5 @@
 import fs from 'node:fs';
-import { createRequire } from 'node:module';
-import { fileURLToPath } from 'node:url';
-import { builtFile } from './built-file.ts';
+import { requireBuilt } from './built-file.ts';
 import type { ListedTransport } from './config/transports.ts';
 import { buildLogger, type PinoOptions, type TreelineLogger } from './logger.ts';
 
@@ -39,6 +37,5 @@ function writeToStderr(text: string): void {
 
 /** Reading a config takes longer to import than pino itself: a program that only has the package among its imports doesn't pay. */
 function loadConfigModule(): typeof import('./config/loader.ts') {
-  const path = fileURLToPath(builtFile('config/loader.js'));
-  return createRequire(import.meta.url)(path) as typeof import('./config/loader.ts');
+  return requireBuilt('config/loader.js');
 }

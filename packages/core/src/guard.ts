@@ -7,16 +7,30 @@ type LogMethodHook = (this: Logger, args: LogArguments, method: LogFn, level: nu
 /** How much of an object that pino can't log is looked at. */
 const SALVAGE_LIMITS = { depth: 5, keys: 100, textLength: 10_000 };
 
+/** What takes part in each log call, once it is wanted: until then a call costs what pino's own does. */
+export interface LogCallHooks {
+  /** Asked before a line is made; false leaves it out. */
+  admits?: (logger: Logger, level: number) => boolean;
+  /** Sees errors that are logged. */
+  observe?: (logger: Logger, args: readonly unknown[], level: number) => void;
+  /** Numbers lines, and takes a number's line back where it can't be written. */
+  lines?: { readonly numbered: number; takeBack(level: number): void };
+}
+
 /**
  * Wraps pino's log methods so that a log call never throws: pino does on throwing getters, throwing proxies and very deep cause
  * chains. What can be read is logged instead, and says so under `unloggable`.
  */
-export function guardLogMethod(inner: LogMethodHook | undefined): LogMethodHook {
+export function guardLogMethod(inner: LogMethodHook | undefined, hooks: LogCallHooks = {}): LogMethodHook {
   return function guarded(args, method, level) {
+    if (hooks.admits !== undefined && !hooks.admits(this, level)) return;
+    const numbered = hooks.lines?.numbered;
     try {
+      hooks.observe?.(this, args, level);
       if (inner) inner.call(this, args, method, level);
       else method.apply(this, args);
     } catch (error) {
+      if (hooks.lines?.numbered !== numbered) hooks.lines?.takeBack(level);
       logSalvaged(this, args, method, error);
     }
   };

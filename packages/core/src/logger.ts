@@ -1,8 +1,10 @@
-import { formatLevel, parseLevel } from '@treeline/contract';
+import { parseLevel } from '@treeline/contract';
 import os from 'node:os';
-import { pino, type Logger, type LoggerOptions } from 'pino';
+import { pino, type Bindings, type ChildLoggerOptions, type Logger, type LoggerOptions } from 'pino';
 import type { PipelineConfig } from './config/config.ts';
-import { guardLogMethod } from './guard.ts';
+import { LoggerContext, type ContextMethods } from './context/logger-context.ts';
+import { guardLogMethod, type LogCallHooks } from './guard.ts';
+import { LevelControl } from './levels/level-control.ts';
 import { PipelineClient } from './pipeline-client.ts';
 import type { FlushResult, StreamStatus } from './protocol.ts';
 import type { LoggerStats } from './stats.ts';
@@ -17,8 +19,13 @@ export type PinoOptions = Omit<
 
 const REFUSED_PINO_OPTIONS = ['transport', 'messageKey', 'nestedKey', 'timestamp', 'level'] as const;
 
-/** A pino logger over a pipeline. Children have the same methods. */
-export interface TreelineLogger extends Omit<Logger, 'flush'> {
+/** What a logger over a pipeline has beyond pino's. */
+export interface TreelineMethods extends ContextMethods {
+  /** pino's; children have the same methods. */
+  child<CustomLevels extends string = never>(
+    bindings: Bindings,
+    options?: ChildLoggerOptions<CustomLevels>,
+  ): TreelineMethods & Logger<CustomLevels>;
   /**
    * Resolves when what was logged before this call has been delivered, as far as each sink promises, or when the time is over
    * (default 10 s). Never rejects.
@@ -35,14 +42,19 @@ export interface TreelineLogger extends Omit<Logger, 'flush'> {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
+/** A pino logger over a pipeline. */
+export type TreelineLogger = TreelineMethods & Omit<Logger, 'flush' | 'child'>;
+
 /** Builds the logger for a config that has been loaded. */
 export function buildLogger(config: PipelineConfig, options: PinoOptions = {}): TreelineLogger {
   refuseOptions(options);
   const client = new PipelineClient(config.enabled ? config : { ...config, streams: [] });
+  const hooks: LogCallHooks = {};
+  let levels: LevelControl | undefined;
+  let context: LoggerContext | undefined;
   const root = pino(
     {
       ...options,
-      level: formatGate(config, parseLevel(config.level)),
       base: {
         pid: process.pid,
         hostname: os.hostname(),
@@ -51,12 +63,21 @@ export function buildLogger(config: PipelineConfig, options: PinoOptions = {}): 
         ...options.base,
       },
       timestamp: config.timestamp,
-      hooks: { ...options.hooks, logMethod: guardLogMethod(options.hooks?.logMethod) },
+      serializers: { err: (value) => context?.serializeError(value), ...options.serializers },
+      hooks: { ...options.hooks, logMethod: guardLogMethod(options.hooks?.logMethod, hooks) },
+      onChild: (child) => {
+        levels?.adopt(child);
+        options.onChild?.(child);
+      },
     },
     client,
   );
-  followRootLevel(root, config, client);
-  return Object.assign(root, methodsOf(client)) as unknown as TreelineLogger;
+  levels = new LevelControl(root, config, (rootLevel) => {
+    client.setRootLevel(parseLevel(rootLevel));
+    context?.refresh();
+  });
+  context = new LoggerContext(root, config, levels, hooks);
+  return Object.assign(root, methodsOf(client, context), context.methods) as unknown as TreelineLogger;
 }
 
 function refuseOptions(options: object): void {
@@ -71,7 +92,7 @@ function serviceOf(config: PipelineConfig): { service?: string } {
   return config.serviceName === undefined ? {} : { service: config.serviceName };
 }
 
-function methodsOf(client: PipelineClient): object {
+function methodsOf(client: PipelineClient, context: LoggerContext): object {
   const flush = (
     argument?: { timeoutMs?: number } | ((error?: Error) => void),
   ): Promise<FlushResult> | void => {
@@ -87,7 +108,7 @@ function methodsOf(client: PipelineClient): object {
   return {
     flush,
     close,
-    stats: async () => client.stats(),
+    stats: async () => ({ ...client.stats(), ...context.stats() }),
     onStatus: (listener: (status: StreamStatus) => void) => client.onStatus(listener),
     [Symbol.asyncDispose]: async () => {
       await close();
@@ -95,42 +116,3 @@ function methodsOf(client: PipelineClient): object {
   };
 }
 
-/** The gate lets through what at least one stream wants. */
-function formatGate(config: PipelineConfig, rootLevel: number): string {
-  const gate = Math.min(
-    ...(config.enabled ? config.streams : []).map((stream) => stream.level ?? rootLevel),
-    Infinity,
-  );
-  return gate === Infinity ? 'silent' : formatLevel(gate);
-}
-
-/** Makes `logger.level` the root level: streams without one of their own follow it, the others keep theirs. */
-function followRootLevel(root: Logger, config: PipelineConfig, client: PipelineClient): void {
-  const inherited = levelAccessor(root);
-  let rootLevel: string = config.level;
-  Object.defineProperty(root, 'level', {
-    configurable: true,
-    get(this: Logger): string {
-      return this === root ? rootLevel : (inherited.get?.call(this) as string);
-    },
-    set(this: Logger, level: string) {
-      const number = parseLevel(level);
-      if (this !== root) {
-        inherited.set?.call(this, level);
-        return;
-      }
-      rootLevel = level;
-      inherited.set?.call(root, formatGate(config, number));
-      client.setRootLevel(number);
-    },
-  });
-}
-
-/** pino keeps the accessor on the instance's prototype. */
-function levelAccessor(root: object): PropertyDescriptor {
-  for (let object = root; object !== null; object = Object.getPrototypeOf(object) as object) {
-    const descriptor = Object.getOwnPropertyDescriptor(object, 'level');
-    if (descriptor?.set) return descriptor;
-  }
-  throw new TypeError('this version of pino keeps no level accessor: @treeline/core needs pino ^10.4');
-}

@@ -5,6 +5,7 @@ import {
   type StreamCounters,
   type StreamState,
 } from './control-block.ts';
+import type { SpanStats } from './context/span.ts';
 
 /**
  * What has become of a stream's records, all numbers of one moment:
@@ -35,6 +36,8 @@ export interface LoggerStats {
   /** Log calls after `close()`. */
   readonly droppedAfterClose: number;
   readonly streams: Readonly<Record<string, StreamStats>>;
+  /** Once there have been spans. */
+  readonly spans?: SpanStats;
 }
 
 export function readStreamStats(counters: StreamCounters, lastError: string | undefined): StreamStats {
