@@ -7,6 +7,7 @@ import { guardLogMethod, type LogCallHooks } from './guard.ts';
 import { LevelControl } from './levels/level-control.ts';
 import { PipelineClient } from './pipeline-client.ts';
 import type { FlushResult, StreamStatus } from './protocol.ts';
+import { ReservedKeys } from './reserved-keys.ts';
 import type { LoggerStats } from './stats.ts';
 
 const FLUSH_TIMEOUT_MS = 10_000;
@@ -48,6 +49,7 @@ export type TreelineLogger = TreelineMethods & Omit<Logger, 'flush' | 'child'>;
 /** Builds the logger for a config that has been loaded. */
 export function buildLogger(config: PipelineConfig, options: PinoOptions = {}): TreelineLogger {
   refuseOptions(options);
+  const reserved = new ReservedKeys();
   const client = new PipelineClient(config.enabled ? config : { ...config, streams: [] });
   const hooks: LogCallHooks = {};
   let levels: LevelControl | undefined;
@@ -59,12 +61,11 @@ export function buildLogger(config: PipelineConfig, options: PinoOptions = {}): 
         pid: process.pid,
         hostname: os.hostname(),
         ...serviceOf(config),
-        ...config.fields,
-        ...options.base,
+        ...reserved.move({ ...config.fields, ...options.base }),
       },
       timestamp: config.timestamp,
       serializers: { err: (value) => context?.serializeError(value), ...options.serializers },
-      hooks: { ...options.hooks, logMethod: guardLogMethod(options.hooks?.logMethod, hooks) },
+      hooks: { ...options.hooks, logMethod: guardLogMethod(options.hooks?.logMethod, reserved, hooks) },
       onChild: (child) => {
         levels?.adopt(child);
         options.onChild?.(child);
@@ -77,7 +78,12 @@ export function buildLogger(config: PipelineConfig, options: PinoOptions = {}): 
     context?.refresh();
   });
   context = new LoggerContext(root, config, levels, hooks);
-  return Object.assign(root, methodsOf(client, context), context.methods) as unknown as TreelineLogger;
+  moveReservedBindings(root, reserved);
+  return Object.assign(
+    root,
+    methodsOf(client, reserved, context),
+    context.methods,
+  ) as unknown as TreelineLogger;
 }
 
 function refuseOptions(options: object): void {
@@ -92,7 +98,22 @@ function serviceOf(config: PipelineConfig): { service?: string } {
   return config.serviceName === undefined ? {} : { service: config.serviceName };
 }
 
-function methodsOf(client: PipelineClient, context: LoggerContext): object {
+/** Bindings become part of every line; children inherit these methods. */
+function moveReservedBindings(root: Logger, reserved: ReservedKeys): void {
+  // oxlint-disable-next-line typescript/unbound-method -- called below with the logger that they are called on
+  const { child, setBindings } = root;
+  Object.assign(root, {
+    child(this: object, bindings: Bindings, options?: ChildLoggerOptions): Logger {
+      // Without bindings pino throws, as it does by itself.
+      return Reflect.apply(child, this, [bindings && reserved.move(bindings), options]);
+    },
+    setBindings(this: object, bindings: Bindings): void {
+      Reflect.apply(setBindings, this, [reserved.move(bindings)]);
+    },
+  });
+}
+
+function methodsOf(client: PipelineClient, reserved: ReservedKeys, context: LoggerContext): object {
   const flush = (
     argument?: { timeoutMs?: number } | ((error?: Error) => void),
   ): Promise<FlushResult> | void => {
@@ -108,7 +129,7 @@ function methodsOf(client: PipelineClient, context: LoggerContext): object {
   return {
     flush,
     close,
-    stats: async () => ({ ...client.stats(), ...context.stats() }),
+    stats: async () => ({ ...client.stats(), reservedKeys: reserved.moved, ...context.stats() }),
     onStatus: (listener: (status: StreamStatus) => void) => client.onStatus(listener),
     [Symbol.asyncDispose]: async () => {
       await close();
