@@ -103,7 +103,8 @@ function moveReservedBindings(root: Logger, reserved: ReservedKeys): void {
   // oxlint-disable-next-line typescript/unbound-method -- called below with the logger that they are called on
   const { child, setBindings } = root;
   Object.assign(root, {
-    child(this: object, bindings: Bindings, options?: ChildLoggerOptions): Logger {
+    child(this: Logger, bindings: Bindings, options?: ChildLoggerOptions): Logger {
+      refuseLevel(this, options);
       // Without bindings pino throws, as it does by itself.
       return Reflect.apply(child, this, [bindings && reserved.move(bindings), options]);
     },
@@ -111,6 +112,12 @@ function moveReservedBindings(root: Logger, reserved: ReservedKeys): void {
       Reflect.apply(setBindings, this, [reserved.move(bindings)]);
     },
   });
+}
+
+/** pino's own message for an unknown level names none that are allowed. */
+function refuseLevel(logger: Logger, { level, customLevels }: ChildLoggerOptions = {}): void {
+  if (level === undefined || customLevels || Object.hasOwn(logger.levels.values, level)) return;
+  parseLevel(level);
 }
 
 function methodsOf(client: PipelineClient, reserved: ReservedKeys, context: LoggerContext): object {
