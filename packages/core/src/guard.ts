@@ -14,8 +14,6 @@ export interface LogCallHooks {
   admits?: (logger: Logger, level: number) => boolean;
   /** Sees errors that are logged. */
   observe?: (logger: Logger, args: readonly unknown[], level: number) => void;
-  /** Numbers lines, and takes a number's line back where it can't be written. */
-  lines?: { readonly numbered: number; takeBack(level: number): void };
 }
 
 /**
@@ -29,13 +27,11 @@ export function guardLogMethod(
 ): LogMethodHook {
   return function guarded(args, method, level) {
     if (hooks.admits !== undefined && !hooks.admits(this, level)) return;
-    const numbered = hooks.lines?.numbered;
     try {
       hooks.observe?.(this, args, level);
       if (inner) inner.call(this, args, movingReservedKeys(method, reserved), level);
       else method.apply(this, reserved.moveInArguments(args));
     } catch (error) {
-      if (hooks.lines?.numbered !== numbered) hooks.lines?.takeBack(level);
       logSalvaged(this, args, movingReservedKeys(method, reserved), error);
     }
   };

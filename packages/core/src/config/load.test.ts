@@ -135,15 +135,12 @@ describe('loadConfig', () => {
   });
 
   test('names in warnings what it knows and nothing acts on, and not what is switched off', () => {
-    write(
-      'c.json',
-      FOUNDING.replace('"streamTracking": { "enabled": true', '"streamTracking": { "enabled": false'),
-    );
-    const { warnings } = load('c.json');
-    expect(warnings.map(({ code, severity, path: key, line }) => ({ code, severity, key, line }))).toEqual([
-      { code: 'CFG701', severity: 'warning', key: 'enhancedFeatures.requestTracking', line: 12 },
-      { code: 'CFG701', severity: 'warning', key: 'enhancedFeatures.errorLogging', line: 14 },
+    write('c.json', '{\n  "enhancedFeatures": { "performanceMetrics": { "sampleRate": 0.1 } }\n}');
+    expect(load('c.json').warnings).toMatchObject([
+      { code: 'CFG701', severity: 'warning', path: 'enhancedFeatures.performanceMetrics', line: 2 },
     ]);
+    write('off.json', '{ "enhancedFeatures": { "performanceMetrics": { "enabled": false } } }');
+    expect(load('off.json').warnings).toEqual([]);
   });
 
   test('leaves a network stream out with a warning, as long as there is no such package', () => {

@@ -5,7 +5,7 @@ import type { Frame } from './frame.ts';
 import { endOtelSpan } from './open-telemetry.ts';
 import type { Span, SpanKind, SpanStatus } from './span.ts';
 import { SpanClock } from './span-clock.ts';
-import { SpanLine, writeSpanLine, type SpanLineFields } from './span-line.ts';
+import type { SpanLineFields } from './span-line.ts';
 import { runInFrame } from './storage.ts';
 import { formatTraceparent } from './traceparent.ts';
 
@@ -14,9 +14,11 @@ const FAILED_LEVEL = 50;
 
 /** What a span needs of the logger that it belongs to. */
 export interface SpanOwner {
-  readonly counters: { callsAfterEnd: number; cutAttributes: number; failedLines: number };
+  readonly counters: { callsAfterEnd: number; cutAttributes: number };
   /** Whether a line of this level, in this frame, is to be written. */
   admits(logger: Logger, level: number, frame: Frame): boolean;
+  /** Writes a line about the span, `fields` beside what it says of it. Never throws. */
+  write(span: ActiveSpan, logger: Logger, level: number, line: SpanLineFields, fields?: Readonly<Record<string, string>>): void;
   /** The span's attributes have changed: directives that ask for them may hold now. */
   changed(span: ActiveSpan): void;
   ended(span: ActiveSpan, status: SpanStatus): void;
@@ -214,18 +216,8 @@ export class ActiveSpan implements Span {
     this.#write(level, span);
   }
 
-  #write(level: number, span: SpanLineFields): void {
-    const { lines } = this.frame;
-    lines[level] = (lines[level] ?? 0) + 1;
-    const line = new SpanLine(this.frame, this.parentSpanId, span);
-    const { fields } = this.#new;
-    if (fields && span.op !== 'record') Object.assign(line, fields);
-    try {
-      writeSpanLine(this.#logger, level, line);
-    } catch {
-      lines[level]--;
-      this.#owner.counters.failedLines++;
-    }
+  #write(level: number, line: SpanLineFields): void {
+    this.#owner.write(this, this.#logger, level, line, line.op === 'record' ? undefined : this.#new.fields);
   }
 }
 

@@ -19,30 +19,6 @@ export interface Frame extends TraceParent {
   /** Level directives that hold inside, found for this generation of them. */
   directives: readonly LevelDirective[];
   generation: number;
-}
-
-/** What stands on a line that belongs to a span. */
-export interface SpanIds {
-  trace_id: string;
-  span_id: string;
-  trace_flags: string;
-  span_seq?: number;
-  after_end?: true;
-}
-
-/** Numbers a line of the frame's span. */
-export function idsOfNextLine(frame: Frame, level: number): SpanIds {
-  frame.lines[level] = (frame.lines[level] ?? 0) + 1;
-  const ids: SpanIds = {
-    trace_id: frame.traceId,
-    span_id: frame.spanId,
-    trace_flags: frame.traceFlags,
-    span_seq: frame.nextSeq++,
-  };
-  if (frame.span === undefined) ids.after_end = true;
-  return ids;
-}
-
-export function idsWithoutNumber(parent: TraceParent): SpanIds {
-  return { trace_id: parent.traceId, span_id: parent.spanId, trace_flags: parent.traceFlags };
+  /** The ids as they stand in a line, up to the number. */
+  idsText: string | undefined;
 }

@@ -97,7 +97,6 @@ export class LoggerContext {
       serializeError: (error, level, span) =>
         this.#errors ? this.#errors.serializeFor(error, level, span) : serializeError(error),
     });
-    this.#hooks.lines = this.#tracker;
     this.refresh();
     return this.#tracker;
   }

@@ -1,7 +1,6 @@
 import type { Logger } from 'pino';
 import { writeSym } from '../pino-symbols.ts';
 import type { AttributeValue } from './attributes.ts';
-import type { Frame } from './frame.ts';
 import type { SpanKind, SpanStatus } from './span.ts';
 
 /** What a span line says under `span`. The operation comes first, so that span lines are found without parsing. */
@@ -18,31 +17,12 @@ export interface SpanLineFields {
   err?: unknown;
 }
 
-/** A line about a span; the mixin tells it from what users log by its class. */
-export class SpanLine {
-  readonly trace_id: string;
-  readonly span_id: string;
-  readonly parent_span_id: string | undefined;
-  readonly trace_flags: string;
-  readonly span_seq: number;
-  readonly span: SpanLineFields;
-
-  constructor(frame: Frame, parentSpanId: string | undefined, span: SpanLineFields) {
-    this.trace_id = frame.traceId;
-    this.span_id = frame.spanId;
-    this.parent_span_id = parentSpanId;
-    this.trace_flags = frame.traceFlags;
-    this.span_seq = frame.nextSeq++;
-    this.span = span;
-  }
-}
-
 /** pino's writing half, behind levels and hooks: whether a span line is written has been decided by its span. */
 interface Writer {
   [writeSym](fields: object, msg: undefined, level: number): void;
 }
 
 /** @throws what a mixin or serializer of the program throws. */
-export function writeSpanLine(logger: Logger, level: number, line: SpanLine): void {
-  (logger as unknown as Writer)[writeSym](line, undefined, level);
+export function writeSpanLine(logger: Logger, level: number, fields: { readonly span: SpanLineFields }): void {
+  (logger as unknown as Writer)[writeSym](fields, undefined, level);
 }

@@ -1,14 +1,14 @@
 import { parseLevel } from '@treeline/contract';
 import type { LevelDirective } from '@treeline/query/directives';
 import type { Logger } from 'pino';
-import { mixinMergeStrategySym, mixinSym } from '../pino-symbols.ts';
 import { ActiveSpan, type SpanOwner } from './active-span.ts';
 import { ATTRIBUTE_LIMITS, boundAttributes, cutText, type Attributes } from './attributes.ts';
-import { idsOfNextLine, idsWithoutNumber, type Frame, type SpanIds } from './frame.ts';
+import type { Frame } from './frame.ts';
+import { installLineIds, spanIdsText, type LineIds } from './line-ids.ts';
 import { activeOtelParent, bindOtelSpan, isRegistered, startOtelSpan } from './open-telemetry.ts';
 import { samples, type SamplingConfig } from './sampling.ts';
 import type { ActiveSpanInfo, Span, SpanKind, SpanOptions, SpanParent, SpanStats, SpanStatus } from './span.ts';
-import { SpanLine } from './span-line.ts';
+import { writeSpanLine, type SpanLineFields } from './span-line.ts';
 import { currentFrame, runInFrame } from './storage.ts';
 import { newSpanId, newTraceId } from './trace-ids.ts';
 import { formatTraceparent, isSampled, parseTraceparent, withSampled, type TraceParent } from './traceparent.ts';
@@ -39,18 +39,10 @@ export interface SpanTrackerOptions {
   serializeError(error: unknown, level: number, span: ActiveSpan): unknown;
 }
 
-type Mixin = (mergeObject: object, level: number, logger: Logger) => object;
-type MergeStrategy = (mergeObject: object, mixinObject: object) => object;
-
-interface Mixable {
-  [mixinSym]: Mixin | undefined;
-  [mixinMergeStrategySym]: MergeStrategy | undefined;
-}
-
 const NOTHING: object = Object.freeze({});
 
 /** The spans of one logger and its children. */
-export class SpanTracker implements SpanOwner {
+export class SpanTracker implements SpanOwner, LineIds {
   readonly counters = {
     started: 0,
     ended: 0,
@@ -63,13 +55,11 @@ export class SpanTracker implements SpanOwner {
   readonly #options: SpanTrackerOptions;
   /** In the order of their starts. */
   readonly #active = new Set<ActiveSpan>();
-  /** Numbered lines so far, and whose the last one was: a line that fails is taken back. */
-  numbered = 0;
-  #lastNumbered: Frame | undefined;
+  spanLine: { readonly span: object; readonly text: string } | undefined;
 
   constructor(options: SpanTrackerOptions) {
     this.#options = options;
-    this.#installMixin(options.root as unknown as Mixable);
+    installLineIds(options.root, this);
   }
 
   /** Starts a span; its open line is written before this returns. */
@@ -216,40 +206,38 @@ export class SpanTracker implements SpanOwner {
     return { traceparent: formatTraceparent(parent), ...(traceState && { tracestate: traceState }) };
   }
 
-  /** The line that was numbered last has not been written. */
-  takeBack(level: number): void {
-    const lines = this.#lastNumbered?.lines;
-    if (lines) lines[level] = Math.max(0, (lines[level] ?? 0) - 1);
+  write(
+    span: ActiveSpan,
+    logger: Logger,
+    level: number,
+    line: SpanLineFields,
+    fields: Readonly<Record<string, string>> | undefined,
+  ): void {
+    const { lines } = span.frame;
+    // Its own line is among those that the close line counts.
+    lines[level] = (lines[level] ?? 0) + 1;
+    this.spanLine = { span: line, text: spanIdsText(span.frame, span.parentSpanId) };
+    try {
+      writeSpanLine(logger, level, fields ? { span: line, ...fields } : { span: line });
+    } catch {
+      lines[level]--;
+      this.counters.failedLines++;
+    } finally {
+      this.spanLine = undefined;
+    }
+  }
+
+  current(): Frame | TraceParent | undefined {
+    return currentFrame() ?? (isRegistered() ? activeOtelParent() : undefined);
+  }
+
+  isOwn(ids: Frame | TraceParent): ids is Frame {
+    return 'owner' in ids && ids.owner === this;
   }
 
   /** The span that the calling code runs in, as far as its ids go, whoever has started it. */
   currentParent(): TraceParent | undefined {
     return currentFrame() ?? activeOtelParent();
-  }
-
-  #installMixin(root: Mixable): void {
-    const own = root[mixinSym];
-    const merge = root[mixinMergeStrategySym] ?? assignOver;
-    root[mixinMergeStrategySym] = (mergeObject, mixinObject) =>
-      mixinObject === NOTHING ? mergeObject : merge(mergeObject, mixinObject);
-    root[mixinSym] = own
-      ? (mergeObject, level, logger) => {
-          const fields = own(mergeObject, level, logger);
-          const ids = mergeObject instanceof SpanLine ? undefined : this.#nextIds(level);
-          return ids ? Object.assign(fields, ids) : fields;
-        }
-      : (mergeObject, level) => (mergeObject instanceof SpanLine ? NOTHING : (this.#nextIds(level) ?? NOTHING));
-  }
-
-  #nextIds(level: number): SpanIds | undefined {
-    const frame = currentFrame();
-    if (frame?.owner === this) {
-      this.numbered++;
-      this.#lastNumbered = frame;
-      return idsOfNextLine(frame, level);
-    }
-    const parent = frame ?? (isRegistered() ? activeOtelParent() : undefined);
-    return parent && idsWithoutNumber(parent);
   }
 
   #findParent(parent: SpanParent | undefined): { ids: TraceParent; frame: Frame | undefined } | undefined {
@@ -304,6 +292,7 @@ export class SpanTracker implements SpanOwner {
       minLevel: sampling && !sampled ? UNSAMPLED_LEVEL : 0,
       directives: [],
       generation: -1,
+      idsText: undefined,
       ...(traceState !== undefined && { traceState }),
     };
     this.#addDirectives(frame, this.#directivesOf(around?.frame), name, attrs);
@@ -345,10 +334,6 @@ export class SpanTracker implements SpanOwner {
       return;
     }
   }
-}
-
-function assignOver(mergeObject: object, mixinObject: object): object {
-  return Object.assign(mixinObject, mergeObject);
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
