@@ -12,6 +12,8 @@ const SALVAGE_LIMITS = { depth: 5, keys: 100, textLength: 10_000 };
 export interface LogCallHooks {
   /** Asked before a line is made; false leaves it out. */
   admits?: (logger: Logger, level: number) => boolean;
+  /** Asked whether a call says what other lines say already. */
+  absorbs?: (args: readonly unknown[]) => boolean;
   /** Sees errors that are logged. */
   observe?: (logger: Logger, args: readonly unknown[], level: number) => void;
 }
@@ -28,6 +30,7 @@ export function guardLogMethod(
   return function guarded(args, method, level) {
     if (hooks.admits !== undefined && !hooks.admits(this, level)) return;
     try {
+      if (hooks.absorbs !== undefined && hooks.absorbs(args)) return;
       hooks.observe?.(this, args, level);
       if (inner) inner.call(this, args, movingReservedKeys(method, reserved), level);
       else method.apply(this, reserved.moveInArguments(args));

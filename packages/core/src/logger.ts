@@ -2,6 +2,7 @@ import { parseLevel } from '@treeline/contract';
 import os from 'node:os';
 import { pino, type Bindings, type ChildLoggerOptions, type Logger, type LoggerOptions } from 'pino';
 import type { PipelineConfig } from './config/config.ts';
+import { CONTEXT } from './context/context-of.ts';
 import { LoggerContext, type ContextMethods } from './context/logger-context.ts';
 import { guardLogMethod, type LogCallHooks } from './guard.ts';
 import { LevelControl } from './levels/level-control.ts';
@@ -83,6 +84,7 @@ export function buildLogger(config: PipelineConfig, options: PinoOptions = {}): 
     root,
     methodsOf(client, reserved, context),
     context.methods,
+    { [CONTEXT]: context },
   ) as unknown as TreelineLogger;
 }
 

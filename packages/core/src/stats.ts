@@ -6,6 +6,7 @@ import {
   type StreamState,
 } from './control-block.ts';
 import type { SpanStats } from './context/span.ts';
+import type { RequestStats } from './requests/request-tracker.ts';
 
 /**
  * What has become of a stream's records, all numbers of one moment:
@@ -39,6 +40,8 @@ export interface LogStats {
   readonly streams: Readonly<Record<string, StreamStats>>;
   /** Once there have been spans. */
   readonly spans?: SpanStats;
+  /** Once requests have been tracked. */
+  readonly requests?: RequestStats;
 }
 
 export interface LoggerStats extends LogStats {

@@ -1,6 +1,6 @@
 import type { Span as OtelSpan } from '@opentelemetry/api';
 import type { Logger } from 'pino';
-import { ATTRIBUTE_LIMITS, boundAttributes, type Attributes, type AttributeValue } from './attributes.ts';
+import { ATTRIBUTE_LIMITS, boundAttributes, cutText, type Attributes, type AttributeValue } from './attributes.ts';
 import type { Frame } from './frame.ts';
 import { endOtelSpan } from './open-telemetry.ts';
 import type { Span, SpanKind, SpanStatus } from './span.ts';
@@ -11,6 +11,9 @@ import { formatTraceparent } from './traceparent.ts';
 
 /** A failed span's lines have this level, so that they reach the streams that errors go to. */
 const FAILED_LEVEL = 50;
+
+/** Whoever gives a span up, its program should know of it. */
+const EVICTED_LEVEL = 40;
 
 /** What a span needs of the logger that it belongs to. */
 export interface SpanOwner {
@@ -44,8 +47,8 @@ export interface NewSpan {
 
 /** A span between its start and its end. */
 export class ActiveSpan implements Span {
-  readonly name: string;
   readonly frame: Frame;
+  #name: string;
   readonly parentSpanId: string | undefined;
   readonly clock = new SpanClock();
   readonly attrs: Record<string, AttributeValue>;
@@ -60,7 +63,7 @@ export class ActiveSpan implements Span {
 
   constructor(options: NewSpan) {
     const { owner, logger, frame, name, parent } = options;
-    this.name = name;
+    this.#name = name;
     this.frame = frame;
     this.attrs = options.attrs;
     this.parentSpanId = options.parentSpanId;
@@ -69,6 +72,10 @@ export class ActiveSpan implements Span {
     this.#new = options;
     this.#parent = parent;
     parent?.clock.childStarted(this.clock.startMs);
+  }
+
+  get name(): string {
+    return this.#name;
   }
 
   get traceId(): string {
@@ -136,6 +143,12 @@ export class ActiveSpan implements Span {
     this.#close(status === 'aborted' ? 'aborted' : this.#failure ? 'error' : 'ok');
   }
 
+  /** Takes the name that is only known later, as a route is. */
+  rename(name: string): void {
+    this.#name = cutText(name, ATTRIBUTE_LIMITS.nameChars);
+    this.#new.otel?.updateName(this.#name);
+  }
+
   /** Ends with attributes that only the end tells, on the close line itself. */
   endWith(status: 'ok' | 'error' | 'aborted' | 'evicted', attributes: Attributes, error?: unknown): void {
     if (this.#isOver()) return;
@@ -177,7 +190,7 @@ export class ActiveSpan implements Span {
     this.#parent?.clock.childEnded(nowMs);
     this.#parent = undefined;
     const failure = status === 'error' ? (this.#failure ?? { error: undefined }) : undefined;
-    const level = failure ? Math.max(FAILED_LEVEL, this.#new.level) : this.#new.level;
+    const level = Math.max(failure ? FAILED_LEVEL : status === 'evicted' ? EVICTED_LEVEL : 0, this.#new.level);
     if ((this.#isOpened || failure) && this.#owner.admits(this.#logger, level, this.frame)) {
       if (!this.#isOpened) this.#writeOpen(level);
       this.#writeClose(level, status, nowMs, failure);

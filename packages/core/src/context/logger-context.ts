@@ -5,6 +5,7 @@ import type { ErrorLog, ErrorStatistics, LoggedError } from '../errors/error-log
 import { serializeError } from '../errors/serialize-error.ts';
 import type { LogCallHooks } from '../guard.ts';
 import type { LevelControl } from '../levels/level-control.ts';
+import type { ActiveRequestInfo, RequestStats, RequestTracker } from '../requests/request-tracker.ts';
 import type { Attributes } from './attributes.ts';
 import type { ActiveSpanInfo, Span, SpanOptions, SpanStats } from './span.ts';
 import type { SpanTracker } from './span-tracker.ts';
@@ -32,6 +33,8 @@ export interface ContextMethods {
   startSpan(name: string, attributes?: Attributes, options?: SpanOptions): Span;
   /** Spans that have not ended, oldest first. */
   activeSpans(options?: { olderThanMs?: number }): ActiveSpanInfo[];
+  /** Requests that have not ended, oldest first; empty without `requestTracking`. */
+  activeRequests(): ActiveRequestInfo[];
   /** Warns of spans that are open for longer, each once. Returns a function that ends it. */
   watchActiveSpans(options: { olderThanMs: number; everyMs?: number }): () => void;
   /** Headers for a call that the current span makes: empty outside of spans. */
@@ -51,6 +54,7 @@ export class LoggerContext {
   readonly #hooks: LogCallHooks;
   readonly #errors: ErrorLog | undefined;
   #tracker: SpanTracker | undefined;
+  #requests: RequestTracker | undefined;
 
   constructor(root: Logger, config: PipelineConfig, levels: LevelControl, hooks: LogCallHooks) {
     this.#root = root;
@@ -72,6 +76,17 @@ export class LoggerContext {
     return this.#tracker ?? this.#loadTracker();
   }
 
+  /** The requests' side; undefined where `requestTracking` is off. */
+  get requests(): RequestTracker | undefined {
+    const settings = this.#config.features?.requestTracking;
+    if (!settings || this.#requests) return this.#requests;
+    const loaded = requireBuilt<typeof import('../requests/loader.ts')>('requests/loader.js');
+    const requests = new loaded.RequestTracker(this.tracker, this.#root, settings);
+    this.#hooks.absorbs = (args) => requests.absorbs(args);
+    this.#requests = requests;
+    return requests;
+  }
+
   /** To be called when levels or directives have changed. */
   refresh(): void {
     const tracker = this.#tracker;
@@ -84,8 +99,11 @@ export class LoggerContext {
   }
 
   /** For `logger.stats()`: what has been used. */
-  stats(): { readonly spans?: SpanStats } {
-    return this.#tracker ? { spans: this.#tracker.stats() } : {};
+  stats(): { readonly spans?: SpanStats; readonly requests?: RequestStats } {
+    return {
+      ...(this.#tracker && { spans: this.#tracker.stats() }),
+      ...(this.#requests && { requests: this.#requests.stats() }),
+    };
   }
 
   #loadTracker(): SpanTracker {
@@ -128,6 +146,7 @@ export class LoggerContext {
         return context.tracker.start(this, name, attributes, options);
       },
       activeSpans: ({ olderThanMs } = {}) => this.#tracker?.activeSpans(olderThanMs) ?? [],
+      activeRequests: () => this.#requests?.activeRequests() ?? [],
       watchActiveSpans(this: Logger, { olderThanMs, everyMs = olderThanMs }): () => void {
         return context.tracker.watch(this, olderThanMs, everyMs);
       },
