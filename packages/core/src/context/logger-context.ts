@@ -1,3 +1,5 @@
+import type { Readable } from 'node:stream';
+import type { ReadableStream } from 'node:stream/web';
 import type { Logger } from 'pino';
 import { requireBuilt } from '../built-file.ts';
 import type { PipelineConfig } from '../config/config.ts';
@@ -6,12 +8,25 @@ import { serializeError } from '../errors/serialize-error.ts';
 import type { LogCallHooks } from '../guard.ts';
 import type { LevelControl } from '../levels/level-control.ts';
 import type { ActiveRequestInfo, RequestStats, RequestTracker } from '../requests/request-tracker.ts';
+import type { StreamOptions, TrackableStream } from '../streams/track-stream.ts';
 import type { Attributes } from './attributes.ts';
 import type { ActiveSpanInfo, Span, SpanOptions, SpanStats } from './span.ts';
 import type { SpanTracker } from './span-tracker.ts';
 
 const MAX_ERROR_HISTORY = 100;
 const HOUR_MS = 3_600_000;
+
+type ChunkOf<Source> =
+  Source extends ReadableStream<infer Chunk> ? Chunk : Source extends AsyncIterable<infer Chunk> ? Chunk : never;
+
+/** A stream of the same kind; of what is only an iterable, its iterator. */
+export type TrackedStream<Source> = Source extends Readable
+  ? Readable
+  : Source extends ReadableStream<infer Chunk>
+    ? ReadableStream<Chunk>
+    : Source extends AsyncIterable<infer Chunk>
+      ? AsyncIterableIterator<Chunk>
+      : never;
 
 /** What a logger adds to know where its lines belong. Children have the same. */
 export interface ContextMethods {
@@ -37,6 +52,14 @@ export interface ContextMethods {
   activeRequests(): ActiveRequestInfo[];
   /** Warns of spans that are open for longer, each once. Returns a function that ends it. */
   watchActiveSpans(options: { olderThanMs: number; everyMs?: number }): () => void;
+  /**
+   * Passes a stream through and logs, as a span, how it went: the time to its first chunk, chunks, bytes, tokens where `tokens` counts
+   * them, the largest gap, the rate, and how it ended. Contents are not logged. Without `streamTracking` it is the source itself.
+   */
+  trackStream<Source extends TrackableStream<unknown>>(
+    source: Source,
+    options?: StreamOptions<ChunkOf<Source>>,
+  ): TrackedStream<Source>;
   /** Headers for a call that the current span makes: empty outside of spans. */
   traceHeaders(): { traceparent?: string; tracestate?: string };
   /** The last errors that were logged, oldest first; empty without `errorLogging`. */
@@ -149,6 +172,13 @@ export class LoggerContext {
       activeRequests: () => this.#requests?.activeRequests() ?? [],
       watchActiveSpans(this: Logger, { olderThanMs, everyMs = olderThanMs }): () => void {
         return context.tracker.watch(this, olderThanMs, everyMs);
+      },
+      trackStream(this: Logger, source: TrackableStream<unknown>, options: StreamOptions = {}): never {
+        const settings = context.#config.features?.streamTracking;
+        if (!settings) return source as never;
+        const loaded = requireBuilt<typeof import('../streams/loader.ts')>('streams/loader.js');
+        const withMetrics = settings.enableMetrics ?? true;
+        return loaded.trackStream(context.tracker, this, source, options, withMetrics) as never;
       },
       traceHeaders: () => this.#tracker?.headers() ?? {},
       errors: () => this.#errors?.history() ?? [],
