@@ -1,4 +1,6 @@
-import { parseLevel } from '@treeline/contract';
+import { parseLevel, type LevelName } from '@treeline/contract';
+import { requireBuilt } from './built-file.ts';
+import type { HoldOptions, StartUpBuffer } from './hold/start-up-buffer.ts';
 import os from 'node:os';
 import { pino, type Bindings, type ChildLoggerOptions, type Logger, type LoggerOptions } from 'pino';
 import type { PipelineConfig } from './config/config.ts';
@@ -41,6 +43,13 @@ export interface TreelineMethods extends ContextMethods {
   stats(): Promise<LoggerStats>;
   /** Calls back when a stream goes up, down, fills, drops or recovers. Returns a function that ends it. */
   onStatus(listener: (status: StreamStatus) => void): () => void;
+  /** Ends what `hold` began: writes what was held and is wanted by now, then writes through. Without `hold` it does nothing. */
+  release(): void;
+  /**
+   * Ends what `hold` began by letting go of what was held, and of what will be logged; records from `keepLevel` on go to stderr
+   * (default: none). Without `hold` it does nothing.
+   */
+  discard(options?: { keepLevel?: LevelName }): void;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
@@ -48,7 +57,11 @@ export interface TreelineMethods extends ContextMethods {
 export type TreelineLogger = TreelineMethods & Omit<Logger, 'flush' | 'child'>;
 
 /** Builds the logger for a config that has been loaded. */
-export function buildLogger(config: PipelineConfig, options: PinoOptions = {}): TreelineLogger {
+export function buildLogger(
+  config: PipelineConfig,
+  options: PinoOptions = {},
+  hold?: boolean | HoldOptions,
+): TreelineLogger {
   refuseOptions(options);
   const reserved = new ReservedKeys();
   const client = new PipelineClient(config.enabled ? config : { ...config, streams: [] });
@@ -80,9 +93,10 @@ export function buildLogger(config: PipelineConfig, options: PinoOptions = {}): 
   });
   context = new LoggerContext(root, config, levels, hooks);
   moveReservedBindings(root, reserved);
+  const buffer = hold ? startHolding(root, levels, hold) : undefined;
   return Object.assign(
     root,
-    methodsOf(client, reserved, context),
+    methodsOf(client, reserved, context, buffer),
     context.methods,
     { [CONTEXT]: context },
   ) as unknown as TreelineLogger;
@@ -122,7 +136,17 @@ function refuseLevel(logger: Logger, { level, customLevels }: ChildLoggerOptions
   parseLevel(level);
 }
 
-function methodsOf(client: PipelineClient, reserved: ReservedKeys, context: LoggerContext): object {
+function startHolding(root: Logger, levels: LevelControl, hold: true | HoldOptions): StartUpBuffer {
+  const loaded = requireBuilt<typeof import('./hold/loader.ts')>('hold/loader.js');
+  return new loaded.StartUpBuffer(root, levels, hold === true ? {} : hold);
+}
+
+function methodsOf(
+  client: PipelineClient,
+  reserved: ReservedKeys,
+  context: LoggerContext,
+  buffer: StartUpBuffer | undefined,
+): object {
   const flush = (
     argument?: { timeoutMs?: number } | ((error?: Error) => void),
   ): Promise<FlushResult> | void => {
@@ -133,13 +157,19 @@ function methodsOf(client: PipelineClient, reserved: ReservedKeys, context: Logg
     const { ok, streams } = await client.flush(FLUSH_TIMEOUT_MS);
     callback(ok ? undefined : new Error(`not flushed: ${JSON.stringify(streams)}`));
   };
-  const close = (options?: { timeoutMs?: number }): Promise<FlushResult> =>
-    client.close(options?.timeoutMs ?? FLUSH_TIMEOUT_MS);
+  const close = (options?: { timeoutMs?: number }): Promise<FlushResult> => {
+    // It ends as it was meant to: what was held is wanted.
+    buffer?.release();
+    return client.close(options?.timeoutMs ?? FLUSH_TIMEOUT_MS);
+  };
   return {
     flush,
     close,
-    stats: async () => ({ ...client.stats(), reservedKeys: reserved.moved, ...context.stats() }),
+    stats: async () => ({ ...client.stats(), reservedKeys: reserved.moved, ...context.stats(), ...(buffer && { hold: buffer.stats() }) }),
     onStatus: (listener: (status: StreamStatus) => void) => client.onStatus(listener),
+    release: () => buffer?.release(),
+    discard: ({ keepLevel = 'silent' }: { keepLevel?: LevelName | 'silent' } = {}) =>
+      buffer?.discard(parseLevel(keepLevel)),
     [Symbol.asyncDispose]: async () => {
       await close();
     },
