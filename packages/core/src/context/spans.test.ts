@@ -292,3 +292,44 @@ describe('open spans', () => {
     expect(result).toMatchObject({ active: 10_000, evicted: 1 });
   });
 });
+
+describe('sampling', () => {
+  test('leaves whole traces out, but for errors, which keep their ids, and spans that fail', async () => {
+    const { records, result } = await captureLogs(
+      async (logger) => {
+        logger.info('outside of traces');
+        const failing = logger.span('request', async (span) => {
+          logger.warn('left out');
+          logger.span('step', () => logger.error('an error'));
+          expect(span.traceFlags).toBe('00');
+          throw new Error('boom');
+        });
+        await expect(failing).rejects.toThrow('boom');
+        return (await logger.stats()).spans;
+      },
+      { config: { sampling: { ratio: 0 } } },
+    );
+    expect(records.map(({ level, msg, span }) => [level, msg ?? (span as { op: string }).op])).toEqual([
+      [30, 'outside of traces'],
+      [50, 'an error'],
+      [50, 'open'],
+      [50, 'close'],
+    ]);
+    expect(records[1]).toMatchObject({ trace_id: records[2]?.['trace_id'], trace_flags: '00' });
+    expect(result).toMatchObject({ unsampledTraces: 1 });
+  });
+
+  test('follows the caller’s decision, and rules for names', async () => {
+    const traceId = '4bf92f3577b34da6a3ce929d0e0e4736';
+    const { trees } = await captureLogs(
+      (logger) => {
+        logger.startSpan('called, sampled', {}, { parent: `00-${traceId}-00f067aa0ba902b7-01` }).end();
+        logger.startSpan('called, not sampled', {}, { parent: `00-${traceId}-00f067aa0ba902b7-00` }).end();
+        logger.startSpan('GET /healthz').end();
+        logger.startSpan('GET /').end();
+      },
+      { config: { sampling: { ratio: 1, rules: [{ span: '*healthz', ratio: 0 }] } } },
+    );
+    expect(trees.map(({ name }) => name)).toEqual(['called, sampled', 'GET /']);
+  });
+});
