@@ -25,7 +25,15 @@ const messagesOf = ({ records }: Held): unknown[] => records.map(({ msg }) => ms
 describe('records that are held back at the start', () => {
   test('go out at the release, with their own times and ids, before what is logged meanwhile and after', async () => {
     const held = await hold('releases');
-    expect(messagesOf(held)).toEqual(['a detail', 'starts', 'is doubtful', 'is broken', undefined, undefined, 'after']);
+    expect(messagesOf(held)).toEqual([
+      'a detail',
+      'starts',
+      'is doubtful',
+      'is broken',
+      undefined,
+      undefined,
+      'after',
+    ]);
     const times = held.records.map(({ time }) => Number(time));
     expect(times).toEqual(times.toSorted((a, b) => a - b));
     expect(held.records[4]).toMatchObject({ span: { op: 'open' }, span_seq: 0 });
@@ -72,7 +80,10 @@ describe('records that are held back at the start', () => {
     const messages = messagesOf(held);
     expect(messages.slice(0, 2)).toEqual(['is doubtful', 'is broken']);
     expect(messages.at(-2)).toBe('n 999');
-    expect(held.records.at(-1)).toMatchObject({ msg: 'start-up records were dropped', dropped: expect.any(Number) });
+    expect(held.records.at(-1)).toMatchObject({
+      msg: 'start-up records were dropped',
+      dropped: expect.any(Number),
+    });
     expect(held.records.length - 1 + Number(held.records.at(-1)?.['dropped'])).toBe(1004);
     expect(held.records.length).toBeLessThanOrEqual(101);
   });

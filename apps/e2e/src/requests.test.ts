@@ -55,7 +55,8 @@ function expressApp(logger: TreelineLogger, ...before: express.RequestHandler[])
   return app;
 }
 
-const withExpress: StartServer = (logger) => listening(http.createServer(expressApp(logger) as RequestListener));
+const withExpress: StartServer = (logger) =>
+  listening(http.createServer(expressApp(logger) as RequestListener));
 
 const besidePinoHttp: StartServer = (logger) =>
   listening(http.createServer(expressApp(logger, pinoHttp({ logger: logger as never })) as RequestListener));
@@ -112,7 +113,8 @@ async function served(
   );
 }
 
-const get = (url: string, init?: RequestInit): Promise<string> => fetch(url, init).then((response) => response.text());
+const get = (url: string, init?: RequestInit): Promise<string> =>
+  fetch(url, init).then((response) => response.text());
 
 describe.each<[string, StartServer]>([
   ['node:http', plainHttp],
@@ -188,7 +190,9 @@ describe.each<[string, StartServer]>([
     );
     expect(trees[0]).toMatchObject({ status: 'evicted' });
     expect(result.requests).toMatchObject({ started: 1, evicted: 1, ended: 0 });
-    expect(records.filter(({ level, span }) => level === 40 && span === undefined)).toMatchObject([{ evicted: 1 }]);
+    expect(records.filter(({ level, span }) => level === 40 && span === undefined)).toMatchObject([
+      { evicted: 1 },
+    ]);
   });
 
   test('go on with the trace of their caller', async () => {
@@ -249,7 +253,9 @@ test('a trust boundary begins a trace of its own, linked to the caller’s', asy
     (logger) => {
       const track = trackRequests(logger, { trace: 'restart', requestId: () => 'mine' });
       return listening(
-        http.createServer((request: IncomingMessage, response) => track(request, response, () => response.end())),
+        http.createServer((request: IncomingMessage, response) =>
+          track(request, response, () => response.end()),
+        ),
       );
     },
     (url) => get(url, { headers: { traceparent } }),

@@ -94,12 +94,9 @@ export function buildLogger(
   context = new LoggerContext(root, config, levels, hooks);
   moveReservedBindings(root, reserved);
   const buffer = hold ? startHolding(root, levels, hold) : undefined;
-  return Object.assign(
-    root,
-    methodsOf(client, reserved, context, buffer),
-    context.methods,
-    { [CONTEXT]: context },
-  ) as unknown as TreelineLogger;
+  return Object.assign(root, methodsOf(client, reserved, context, buffer), context.methods, {
+    [CONTEXT]: context,
+  }) as unknown as TreelineLogger;
 }
 
 function refuseOptions(options: object): void {
@@ -165,7 +162,12 @@ function methodsOf(
   return {
     flush,
     close,
-    stats: async () => ({ ...client.stats(), reservedKeys: reserved.moved, ...context.stats(), ...(buffer && { hold: buffer.stats() }) }),
+    stats: async () => ({
+      ...client.stats(),
+      reservedKeys: reserved.moved,
+      ...context.stats(),
+      ...(buffer && { hold: buffer.stats() }),
+    }),
     onStatus: (listener: (status: StreamStatus) => void) => client.onStatus(listener),
     release: () => buffer?.release(),
     discard: ({ keepLevel = 'silent' }: { keepLevel?: LevelName | 'silent' } = {}) =>
@@ -175,4 +177,3 @@ function methodsOf(
     },
   };
 }
-

@@ -1,6 +1,12 @@
 import type { Span as OtelSpan } from '@opentelemetry/api';
 import type { Logger } from 'pino';
-import { ATTRIBUTE_LIMITS, boundAttributes, cutText, type Attributes, type AttributeValue } from './attributes.ts';
+import {
+  ATTRIBUTE_LIMITS,
+  boundAttributes,
+  cutText,
+  type Attributes,
+  type AttributeValue,
+} from './attributes.ts';
 import type { Frame } from './frame.ts';
 import { endOtelSpan } from './open-telemetry.ts';
 import type { Span, SpanKind, SpanStatus } from './span.ts';
@@ -21,7 +27,13 @@ export interface SpanOwner {
   /** Whether a line of this level, in this frame, is to be written. */
   admits(logger: Logger, level: number, frame: Frame): boolean;
   /** Writes a line about the span, `fields` beside what it says of it. Never throws. */
-  write(span: ActiveSpan, logger: Logger, level: number, line: SpanLineFields, fields?: Readonly<Record<string, string>>): void;
+  write(
+    span: ActiveSpan,
+    logger: Logger,
+    level: number,
+    line: SpanLineFields,
+    fields?: Readonly<Record<string, string>>,
+  ): void;
   /** The span's attributes have changed: directives that ask for them may hold now. */
   changed(span: ActiveSpan): void;
   ended(span: ActiveSpan, status: SpanStatus): void;
@@ -122,7 +134,10 @@ export class ActiveSpan implements Span {
     if (this.#isOver()) return;
     const names = Object.keys(this.attrs);
     const known = names.length;
-    const { attrs, cut } = boundAttributes(attributes, ATTRIBUTE_LIMITS.count - known + countKnown(attributes, this.attrs));
+    const { attrs, cut } = boundAttributes(
+      attributes,
+      ATTRIBUTE_LIMITS.count - known + countKnown(attributes, this.attrs),
+    );
     this.#owner.counters.cutAttributes += cut;
     Object.assign(this.attrs, attrs);
     this.#new.otel?.setAttributes(attrs as never);
@@ -190,7 +205,10 @@ export class ActiveSpan implements Span {
     this.#parent?.clock.childEnded(nowMs);
     this.#parent = undefined;
     const failure = status === 'error' ? (this.#failure ?? { error: undefined }) : undefined;
-    const level = Math.max(failure ? FAILED_LEVEL : status === 'evicted' ? EVICTED_LEVEL : 0, this.#new.level);
+    const level = Math.max(
+      failure ? FAILED_LEVEL : status === 'evicted' ? EVICTED_LEVEL : 0,
+      this.#new.level,
+    );
     if ((this.#isOpened || failure) && this.#owner.admits(this.#logger, level, this.frame)) {
       if (!this.#isOpened) this.#writeOpen(level);
       this.#writeClose(level, status, nowMs, failure);

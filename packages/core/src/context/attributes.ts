@@ -16,7 +16,10 @@ export type AttributeValue = string | number | boolean | readonly (string | numb
  * Reads attributes so that they can be written whatever they are: long texts are cut, lists too, other objects become their JSON,
  * and what throws when it is read counts as cut. `room` is how many names fit.
  */
-export function boundAttributes(attributes: Attributes, room: number = ATTRIBUTE_LIMITS.count): BoundedAttributes {
+export function boundAttributes(
+  attributes: Attributes,
+  room: number = ATTRIBUTE_LIMITS.count,
+): BoundedAttributes {
   const attrs: Record<string, AttributeValue> = {};
   let cut = 0;
   let count = 0;
@@ -28,7 +31,8 @@ export function boundAttributes(attributes: Attributes, room: number = ATTRIBUTE
       continue;
     }
     const bounded = boundValue(value);
-    if (bounded === undefined || bounded !== value) cut += bounded === undefined || isShorter(value, bounded) ? 1 : 0;
+    if (bounded === undefined || bounded !== value)
+      cut += bounded === undefined || isShorter(value, bounded) ? 1 : 0;
     if (bounded === undefined) continue;
     count++;
     // Without `__proto__` reaching the object's prototype.

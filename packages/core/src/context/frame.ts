@@ -14,8 +14,6 @@ export interface Frame extends TraceParent {
   readonly lines: Record<number, number>;
   /** Undefined once the span has ended. */
   span: ActiveSpan | undefined;
-  /** What is less important is not written: the trace is not sampled. */
-  readonly minLevel: number;
   /** Level directives that hold inside, found for this generation of them. */
   directives: readonly LevelDirective[];
   generation: number;

@@ -17,7 +17,11 @@ const MAX_ERROR_HISTORY = 100;
 const HOUR_MS = 3_600_000;
 
 type ChunkOf<Source> =
-  Source extends ReadableStream<infer Chunk> ? Chunk : Source extends AsyncIterable<infer Chunk> ? Chunk : never;
+  Source extends ReadableStream<infer Chunk>
+    ? Chunk
+    : Source extends AsyncIterable<infer Chunk>
+      ? Chunk
+      : never;
 
 /** A stream of the same kind; of what is only an iterable, its iterator. */
 export type TrackedStream<Source> = Source extends Readable

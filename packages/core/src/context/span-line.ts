@@ -23,6 +23,10 @@ interface Writer {
 }
 
 /** @throws what a mixin or serializer of the program throws. */
-export function writeSpanLine(logger: Logger, level: number, fields: { readonly span: SpanLineFields }): void {
+export function writeSpanLine(
+  logger: Logger,
+  level: number,
+  fields: { readonly span: SpanLineFields },
+): void {
   (logger as unknown as Writer)[writeSym](fields, undefined, level);
 }

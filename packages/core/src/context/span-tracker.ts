@@ -7,18 +7,32 @@ import type { Frame } from './frame.ts';
 import { installLineIds, spanIdsText, type LineIds } from './line-ids.ts';
 import { activeOtelParent, bindOtelSpan, isRegistered, startOtelSpan } from './open-telemetry.ts';
 import { samples, type SamplingConfig } from './sampling.ts';
-import type { ActiveSpanInfo, Span, SpanKind, SpanOptions, SpanParent, SpanStats, SpanStatus } from './span.ts';
+import type {
+  ActiveSpanInfo,
+  Span,
+  SpanKind,
+  SpanOptions,
+  SpanParent,
+  SpanStats,
+  SpanStatus,
+} from './span.ts';
 import { writeSpanLine, type SpanLineFields } from './span-line.ts';
 import { currentFrame, runInFrame } from './storage.ts';
 import { newSpanId, newTraceId } from './trace-ids.ts';
-import { formatTraceparent, isSampled, parseTraceparent, withSampled, type TraceParent } from './traceparent.ts';
+import {
+  formatTraceparent,
+  isSampled,
+  parseTraceparent,
+  withSampled,
+  type TraceParent,
+} from './traceparent.ts';
 
 /** Spans that are open at a time; beyond it the oldest is given up. */
 const MAX_ACTIVE_SPANS = 10_000;
 
 const MAX_LINKS = 128;
 
-/** What is written of a trace that is not sampled. */
+/** What is written of a trace that is not sampled; without `sampling` all is, whatever a caller has decided for itself. */
 const UNSAMPLED_LEVEL = 50;
 
 const KINDS: readonly SpanKind[] = ['internal', 'server', 'client', 'producer', 'consumer'];
@@ -149,7 +163,14 @@ export class SpanTracker implements SpanOwner, LineIds {
       if (ageMs < olderThanMs) break;
       const { name, traceId, spanId, parentSpanId } = span;
       const attrs = { ...span.attrs };
-      spans.push({ name, traceId, spanId, ageMs, attrs, ...(parentSpanId !== undefined && { parentSpanId }) });
+      spans.push({
+        name,
+        traceId,
+        spanId,
+        ageMs,
+        attrs,
+        ...(parentSpanId !== undefined && { parentSpanId }),
+      });
     }
     return spans;
   }
@@ -158,12 +179,15 @@ export class SpanTracker implements SpanOwner, LineIds {
     return { ...this.counters, active: this.#active.size };
   }
 
-  admits(logger: Logger, level: number, frame: Frame | undefined = currentFrame()): boolean {
-    const { levels } = this.#options;
-    if (frame?.owner !== this) return levels.admits(logger, level);
-    if (level < frame.minLevel) return false;
-    if (frame.generation !== levels.generation) this.#findDirectives(frame);
-    return levels.admits(logger, level, frame.directives);
+  admits(logger: Logger, level: number, ids: Frame | TraceParent | undefined = this.current()): boolean {
+    const { levels, sampling } = this.#options;
+    if (ids === undefined) return levels.admits(logger, level);
+    // A span that others have started is part of a trace all the same.
+    const isLeftOut = sampling && level < UNSAMPLED_LEVEL && !isSampled(ids.traceFlags);
+    if (isLeftOut) return false;
+    if (!this.isOwn(ids)) return levels.admits(logger, level);
+    if (ids.generation !== levels.generation) this.#findDirectives(ids);
+    return levels.admits(logger, level, ids.directives);
   }
 
   changed(span: ActiveSpan): void {
@@ -288,8 +312,6 @@ export class SpanTracker implements SpanOwner, LineIds {
       nextSeq: 0,
       lines: {},
       span: undefined,
-      // Without sampling of our own everything is logged, whatever a caller has decided for itself.
-      minLevel: sampling && !sampled ? UNSAMPLED_LEVEL : 0,
       directives: [],
       generation: -1,
       idsText: undefined,
@@ -316,12 +338,7 @@ export class SpanTracker implements SpanOwner, LineIds {
     return frame.directives;
   }
 
-  #addDirectives(
-    frame: Frame,
-    inherited: readonly LevelDirective[],
-    name: string,
-    attrs: Attributes,
-  ): void {
+  #addDirectives(frame: Frame, inherited: readonly LevelDirective[], name: string, attrs: Attributes): void {
     const { levels } = this.#options;
     frame.generation = levels.generation;
     const own = levels.directivesFor(name, attrs);
@@ -337,9 +354,7 @@ export class SpanTracker implements SpanOwner, LineIds {
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return (
-    typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
-  );
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
 }
 
 /** The level's number. */
@@ -347,7 +362,9 @@ function readOptions(name: unknown, attributes: unknown, options: SpanOptions): 
   if (typeof name !== 'string' || name === '')
     throw new TypeError(`name of a span must be a text that is not empty; got ${JSON.stringify(name)}`);
   if (typeof attributes !== 'object' || attributes === null)
-    throw new TypeError(`attributes of span ${JSON.stringify(name)} must be an object; got ${JSON.stringify(attributes)}`);
+    throw new TypeError(
+      `attributes of span ${JSON.stringify(name)} must be an object; got ${JSON.stringify(attributes)}`,
+    );
   const { kind, level, links } = options;
   if (kind !== undefined && !KINDS.includes(kind))
     throw new RangeError(`kind must be one of ${KINDS.join(', ')}; got ${JSON.stringify(kind)}`);

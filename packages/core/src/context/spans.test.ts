@@ -15,7 +15,11 @@ describe('a span', () => {
     );
     const [open, one, two, close] = records;
     expect(records).toHaveLength(4);
-    expect(open).toMatchObject({ level: 30, span_seq: 0, span: { op: 'open', name: 'work', attrs: { size: 3 } } });
+    expect(open).toMatchObject({
+      level: 30,
+      span_seq: 0,
+      span: { op: 'open', name: 'work', attrs: { size: 3 } },
+    });
     expect(open?.['trace_id']).toMatch(/^[0-9a-f]{32}$/);
     expect(open?.['span_id']).toMatch(/^[0-9a-f]{16}$/);
     expect(one).toMatchObject({ msg: 'one', span_seq: 1, span_id: open?.['span_id'], trace_flags: '01' });
@@ -42,8 +46,18 @@ describe('a span', () => {
   });
 
   test.each([
-    ['thrown', (error: unknown): never => { throw error; }],
-    ['rejected', async (error: unknown): Promise<never> => { throw error; }],
+    [
+      'thrown',
+      (error: unknown): never => {
+        throw error;
+      },
+    ],
+    [
+      'rejected',
+      async (error: unknown): Promise<never> => {
+        throw error;
+      },
+    ],
   ])('passes on the very error that was %s, and closes as failed with it', async (_, fail) => {
     const error = new TypeError('no such thing', { cause: 'a text' });
     const { records, result } = await captureLogs(async (logger) => {
@@ -57,7 +71,11 @@ describe('a span', () => {
     expect(result).toBe(error);
     expect(records.at(-1)).toMatchObject({
       level: 50,
-      span: { op: 'close', status: 'error', err: { type: 'TypeError', message: 'no such thing', cause: 'a text' } },
+      span: {
+        op: 'close',
+        status: 'error',
+        err: { type: 'TypeError', message: 'no such thing', cause: 'a text' },
+      },
     });
   });
 
@@ -95,8 +113,15 @@ describe('a span', () => {
       },
       { config: { level: 'info' } },
     );
-    expect(records.map(({ level, span_seq: seq }) => [level, seq])).toEqual([[30, 0], [50, 1], [50, 2]]);
-    expect(spanLines(records).slice(1)).toMatchObject([{ op: 'open' }, { op: 'close', lines: { 30: 1, 50: 2 } }]);
+    expect(records.map(({ level, span_seq: seq }) => [level, seq])).toEqual([
+      [30, 0],
+      [50, 1],
+      [50, 2],
+    ]);
+    expect(spanLines(records).slice(1)).toMatchObject([
+      { op: 'open' },
+      { op: 'close', lines: { 30: 1, 50: 2 } },
+    ]);
   });
 
   test('counts time of children that overlap once in its self time', async () => {
@@ -106,7 +131,10 @@ describe('a span', () => {
         await sleep(30);
       }),
     );
-    const { duration_ns: total, self_ns: self } = records.at(-1)?.['span'] as { duration_ns: number; self_ns: number };
+    const { duration_ns: total, self_ns: self } = records.at(-1)?.['span'] as {
+      duration_ns: number;
+      self_ns: number;
+    };
     expect(self).toBeGreaterThan(0);
     expect(total - self).toBeGreaterThanOrEqual(59e6);
     expect(total - self).toBeLessThanOrEqual(total - 29e6);
@@ -119,7 +147,12 @@ describe('a span', () => {
       span.set({ b: 2 });
       logger.info('outside');
     });
-    expect(trees[0]).toMatchObject({ name: 'by hand', attrs: { a: 1, b: 2 }, status: 'ok', events: [{ msg: 'inside' }] });
+    expect(trees[0]).toMatchObject({
+      name: 'by hand',
+      attrs: { a: 1, b: 2 },
+      status: 'ok',
+      events: [{ msg: 'inside' }],
+    });
     expect(records[0]?.['span']).toMatchObject({ kind: 'client' });
     expect(records.find(({ msg }) => msg === 'outside')).not.toHaveProperty('span_id');
   });
@@ -176,7 +209,9 @@ describe('a span', () => {
       logger.startSpan('many', attributes).end();
       return (await logger.stats()).spans;
     });
-    const [first, , third] = records as unknown as { span: { name: string; attrs: Record<string, unknown> } }[];
+    const [first, , third] = records as unknown as {
+      span: { name: string; attrs: Record<string, unknown> };
+    }[];
     expect(first?.span.name).toHaveLength(256);
     expect(first?.span.attrs['long']).toHaveLength(4096);
     expect(Object.keys(third?.span.attrs ?? {})).toHaveLength(128);
@@ -198,7 +233,11 @@ describe('a span', () => {
   test.each<[string, unknown, unknown[]]>([
     ['no name', /name of a span must be a text/, ['', () => undefined]],
     ['no function', /last argument of span must be a function; got undefined/, ['name', undefined]],
-    ['an unknown kind', /kind must be one of internal, server/, ['name', {}, { kind: 'odd' }, () => undefined]],
+    [
+      'an unknown kind',
+      /kind must be one of internal, server/,
+      ['name', {}, { kind: 'odd' }, () => undefined],
+    ],
     ['an unknown level', /level must be one of trace/, ['name', {}, { level: 'loud' }, () => undefined]],
     ['attributes that are none', /attributes of span "name" must be an object/, ['name', 5, () => undefined]],
   ])('with %s is a mistake that throws at once', async (_, message, args) => {
@@ -214,10 +253,15 @@ describe('parents of spans', () => {
 
   test('come from another process by their headers, which go on with every call', async () => {
     const { records, result } = await captureLogs((logger) =>
-      logger.span('served', {}, { parent: { traceparent, tracestate: 'a=1,b=2' }, kind: 'server' }, (span) => ({
-        headers: logger.traceHeaders(),
-        spanId: span.spanId,
-      })),
+      logger.span(
+        'served',
+        {},
+        { parent: { traceparent, tracestate: 'a=1,b=2' }, kind: 'server' },
+        (span) => ({
+          headers: logger.traceHeaders(),
+          spanId: span.spanId,
+        }),
+      ),
     );
     expect(records[0]).toMatchObject({
       trace_id: '4bf92f3577b34da6a3ce929d0e0e4736',
@@ -260,7 +304,10 @@ describe('open spans', () => {
       const old = logger.startSpan('old', { a: 1 });
       await sleep(20);
       const young = logger.startSpan('young', {}, { parent: old });
-      expect(logger.activeSpans()).toMatchObject([{ name: 'old', attrs: { a: 1 } }, { name: 'young', parentSpanId: old.spanId }]);
+      expect(logger.activeSpans()).toMatchObject([
+        { name: 'old', attrs: { a: 1 } },
+        { name: 'young', parentSpanId: old.spanId },
+      ]);
       expect(logger.activeSpans({ olderThanMs: 15 }).map(({ name }) => name)).toEqual(['old']);
       young.end();
       old.end();

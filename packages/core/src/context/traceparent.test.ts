@@ -42,10 +42,15 @@ describe('parseTraceparent', () => {
     const hex = (length: number) =>
       fc.stringMatching(new RegExp(`^[0-9a-f]{${length}}$`)).filter((id) => /[^0]/.test(id));
     fc.assert(
-      fc.property(hex(32), hex(16), fc.constantFrom('00', '01', '02', '03'), (traceId, spanId, traceFlags) => {
-        const parent = { traceId, spanId, traceFlags };
-        expect(parseTraceparent(formatTraceparent(parent))).toEqual(parent);
-      }),
+      fc.property(
+        hex(32),
+        hex(16),
+        fc.constantFrom('00', '01', '02', '03'),
+        (traceId, spanId, traceFlags) => {
+          const parent = { traceId, spanId, traceFlags };
+          expect(parseTraceparent(formatTraceparent(parent))).toEqual(parent);
+        },
+      ),
     );
   });
 
@@ -81,7 +86,11 @@ describe('tracestate', () => {
   });
 
   test('that breaks the rules never makes the traceparent invalid', () => {
-    expect(parseTraceparent(`00-${TRACE}-${SPAN}-01`, '???')).toEqual({ traceId: TRACE, spanId: SPAN, traceFlags: '01' });
+    expect(parseTraceparent(`00-${TRACE}-${SPAN}-01`, '???')).toEqual({
+      traceId: TRACE,
+      spanId: SPAN,
+      traceFlags: '01',
+    });
   });
 
   test('over 512 characters loses its long members first, then the last ones', () => {

@@ -76,7 +76,8 @@ function parseTracestate(value: unknown): string | undefined {
 
 function shortened(members: readonly string[]): string | undefined {
   let kept = members;
-  if (kept.join(',').length > MAX_STATE_CHARS) kept = kept.filter(({ length }) => length <= LONG_MEMBER_CHARS);
+  if (kept.join(',').length > MAX_STATE_CHARS)
+    kept = kept.filter(({ length }) => length <= LONG_MEMBER_CHARS);
   while (kept.join(',').length > MAX_STATE_CHARS) kept = kept.slice(0, -1);
   return kept.length === 0 ? undefined : kept.join(',');
 }

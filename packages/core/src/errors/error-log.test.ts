@@ -9,7 +9,9 @@ describe('errorLogging', () => {
     const { records, result } = await captureLogs(
       (logger) => {
         for (let index = 0; index < 5; index++) logger.error(new Error(`no ${index}`), `failed ${index}`);
-        logger.span('job', () => logger.child({ name: 'x' }).warn({ err: new TypeError('odd'), more: 1 }, 'careful'));
+        logger.span('job', () =>
+          logger.child({ name: 'x' }).warn({ err: new TypeError('odd'), more: 1 }, 'careful'),
+        );
         logger.info({ err: 'no error' }, 'not one');
         return logger.errors();
       },
@@ -20,7 +22,10 @@ describe('errorLogging', () => {
       ['failed 4', 50, 'Error'],
       ['careful', 40, 'TypeError'],
     ]);
-    expect(result[2]).toMatchObject({ traceId: records.at(-2)?.['trace_id'], fingerprint: /^[0-9a-f]{16}$/ as never });
+    expect(result[2]).toMatchObject({
+      traceId: records.at(-2)?.['trace_id'],
+      fingerprint: /^[0-9a-f]{16}$/ as never,
+    });
     expect(records[0]?.['err']).toMatchObject({ type: 'Error', fingerprint: result[0]?.fingerprint });
   });
 
@@ -77,7 +82,8 @@ describe('ErrorLog', () => {
 
   test('forgets the fault that is longest silent when there are too many, and counts that', () => {
     const errors = new ErrorLog(options);
-    for (let index = 0; index < 1002; index++) log(errors, Object.assign(new Error('x'), { code: `E${index}` }));
+    for (let index = 0; index < 1002; index++)
+      log(errors, Object.assign(new Error('x'), { code: `E${index}` }));
     expect(errors.statistics(60_000)).toHaveLength(1000);
     expect(errors.evictedFaults).toBe(2);
   });

@@ -114,7 +114,10 @@ export class ErrorLog {
     return [...this.#faults.values()]
       .map(({ counts, minutes, ...fault }) => ({
         ...fault,
-        count: counts.reduce((sum, count, index) => sum + ((minutes[index] ?? 0) > fromMinute ? count : 0), 0),
+        count: counts.reduce(
+          (sum, count, index) => sum + ((minutes[index] ?? 0) > fromMinute ? count : 0),
+          0,
+        ),
       }))
       .filter(({ count }) => count > 0)
       .toSorted((a, b) => b.count - a.count);
@@ -125,7 +128,11 @@ export class ErrorLog {
     return this.#evictedFaults;
   }
 
-  #remember(error: object, err: SerializedError, { level, msg, ids = this.#options.currentIds() }: Occasion): void {
+  #remember(
+    error: object,
+    err: SerializedError,
+    { level, msg, ids = this.#options.currentIds() }: Occasion,
+  ): void {
     // Logged where it was caught, and again by each span that it passes through.
     if (this.#counted.has(error)) return;
     this.#counted.add(error);

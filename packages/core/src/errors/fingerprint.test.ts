@@ -10,7 +10,11 @@ const withStack = (message: string, ...frames: string[]) => ({
 describe('fingerprintOf', () => {
   test('is the same for other messages, lines and folders', () => {
     const one = withStack('user 17 is gone', 'load (/app/v1/src/user.js:10:5)', 'node:internal/x:1:1');
-    const other = withStack('user 99 is gone', 'load (file:///srv/app/src/user.js:812:40)', '/x/node_modules/y/z.js:1:1');
+    const other = withStack(
+      'user 99 is gone',
+      'load (file:///srv/app/src/user.js:812:40)',
+      '/x/node_modules/y/z.js:1:1',
+    );
     expect(fingerprintOf(one)).toBe(fingerprintOf(other));
     expect(fingerprintOf(one)).toMatch(/^[0-9a-f]{16}$/);
   });
@@ -27,7 +31,9 @@ describe('fingerprintOf', () => {
 
   test('goes by the message, without what varies, where no frame is the program’s', () => {
     const at = 'node:internal/net:1:1';
-    expect(fingerprintOf(withStack('connect 10.0.0.1:80', at))).toBe(fingerprintOf(withStack('connect 10.0.0.27:8080', at)));
+    expect(fingerprintOf(withStack('connect 10.0.0.1:80', at))).toBe(
+      fingerprintOf(withStack('connect 10.0.0.27:8080', at)),
+    );
     expect(fingerprintOf(withStack('connect', at))).not.toBe(fingerprintOf(withStack('read', at)));
   });
 });

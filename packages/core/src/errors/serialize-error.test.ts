@@ -15,7 +15,9 @@ describe('serializeError', () => {
       readonly orderId = 9;
       readonly code = 'E_PAY';
     }
-    const error = new PaymentError('charge failed', { cause: new TypeError('socket hang up', { cause: 'why' }) });
+    const error = new PaymentError('charge failed', {
+      cause: new TypeError('socket hang up', { cause: 'why' }),
+    });
     expect(serialize(error)).toEqual({
       type: 'PaymentError',
       code: 'E_PAY',
@@ -45,14 +47,23 @@ describe('serializeError', () => {
   });
 
   test('knows errors of other realms, and what looks like one', () => {
-    expect(serialize(runInNewContext('new TypeError("foreign")'))).toMatchObject({ type: 'TypeError', message: 'foreign' });
-    expect(serialize({ message: 'm', stack: 's', name: 'Custom' })).toMatchObject({ type: 'Custom', stack: 's' });
+    expect(serialize(runInNewContext('new TypeError("foreign")'))).toMatchObject({
+      type: 'TypeError',
+      message: 'foreign',
+    });
+    expect(serialize({ message: 'm', stack: 's', name: 'Custom' })).toMatchObject({
+      type: 'Custom',
+      stack: 's',
+    });
     expect(serialize(new DOMException('m', 'AbortError'))).toMatchObject({ type: 'AbortError' });
   });
 
-  test.each([['text'], [5], [null], [undefined], [{ a: 1 }]])('gives back %j, which is no error, as it is', (value) => {
-    expect(serializeError(value)).toBe(value);
-  });
+  test.each([['text'], [5], [null], [undefined], [{ a: 1 }]])(
+    'gives back %j, which is no error, as it is',
+    (value) => {
+      expect(serializeError(value)).toBe(value);
+    },
+  );
 
   test('is not stopped by what throws when it is read', () => {
     const error = Object.defineProperties(new Error('x'), {
@@ -61,7 +72,12 @@ describe('serializeError', () => {
       stack: { get: throws },
     });
     expect(serialize(error)).toMatchObject({ message: 'x', bad: '[throws: boom]', cause: '[throws: boom]' });
-    const proxy = new Proxy(new Error('x'), { get: throws, has: throws, ownKeys: throws, getPrototypeOf: () => Error.prototype });
+    const proxy = new Proxy(new Error('x'), {
+      get: throws,
+      has: throws,
+      ownKeys: throws,
+      getPrototypeOf: () => Error.prototype,
+    });
     expect(() => JSON.stringify(serializeError(proxy))).not.toThrow();
   });
 
@@ -82,8 +98,13 @@ describe('serializeError', () => {
   test('is bounded, and says how much it cut', () => {
     let deep: unknown = 'end';
     for (let index = 0; index < 20_000; index++) deep = new Error(`level ${index}`, { cause: deep });
-    const wide = new AggregateError(Array.from({ length: 50 }, () => new Error('x')), 'wide');
-    const large = Object.assign(new Error('m'.repeat(100_000)), { data: Array.from({ length: 1000 }, () => ({ a: 1 })) });
+    const wide = new AggregateError(
+      Array.from({ length: 50 }, () => new Error('x')),
+      'wide',
+    );
+    const large = Object.assign(new Error('m'.repeat(100_000)), {
+      data: Array.from({ length: 1000 }, () => ({ a: 1 })),
+    });
     expect(depthOf(serialize(deep))).toBe(ERROR_LIMITS.causeDepth);
     expect(serialize(deep).cut).toBe(1);
     expect(serialize(wide)).toMatchObject({ cut: 30 });
@@ -92,19 +113,26 @@ describe('serializeError', () => {
   });
 
   test('keeps keys such as __proto__ keys', () => {
-    const error = Object.assign(new Error('x'), { data: JSON.parse('{"__proto__":{"polluted":true}}') as object });
+    const error = Object.assign(new Error('x'), {
+      data: JSON.parse('{"__proto__":{"polluted":true}}') as object,
+    });
     expect(JSON.stringify(serialize(error))).toContain('"data":{"__proto__":{"polluted":true}}');
     expect(({} as { polluted?: boolean }).polluted).toBeUndefined();
   });
 
   test('gives JSON of bounded size for whatever errors hold', () => {
     fc.assert(
-      fc.property(fc.anything({ withBigInt: true, withDate: true, withMap: true, withSet: true, withTypedArray: true }), fc.string(), fc.anything(), (cause, message, prop) => {
-        const error = Object.assign(new Error(message, { cause }), { prop });
-        const text = JSON.stringify(serializeError(error));
-        expect((JSON.parse(text) as SerializedError).message).toBe(JSON.parse(JSON.stringify(message)));
-        expect(text.length).toBeLessThan(1_000_000);
-      }),
+      fc.property(
+        fc.anything({ withBigInt: true, withDate: true, withMap: true, withSet: true, withTypedArray: true }),
+        fc.string(),
+        fc.anything(),
+        (cause, message, prop) => {
+          const error = Object.assign(new Error(message, { cause }), { prop });
+          const text = JSON.stringify(serializeError(error));
+          expect((JSON.parse(text) as SerializedError).message).toBe(JSON.parse(JSON.stringify(message)));
+          expect(text.length).toBeLessThan(1_000_000);
+        },
+      ),
       { numRuns: 300 },
     );
   });

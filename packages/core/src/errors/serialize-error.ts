@@ -55,7 +55,16 @@ export function isErrorLike(value: unknown): value is object {
 }
 
 /** Properties that have places of their own. */
-const OWN_PLACES: ReadonlySet<string> = new Set(['type', 'name', 'code', 'message', 'stack', 'cause', 'errors', 'cut']);
+const OWN_PLACES: ReadonlySet<string> = new Set([
+  'type',
+  'name',
+  'code',
+  'message',
+  'stack',
+  'cause',
+  'errors',
+  'cut',
+]);
 
 /** Classes that say less than the error's name does. */
 const PLAIN_CLASSES: ReadonlySet<string> = new Set(['', 'Error', 'Object', 'DOMException']);
@@ -63,7 +72,10 @@ const PLAIN_CLASSES: ReadonlySet<string> = new Set(['', 'Error', 'Object', 'DOME
 function errorFields(error: object, progress: Progress, depth: number): SerializedError {
   progress.seen.add(error);
   progress.nodes++;
-  const fields: SerializedError = { type: typeOf(error), message: cutText(textOf(read(error, 'message')), ERROR_LIMITS.textChars, progress) };
+  const fields: SerializedError = {
+    type: typeOf(error),
+    message: cutText(textOf(read(error, 'message')), ERROR_LIMITS.textChars, progress),
+  };
   const code = read(error, 'code');
   if (typeof code === 'string' || typeof code === 'number') fields.code = code;
   const stack = read(error, 'stack');
@@ -150,7 +162,11 @@ function copyObject(value: object, progress: Progress, depth: number): unknown {
 function copyContents(value: object, progress: Progress, depth: number): unknown {
   if (ArrayBuffer.isView(value)) return `[${value.byteLength} bytes]`;
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? 'Invalid Date' : value.toISOString();
-  const list = Array.isArray(value) ? value : value instanceof Set || value instanceof Map ? [...value] : undefined;
+  const list = Array.isArray(value)
+    ? value
+    : value instanceof Set || value instanceof Map
+      ? [...value]
+      : undefined;
   if (list) {
     progress.cut += Math.max(0, list.length - ERROR_LIMITS.items);
     return list.slice(0, ERROR_LIMITS.items).map((item) => copyValue(item, progress, depth + 1) ?? null);

@@ -164,7 +164,9 @@ export class StartUpBuffer {
     this.#rescue(lines);
     const rest = records.length - lines.length + this.#dropped;
     if (isFailure && rest > 0)
-      writeToStderr(`treeline: ${rest} records below ${formatLevel(keepLevel)} were held back and are lost\n`);
+      writeToStderr(
+        `treeline: ${rest} records below ${formatLevel(keepLevel)} were held back and are lost\n`,
+      );
   }
 
   #rescue(lines: readonly string[]): void {

@@ -28,7 +28,9 @@ export class LevelControl {
   readonly #changed: (rootLevel: LevelName | 'silent') => void;
   /** Children with levels of their own: pino cuts these off from their parent's. */
   readonly #ownLevels = new Set<WeakRef<LeveledLogger>>();
-  readonly #collected = new FinalizationRegistry<WeakRef<LeveledLogger>>((ref) => this.#ownLevels.delete(ref));
+  readonly #collected = new FinalizationRegistry<WeakRef<LeveledLogger>>((ref) =>
+    this.#ownLevels.delete(ref),
+  );
   #settings: LevelSettings;
   #rootLevel: number;
   #gate = 0;
@@ -96,7 +98,8 @@ export class LevelControl {
   #apply(): void {
     const { directives, enabled, streams } = this.#settings;
     this.generation++;
-    this.#directives = directives.length > 0 && enabled ? makeDirectives(directives, this.generation) : undefined;
+    this.#directives =
+      directives.length > 0 && enabled ? makeDirectives(directives, this.generation) : undefined;
     this.#gate = Math.min(
       ...(enabled ? streams : []).map((stream) => stream.level ?? this.#rootLevel),
       Infinity,

@@ -7,7 +7,11 @@ import { LevelControl } from './level-control.ts';
 
 const stream = { name: 'out', type: 'console', level: undefined } as StreamConfig;
 
-function settings(level: PipelineConfig['level'], directives = '', streams: readonly StreamConfig[] = [stream]) {
+function settings(
+  level: PipelineConfig['level'],
+  directives = '',
+  streams: readonly StreamConfig[] = [stream],
+) {
   return {
     enabled: true,
     level,

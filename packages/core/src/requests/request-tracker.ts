@@ -230,7 +230,9 @@ function spanName(method: string, route: string | undefined): string {
 }
 
 /** What Express has found for it. */
-function expressRoute(request: IncomingMessage & { route?: { path?: unknown }; baseUrl?: unknown }): string | undefined {
+function expressRoute(
+  request: IncomingMessage & { route?: { path?: unknown }; baseUrl?: unknown },
+): string | undefined {
   const path = request.route?.path;
   if (typeof path !== 'string') return undefined;
   return typeof request.baseUrl === 'string' ? `${request.baseUrl}${path}` : path;

@@ -18,7 +18,9 @@ function script(text: string, options: ScriptLogOptions = {}): Promise<CapturedL
 
 describe('createScriptLog', () => {
   test('gives one function with five levels', async () => {
-    const { records } = await script("for (const l of ['trace', 'debug', 'info', 'warn', 'error']) log(l, l + '!')");
+    const { records } = await script(
+      "for (const l of ['trace', 'debug', 'info', 'warn', 'error']) log(l, l + '!')",
+    );
     expect(records.map(({ level, msg }) => [level, msg])).toEqual([
       [10, 'trace!'],
       [20, 'debug!'],
@@ -30,9 +32,17 @@ describe('createScriptLog', () => {
 
   test.each([
     ["log('fatal', 'x')", 'RangeError', 'level must be one of trace, debug, info, warn, error; got "fatal"'],
-    ["log('silent', 'x')", 'RangeError', 'level must be one of trace, debug, info, warn, error; got "silent"'],
+    [
+      "log('silent', 'x')",
+      'RangeError',
+      'level must be one of trace, debug, info, warn, error; got "silent"',
+    ],
     ["log('INFO', 'x')", 'RangeError', 'level must be one of trace, debug, info, warn, error; got "INFO"'],
-    ["log('constructor', 'x')", 'RangeError', 'level must be one of trace, debug, info, warn, error; got "constructor"'],
+    [
+      "log('constructor', 'x')",
+      'RangeError',
+      'level must be one of trace, debug, info, warn, error; got "constructor"',
+    ],
     ["log(30, 'x')", 'TypeError', 'level must be a text; got number'],
     ["log({ toString: () => 'info' }, 'x')", 'TypeError', 'level must be a text; got object'],
     ["log('info', { toString: () => 'x' })", 'TypeError', 'msg must be a text; got object'],
@@ -59,8 +69,13 @@ describe('createScriptLog', () => {
     ['its constructor', 'log.constructor("return typeof process")()'],
     ['its constructor’s constructor', 'log.constructor.constructor("return typeof process")()'],
     ['its prototype', 'log.__proto__.constructor("return typeof process")()'],
-    ['an error’s constructor', "try { log('x', 'y') } catch (e) { e.constructor.constructor('return typeof process')() }"],
-    ['the error of too deep a stack', `
+    [
+      'an error’s constructor',
+      "try { log('x', 'y') } catch (e) { e.constructor.constructor('return typeof process')() }",
+    ],
+    [
+      'the error of too deep a stack',
+      `
       let found = 'undefined', tries = 0;
       function dive() {
         try { dive() } catch (e) { }
@@ -70,8 +85,11 @@ describe('createScriptLog', () => {
         }
       }
       try { dive() } catch {}
-      found`],
-    ['the error of too deep a stack, when the call is wrong', `
+      found`,
+    ],
+    [
+      'the error of too deep a stack, when the call is wrong',
+      `
       let found = 'undefined', tries = 0;
       function dive() {
         try { dive() } catch (e) { }
@@ -79,36 +97,52 @@ describe('createScriptLog', () => {
         try { log('nope', 'x') } catch (e) { if (!(e instanceof Error)) found = 'foreign' }
       }
       try { dive() } catch {}
-      found`],
-    ['call sites', `
+      found`,
+    ],
+    [
+      'call sites',
+      `
       let sites = 0;
       Error.prepareStackTrace = (error, trace) => { sites += trace.length; return trace; };
       for (const args of [[], ['x', 'y'], ['info']]) try { log(...args) } catch (e) { if (typeof e.stack !== 'string') sites++ }
-      sites === 0 ? 'undefined' : 'call sites'`],
-    ['call sites, with Error frozen', `
+      sites === 0 ? 'undefined' : 'call sites'`,
+    ],
+    [
+      'call sites, with Error frozen',
+      `
       let sites = 0;
       Error.prepareStackTrace = (error, trace) => { sites += trace.length; return trace; };
       Object.freeze(Error);
       try { log('x', 'y') } catch (e) { if (typeof e.stack !== 'string' || !(e instanceof RangeError)) sites++ }
-      sites === 0 ? 'undefined' : 'call sites'`],
-    ['a setter for the limit of stacks', `
+      sites === 0 ? 'undefined' : 'call sites'`,
+    ],
+    [
+      'a setter for the limit of stacks',
+      `
       let seen = 'undefined';
       Object.defineProperty(Error, 'stackTraceLimit', { get() { return 0 }, set(value) { if (typeof value === 'object') seen = 'object' } });
       try { log('x', 'y') } catch {}
-      seen`],
-    ['its caller', `
+      seen`,
+    ],
+    [
+      'its caller',
+      `
       let found = 'undefined';
       try { if (log.caller) found = 'caller' } catch {}
       try { if (log.arguments) found = 'arguments' } catch {}
-      found`],
-    ['classes that the script has replaced', `
+      found`,
+    ],
+    [
+      'classes that the script has replaced',
+      `
       let given = 'undefined';
       TypeError = RangeError = class { constructor(...args) { given = 'called' } };
       Object.defineProperty = Object.create = String.prototype.slice = () => { given = 'called' };
       try { log('x', 'y') } catch {}
       try { log(5) } catch {}
-      given`],
-    ['a property that is added to it', "try { log.x = 1 } catch {} typeof log.x"],
+      given`,
+    ],
+    ['a property that is added to it', 'try { log.x = 1 } catch {} typeof log.x'],
     ['what it returns', "typeof log('info', 'x')"],
   ])('hands out nothing of the host by %s', async (_, text) => {
     expect((await script(text)).result).toBe('undefined');
@@ -148,7 +182,9 @@ describe('createScriptLog', () => {
     expect(result).toBe('done');
     const told = records.filter(({ dropped }) => dropped !== undefined);
     expect(records.length - told.length).toBeGreaterThanOrEqual(10);
-    expect(records.length - told.length + told.reduce((sum, { dropped }) => sum + Number(dropped), 0)).toBe(5000);
+    expect(records.length - told.length + told.reduce((sum, { dropped }) => sum + Number(dropped), 0)).toBe(
+      5000,
+    );
     expect(told[0]).toMatchObject({ level: 40, msg: 'a script logs too much: records were left out' });
   });
 
@@ -181,7 +217,11 @@ describe('createScriptLog', () => {
            workerData.port.postMessage({ level: 'info', msg: { toString: 1 } });
            workerData.port.postMessage('forged');
          });`,
-        { eval: true, workerData: { port: port2, module: builtFile('scripts/index.js').href }, transferList: [port2] },
+        {
+          eval: true,
+          workerData: { port: port2, module: builtFile('scripts/index.js').href },
+          transferList: [port2],
+        },
       );
       await once(worker, 'exit');
       await expect.poll(() => port1.listenerCount('message')).toBe(1);

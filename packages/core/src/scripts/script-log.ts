@@ -45,7 +45,10 @@ const MAX_BACKTRACE_CHARS = 16 * 1024;
  *
  * @throws RangeError for limits that are none.
  */
-export function createScriptLog(target: TreelineLogger | MessagePort, options: ScriptLogOptions = {}): ScriptLog {
+export function createScriptLog(
+  target: TreelineLogger | MessagePort,
+  options: ScriptLogOptions = {},
+): ScriptLog {
   const { context, backtrace = false, maxRecordsPerSecond = 1000, maxChars = 16_384 } = options;
   atLeastOne('maxRecordsPerSecond', maxRecordsPerSecond);
   atLeastOne('maxChars', maxChars);

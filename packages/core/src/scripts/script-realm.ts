@@ -69,7 +69,10 @@ export interface ScriptSide {
 export type ScriptFunction = (level: 'trace' | 'debug' | 'info' | 'warn' | 'error', msg: string) => void;
 
 /** Makes the function for a realm: a context of node:vm, or this one. */
-export function createInRealm(context: Context | undefined, { post, scriptStack }: ScriptSide): ScriptFunction {
+export function createInRealm(
+  context: Context | undefined,
+  { post, scriptStack }: ScriptSide,
+): ScriptFunction {
   const options = { filename: BRIDGE_FILE };
   const factory = (
     context === undefined ? runInThisContext(FACTORY, options) : runInContext(FACTORY, context, options)

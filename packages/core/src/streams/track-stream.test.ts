@@ -12,7 +12,11 @@ interface Log {
 }
 
 /** A source that notes how far it was read and whether it was told to stop. */
-async function* source(chunks: readonly string[], log: Log, error?: Error): AsyncGenerator<string, string, undefined> {
+async function* source(
+  chunks: readonly string[],
+  log: Log,
+  error?: Error,
+): AsyncGenerator<string, string, undefined> {
   try {
     for (const chunk of chunks) {
       await sleep(1);
@@ -72,7 +76,13 @@ describe.each(KINDS)('trackStream over %s', (_, make) => {
       {
         name: 'answer',
         status: 'ok',
-        attrs: { model: 'm', 'stream.chunks': 3, 'stream.bytes': 12, 'stream.tokens': 6, 'stream.ended': 'complete' },
+        attrs: {
+          model: 'm',
+          'stream.chunks': 3,
+          'stream.bytes': 12,
+          'stream.tokens': 6,
+          'stream.ended': 'complete',
+        },
       },
     ]);
     for (const name of ['first_chunk_ms', 'largest_gap_ms', 'bytes_per_s', 'tokens_per_s'])
@@ -85,7 +95,10 @@ describe.each(KINDS)('trackStream over %s', (_, make) => {
     const { result, trees } = await captureLogs(
       async (logger) => {
         try {
-          for await (const chunk of logger.trackStream(make(source(['one'], { pulled: 0, ended: '' }, error)))) void chunk;
+          for await (const chunk of logger.trackStream(
+            make(source(['one'], { pulled: 0, ended: '' }, error)),
+          ))
+            void chunk;
         } catch (caught) {
           return caught;
         }
@@ -95,7 +108,12 @@ describe.each(KINDS)('trackStream over %s', (_, make) => {
     );
     expect(result).toBe(error);
     expect(trees).toMatchObject([
-      { name: 'stream', status: 'error', attrs: { 'stream.chunks': 1, 'stream.ended': 'error' }, err: { message: 'broke off' } },
+      {
+        name: 'stream',
+        status: 'error',
+        attrs: { 'stream.chunks': 1, 'stream.ended': 'error' },
+        err: { message: 'broke off' },
+      },
     ]);
   });
 
@@ -103,7 +121,9 @@ describe.each(KINDS)('trackStream over %s', (_, make) => {
     const log = { pulled: 0, ended: '' };
     const { trees } = await captureLogs(
       async (logger) => {
-        for await (const chunk of logger.trackStream(make(source(['one', 'two', 'three', 'four', 'five'], log)))) {
+        for await (const chunk of logger.trackStream(
+          make(source(['one', 'two', 'three', 'four', 'five'], log)),
+        )) {
           if (String(chunk) === 'two') break;
         }
         await expect.poll(() => log.ended).toBe('stopped');
@@ -172,7 +192,11 @@ describe('trackStream', () => {
       { done: true, value: 'value of the end' },
       { done: true, value: undefined },
     ]);
-    expect(trees[0]?.attrs).toMatchObject({ 'stream.chunks': 1, 'stream.bytes': 0, 'stream.failed_counts': 1 });
+    expect(trees[0]?.attrs).toMatchObject({
+      'stream.chunks': 1,
+      'stream.bytes': 0,
+      'stream.failed_counts': 1,
+    });
   });
 
   test('logs contents where it is asked to, cut', async () => {
@@ -220,7 +244,9 @@ describe('trackStream', () => {
   test('refuses what is no stream', async () => {
     await captureLogs(
       (logger) => {
-        expect(() => logger.trackStream(5 as never)).toThrow('source must be a stream or an async iterable; got number');
+        expect(() => logger.trackStream(5 as never)).toThrow(
+          'source must be a stream or an async iterable; got number',
+        );
       },
       { config },
     );

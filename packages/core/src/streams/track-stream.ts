@@ -132,7 +132,11 @@ function contentOf(chunk: unknown): string {
       typeof chunk === 'string'
         ? chunk
         : chunk instanceof Uint8Array
-          ? Buffer.from(chunk.buffer, chunk.byteOffset, Math.min(chunk.byteLength, MAX_CONTENT_CHARS)).toString()
+          ? Buffer.from(
+              chunk.buffer,
+              chunk.byteOffset,
+              Math.min(chunk.byteLength, MAX_CONTENT_CHARS),
+            ).toString()
           : (JSON.stringify(chunk) ?? '');
     return cutText(text, MAX_CONTENT_CHARS);
   } catch {
