@@ -18,7 +18,7 @@ async function work(index) {
     await logger.span('step', async (step) => {
       spans.push(new WeakRef(step));
       kept.push(new AsyncResource('KEPT'));
-      await null;
+      await sleep(0);
     });
   });
 }
@@ -37,7 +37,7 @@ const alive = spans.filter((ref) => ref.deref() !== undefined).length;
 const count = Number(process.argv[3]);
 const requests = async () => {
   for (let index = 0; index < count; index++)
-    await logger.span('GET /', { index }, { kind: 'server' }, async () => void logger.info('inside'));
+    await logger.span('GET /', { index }, { kind: 'server' }, async () => logger.info('inside'));
   await logger.flush();
   await collect();
   return process.memoryUsage().heapUsed;

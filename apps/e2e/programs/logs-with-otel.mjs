@@ -45,7 +45,7 @@ await logger.span('outer', { a: 1 }, { kind: 'server' }, async (span) => {
   span.set({ b: 'late' });
   await new Promise((resolve) => setTimeout(resolve, 5));
   await logger.span('inner', {}, { level: 'debug' }, async () => {
-    await null;
+    await Promise.resolve();
     logger.info('in inner');
   });
   try {

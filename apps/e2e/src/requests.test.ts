@@ -48,22 +48,21 @@ const plainHttp: StartServer = (logger) => {
 function expressApp(logger: TreelineLogger, ...before: express.RequestHandler[]): express.Express {
   const app = express();
   for (const handler of before) app.use(handler);
-  app.use(trackRequests(logger) as express.RequestHandler);
+  app.use(trackRequests(logger));
   app.use(express.json());
   app.all('/users/:id', (request, response) => void answer(logger, request.path, response));
   app.use((request, response) => void answer(logger, request.path, response));
   return app;
 }
 
-const withExpress: StartServer = (logger) =>
-  listening(http.createServer(expressApp(logger) as RequestListener));
+const withExpress: StartServer = (logger) => listening(http.createServer(expressApp(logger)));
 
 const besidePinoHttp: StartServer = (logger) =>
-  listening(http.createServer(expressApp(logger, pinoHttp({ logger: logger as never })) as RequestListener));
+  listening(http.createServer(expressApp(logger, pinoHttp({ logger }))));
 
 const withFastify: StartServer = async (logger) => {
-  const app = fastify({ loggerInstance: logger as never });
-  await app.register(fastifyRequests(logger) as never);
+  const app = fastify({ loggerInstance: logger });
+  await app.register(fastifyRequests(logger));
   app.all('/users/:id', async (request, reply) => {
     reply.hijack();
     await answer(logger, request.url, reply.raw);

@@ -7,6 +7,6 @@ export function builtFile(path: string): URL {
 }
 
 /** Loads a compiled module of this package in place, for what only some programs need: they alone pay for its import. */
-export function requireBuilt<Module>(path: string): Module {
-  return createRequire(import.meta.url)(fileURLToPath(builtFile(path))) as Module;
+export function requireBuilt(path: string): unknown {
+  return createRequire(import.meta.url)(fileURLToPath(builtFile(path)));
 }

@@ -43,5 +43,5 @@ function writeToStderr(text: string): void {
 
 /** Reading a config takes longer to import than pino itself: a program that only has the package among its imports doesn't pay. */
 function loadConfigModule(): typeof import('./config/loader.ts') {
-  return requireBuilt('config/loader.js');
+  return requireBuilt('config/loader.js') as typeof import('./config/loader.ts');
 }

@@ -5,7 +5,8 @@ import os from 'node:os';
 import { pino, type Bindings, type ChildLoggerOptions, type Logger, type LoggerOptions } from 'pino';
 import type { PipelineConfig } from './config/config.ts';
 import { CONTEXT } from './context/context-of.ts';
-import { LoggerContext, type ContextMethods } from './context/logger-context.ts';
+import { contextMethods, type ContextMethods } from './context/context-methods.ts';
+import { LoggerContext } from './context/logger-context.ts';
 import { guardLogMethod, type LogCallHooks } from './guard.ts';
 import { LevelControl } from './levels/level-control.ts';
 import { PipelineClient } from './pipeline-client.ts';
@@ -94,9 +95,9 @@ export function buildLogger(
   context = new LoggerContext(root, config, levels, hooks);
   moveReservedBindings(root, reserved);
   const buffer = hold ? startHolding(root, levels, hold) : undefined;
-  return Object.assign(root, methodsOf(client, reserved, context, buffer), context.methods, {
+  return Object.assign(root, methodsOf(client, reserved, context, buffer), contextMethods(context), {
     [CONTEXT]: context,
-  }) as unknown as TreelineLogger;
+  }) as object as TreelineLogger;
 }
 
 function refuseOptions(options: object): void {
@@ -134,7 +135,7 @@ function refuseLevel(logger: Logger, { level, customLevels }: ChildLoggerOptions
 }
 
 function startHolding(root: Logger, levels: LevelControl, hold: true | HoldOptions): StartUpBuffer {
-  const loaded = requireBuilt<typeof import('./hold/loader.ts')>('hold/loader.js');
+  const loaded = requireBuilt('hold/loader.js') as typeof import('./hold/loader.ts');
   return new loaded.StartUpBuffer(root, levels, hold === true ? {} : hold);
 }
 

@@ -140,7 +140,7 @@ export class ActiveSpan implements Span {
     );
     this.#owner.counters.cutAttributes += cut;
     Object.assign(this.attrs, attrs);
-    this.#new.otel?.setAttributes(attrs as never);
+    this.#new.otel?.setAttributes(attrs);
     this.#owner.changed(this);
     const { level } = this.#new;
     if (this.#isOpened && this.#owner.admits(this.#logger, level, this.frame))
@@ -169,7 +169,7 @@ export class ActiveSpan implements Span {
     if (this.#isOver()) return;
     const { attrs, cut } = boundAttributes(attributes);
     this.#owner.counters.cutAttributes += cut;
-    this.#new.otel?.setAttributes(attrs as never);
+    this.#new.otel?.setAttributes(attrs);
     this.#closing = attrs;
     if (status === 'error') this.#failure ??= { error };
     this.#close(status);

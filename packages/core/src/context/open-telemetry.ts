@@ -97,7 +97,7 @@ export function startOtelSpan(request: OtelSpanRequest): { span: OtelSpan; paren
     request.name,
     {
       kind: kindOf(otel, request.kind),
-      attributes: request.attributes as never,
+      attributes: request.attributes,
       links: request.links.map((link) => ({ context: spanContext(otel, link) })),
     },
     parentContext(otel, request.parent),

@@ -31,9 +31,9 @@ export interface ErrorLogOptions {
   readonly maxHistorySize: number;
   readonly enableStatistics: boolean;
   /** Masks what must not be kept; as the streams do it. */
-  redact?(fields: { err: SerializedError }): { err: SerializedError };
+  readonly redact?: (fields: { err: SerializedError }) => { err: SerializedError };
   /** Where the calling code is. */
-  currentIds(): { readonly traceId: string; readonly spanId: string } | undefined;
+  readonly currentIds: () => { readonly traceId: string; readonly spanId: string } | undefined;
 }
 
 /** Faults that are counted apart; beyond it the one that is longest silent is forgotten. */

@@ -189,7 +189,11 @@ function typeOf(error: object): string {
   const constructor = read(error, 'constructor');
   const className: unknown = typeof constructor === 'function' ? read(constructor, 'name') : undefined;
   if (typeof className === 'string' && !PLAIN_CLASSES.has(className)) return className;
-  return typeof name === 'string' && name !== '' ? name : className ? textOf(className) : 'Error';
+  return typeof name === 'string' && name !== ''
+    ? name
+    : typeof className === 'string' && className !== ''
+      ? className
+      : 'Error';
 }
 
 function keysOf(value: object): string[] {
@@ -218,7 +222,8 @@ function read(value: object, key: string): unknown {
 
 function reasonOf(error: unknown): string {
   try {
-    return error instanceof Error ? String(error.message) : String(error);
+    const reason: unknown = error instanceof Error ? error.message : error;
+    return String(reason);
   } catch {
     return 'an error that can’t be read';
   }
@@ -226,7 +231,8 @@ function reasonOf(error: unknown): string {
 
 function textOf(value: unknown): string {
   try {
-    return typeof value === 'string' ? value : value === undefined ? '' : String(value);
+    if (typeof value === 'string') return value;
+    return value === undefined ? '' : JSON.stringify(value);
   } catch {
     return '[unreadable]';
   }

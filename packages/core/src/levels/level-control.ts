@@ -43,13 +43,30 @@ export class LevelControl {
     this.#settings = settings;
     this.#changed = changed;
     this.#rootLevel = parseLevel(settings.level);
-    this.#defineLevel();
+    defineLevel(this.#root, this);
     this.#apply();
   }
 
   /** Whether each log call has to be asked for: pino's levels alone can't decide. */
   get isDynamic(): boolean {
     return this.#directives !== undefined;
+  }
+
+  get rootLevel(): number {
+    return this.#rootLevel;
+  }
+
+  /** Streams and children without a level of their own follow. */
+  setRootLevel(level: number): void {
+    this.#rootLevel = level;
+    this.#apply();
+  }
+
+  /** Gives a child a level; a directive that names it wins all the same. */
+  setOwnLevel(child: Logger, level: number): void {
+    const logger = child as LeveledLogger;
+    if (!Object.hasOwn(logger, levelValSym)) logger[setLevelSym](nameIn(logger, level));
+    this.#keepOwnLevel(logger, level);
   }
 
   /** Takes new levels and directives over; existing children follow. A level that the program has set on the root is forgotten. */
@@ -130,33 +147,26 @@ export class LevelControl {
     Object.defineProperty(logger, OWN_LEVEL, { value: level, configurable: true });
     this.#setPinoLevel(logger, level);
   }
+}
 
-  /** Makes `logger.level` what the program sees and sets: the root level, and for children what decides for them. */
-  #defineLevel(): void {
-    const control = this;
-    const root = this.#root;
-    Object.defineProperty(root, 'level', {
-      configurable: true,
-      get(this: LeveledLogger): string {
-        const level = this === root ? control.#rootLevel : control.threshold(this);
-        return level === Infinity ? 'silent' : nameIn(this, level);
-      },
-      set(this: LeveledLogger, level: string) {
-        const number = this.levels.values[level] ?? parseLevel(level);
-        if (this === root) {
-          control.#rootLevel = number;
-          control.#apply();
-        } else {
-          if (!Object.hasOwn(this, levelValSym)) this[setLevelSym](level);
-          control.#keepOwnLevel(this, number);
-        }
-      },
-    });
-    root.isLevelEnabled = function isLevelEnabled(this: Logger, level: string): boolean {
-      const number = this.levels.values[level];
-      return number !== undefined && control.admits(this, number);
-    };
-  }
+/** Makes `logger.level` what the program sees and sets: the root level, and for children what decides for them. */
+function defineLevel(root: LeveledLogger, control: LevelControl): void {
+  Object.defineProperty(root, 'level', {
+    configurable: true,
+    get(this: LeveledLogger): string {
+      const level = this === root ? control.rootLevel : control.threshold(this);
+      return level === Infinity ? 'silent' : nameIn(this, level);
+    },
+    set(this: LeveledLogger, level: string) {
+      const number = this.levels.values[level] ?? parseLevel(level);
+      if (this === root) control.setRootLevel(number);
+      else control.setOwnLevel(this, number);
+    },
+  });
+  root.isLevelEnabled = function isLevelEnabled(this: Logger, level: string): boolean {
+    const number = this.levels.values[level];
+    return number !== undefined && control.admits(this, number);
+  };
 }
 
 function nameIn(logger: Logger, level: number): string {
@@ -168,6 +178,6 @@ function levelName(level: number): LevelName | 'silent' {
 }
 
 function makeDirectives(directives: readonly LevelDirective[], generation: number): DirectiveLevels {
-  const loaded = requireBuilt<typeof import('./loader.ts')>('levels/loader.js');
+  const loaded = requireBuilt('levels/loader.js') as typeof import('./loader.ts');
   return new loaded.DirectiveLevels(directives, generation);
 }

@@ -1,5 +1,4 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Logger } from 'pino';
 import type { ActiveSpan } from '../context/active-span.ts';
 import { contextOf } from '../context/context-of.ts';
 import type { TreelineLogger } from '../logger.ts';
@@ -40,7 +39,7 @@ export function fastifyRequests(logger: TreelineLogger, options: RequestOptions 
       requests.tracksFastify = true;
       const spanOf = (request: FastifyRequest, reply: FastifyReply): ActiveSpan =>
         requests.begin(
-          logger as unknown as Logger,
+          logger,
           request.raw,
           reply.raw,
           { requestId: () => request.id, ...options },

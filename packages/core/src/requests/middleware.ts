@@ -1,5 +1,4 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Logger } from 'pino';
 import { contextOf } from '../context/context-of.ts';
 import type { TreelineLogger } from '../logger.ts';
 import type { RequestOptions } from './request-tracker.ts';
@@ -19,6 +18,6 @@ export function trackRequests(logger: TreelineLogger, options: RequestOptions = 
   const { requests } = contextOf(logger);
   if (!requests) return (_request, _response, next) => next();
   return (request, response, next) => {
-    requests.begin(logger as unknown as Logger, request, response, options).run(next);
+    requests.begin(logger, request, response, options).run(next);
   };
 }

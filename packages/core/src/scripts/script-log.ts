@@ -1,6 +1,5 @@
 import type { Context } from 'node:vm';
 import { MessagePort } from 'node:worker_threads';
-import type { Logger } from 'pino';
 import type { TreelineLogger } from '../logger.ts';
 import { createInRealm, type ScriptFunction } from './script-realm.ts';
 import { captureScriptStack } from './script-stack.ts';
@@ -52,7 +51,7 @@ export function createScriptLog(
   const { context, backtrace = false, maxRecordsPerSecond = 1000, maxChars = 16_384 } = options;
   atLeastOne('maxRecordsPerSecond', maxRecordsPerSecond);
   atLeastOne('maxChars', maxChars);
-  const send = target instanceof MessagePort ? postTo(target) : writeTo(target as unknown as Logger);
+  const send = target instanceof MessagePort ? postTo(target) : writeTo(target);
   const gate = new RateGate(maxRecordsPerSecond, send);
   return createInRealm(context, {
     post(level, msg) {
@@ -71,7 +70,7 @@ export function createScriptLog(
 
 /** Logs what scripts in a worker send. Returns a function that ends it. */
 export function receiveScriptLog(logger: TreelineLogger, port: MessagePort): () => void {
-  const write = writeTo(logger as unknown as Logger);
+  const write = writeTo(logger);
   const receive = (message: unknown): void => {
     const record = readRecord(message);
     if (record) write(record);
@@ -85,7 +84,7 @@ function postTo(port: MessagePort): (record: ScriptRecord) => void {
   return (record) => port.postMessage(record);
 }
 
-function writeTo(logger: Logger): (record: ScriptRecord) => void {
+function writeTo(logger: Pick<TreelineLogger, ScriptLevel>): (record: ScriptRecord) => void {
   return ({ level, msg, dropped, ...fields }) => {
     if (dropped !== undefined) logger.warn({ dropped }, 'a script logs too much: records were left out');
     if (msg !== '' || dropped === undefined) logger[level](fields, msg);

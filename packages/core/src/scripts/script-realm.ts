@@ -61,9 +61,9 @@ const FACTORY = `(function (post, scriptStack) {
 /** Hosted code's side. Only texts go through it, in both directions. */
 export interface ScriptSide {
   /** Takes a message, or, without a level, gives the text of a level that is none, shortened for an error message. */
-  post(level: string | undefined, msg: string): string;
+  readonly post: (level: string | undefined, msg: string) => string;
   /** The script's frames, each on a line of its own. */
-  scriptStack(): string;
+  readonly scriptStack: () => string;
 }
 
 export type ScriptFunction = (level: 'trace' | 'debug' | 'info' | 'warn' | 'error', msg: string) => void;

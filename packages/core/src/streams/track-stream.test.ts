@@ -66,7 +66,7 @@ describe.each(KINDS)('trackStream over %s', (_, make) => {
           tokens: () => 2,
         });
         const chunks: string[] = [];
-        for await (const chunk of tracked) chunks.push(String(chunk));
+        for await (const chunk of tracked) chunks.push(chunk);
         return { chunks, log };
       },
       { config },
@@ -124,7 +124,7 @@ describe.each(KINDS)('trackStream over %s', (_, make) => {
         for await (const chunk of logger.trackStream(
           make(source(['one', 'two', 'three', 'four', 'five'], log)),
         )) {
-          if (String(chunk) === 'two') break;
+          if (chunk === 'two') break;
         }
         await expect.poll(() => log.ended).toBe('stopped');
         await expect.poll(() => logger.activeSpans()).toEqual([]);

@@ -36,11 +36,9 @@ export function trackStream<Chunk>(
     const tracked = new Tracked(spans, logger, iterateWeb(source), options, withMetrics);
     return toWeb(tracked);
   }
-  if (!isIterable(source))
+  if (!isIterable<Chunk>(source))
     throw new TypeError(`source must be a stream or an async iterable; got ${typeof source}`);
-  const iterator = isNodeStream(source)
-    ? iterateNode<Chunk>(source)
-    : (source[Symbol.asyncIterator]() as AsyncIterator<Chunk>);
+  const iterator = isNodeStream(source) ? iterateNode<Chunk>(source) : source[Symbol.asyncIterator]();
   const tracked = new Tracked(spans, logger, iterator, options, withMetrics);
   return isNodeStream(source) ? toNode(tracked, source) : tracked;
 }
@@ -89,13 +87,11 @@ class Tracked<Chunk> implements AsyncIterableIterator<Chunk> {
   }
 
   async throw(error?: unknown): Promise<IteratorResult<Chunk>> {
-    const { throw: forward } = this.#inner;
     try {
-      if (!forward) {
-        await this.return();
-        throw error;
-      }
-      return await this.#span.run(() => forward.call(this.#inner, error));
+      const thrown = this.#span.run(() => this.#inner.throw?.(error));
+      if (thrown) return await thrown;
+      await this.return();
+      throw error;
     } catch (thrown) {
       // Node's streams tell so that their reader has had enough.
       this.#end('aborted', 'returned');
@@ -144,7 +140,7 @@ function contentOf(chunk: unknown): string {
   }
 }
 
-function isIterable(source: unknown): source is AsyncIterable<unknown> {
+function isIterable<Chunk>(source: unknown): source is AsyncIterable<Chunk> {
   return typeof source === 'object' && source !== null && Symbol.asyncIterator in source;
 }
 
