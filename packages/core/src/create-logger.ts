@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import { requireBuilt } from './built-file.ts';
 import type { ListedTransport } from './config/transports.ts';
 import type { HoldOptions } from './hold/start-up-buffer.ts';
-import { buildLogger, type PinoOptions, type TreelineLogger } from './logger.ts';
+import type { PinoOptions, TreelineLogger } from './logger.ts';
 
 /** What a program can say beside its config. */
 export interface CreateLoggerOptions {
@@ -27,7 +27,11 @@ export interface CreateLoggerOptions {
  */
 export function createLogger(source?: string | object, options: CreateLoggerOptions = {}): TreelineLogger {
   const { transports = [], overrides } = options;
-  const { formatProblems, loadConfig } = loadConfigModule();
+  // A program that only has the package among its imports doesn't pay for pino, the pipeline and the reading of configs.
+  const { formatProblems, loadConfig } = requireBuilt(
+    'config/loader.js',
+  ) as typeof import('./config/loader.ts');
+  const { buildLogger } = requireBuilt('logger.js') as typeof import('./logger.ts');
   const { config, warnings } = loadConfig(source, { transports, ...(overrides && { overrides }) });
   if (warnings.length > 0) writeToStderr(`${formatProblems(warnings)}\n`);
   return buildLogger(config, options.pino, options.hold);
@@ -39,9 +43,4 @@ function writeToStderr(text: string): void {
   } catch {
     // A stderr that is closed or full must not keep the program from starting.
   }
-}
-
-/** Reading a config takes longer to import than pino itself: a program that only has the package among its imports doesn't pay. */
-function loadConfigModule(): typeof import('./config/loader.ts') {
-  return requireBuilt('config/loader.js') as typeof import('./config/loader.ts');
 }
