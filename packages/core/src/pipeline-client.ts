@@ -1,4 +1,5 @@
 import { createStderrReporter, parseLevel } from '@treeline/contract';
+import { createOwnerId } from '@treeline/spool';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
 import type { PipelineConfig } from './config/config.ts';
@@ -15,7 +16,7 @@ import type {
   StreamStatus,
   ToPipeline,
 } from './protocol.ts';
-import { readStreamStats, type LoggerStats } from './stats.ts';
+import { readStreamStats, type LogStats } from './stats.ts';
 import { prepareStdio } from './stdio.ts';
 import { streamKey } from './stream-key.ts';
 
@@ -54,6 +55,7 @@ export class PipelineClient implements PipelineOwner {
   readonly #listeners = new Set<(status: StreamStatus) => void>();
   readonly #lastErrors = new Map<string, string>();
   readonly #reportToStderr = createStderrReporter();
+  readonly #adopterId = createOwnerId();
   /** Made with the first line: a logger that is never used takes no memory. */
   #log: Log | undefined;
   #port: MessagePort | undefined;
@@ -85,6 +87,7 @@ export class PipelineClient implements PipelineOwner {
       memory,
       config: this.#config,
       control: this.#control.buffer,
+      adopterId: this.#adopterId,
     };
   }
 
@@ -146,7 +149,7 @@ export class PipelineClient implements PipelineOwner {
     return () => this.#listeners.delete(listener);
   }
 
-  stats(): LoggerStats {
+  stats(): LogStats {
     const streams = this.#config.streams.map(
       ({ name }, index) =>
         [name, readStreamStats(this.#control.stream(index), this.#lastErrors.get(name))] as const,
@@ -203,6 +206,7 @@ export class PipelineClient implements PipelineOwner {
     this.#log = new Log({
       config: this.#config,
       control: this.#control,
+      settledSeqs: () => this.#settledSeqs(),
       post: (message) => this.#post(message),
       begin: () => {
         prepareStdio(this.#config.streams);
@@ -239,7 +243,7 @@ export class PipelineClient implements PipelineOwner {
     if (this.#isClosed || !log.hasBegun) return;
     if (this.#isInProcess) {
       // This thread would wait for itself.
-      log.end(this.#settledSeqs());
+      log.end();
       this.#tellKept();
       return;
     }
@@ -249,7 +253,7 @@ export class PipelineClient implements PipelineOwner {
     const deadlineMs = this.#endStartedMs + this.#config.shutdownTimeoutMs;
     const isDrained = this.#control.waitUntil(() => this.#control.read('drained') >= token, deadlineMs);
     if (!isDrained) this.#keepForNextStart(log);
-    if (this.#isExiting) log.end(this.#settledSeqs());
+    if (this.#isExiting) log.end();
   }
 
   #keepForNextStart(log: Log): void {
@@ -288,10 +292,10 @@ export class PipelineClient implements PipelineOwner {
     const result = await this.#request('close', timeoutMs);
     this.#isClosed = true;
     this.#releaseHangUp();
-    if (this.#log?.hasBegun) this.#log.end(this.#settledSeqs());
+    if (this.#log?.hasBegun) this.#log.close();
     this.#releaseEnd?.();
     this.#port?.close();
-    await closePipeline(this);
+    closePipeline(this);
     return result;
   }
 

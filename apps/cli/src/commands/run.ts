@@ -1,7 +1,8 @@
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LineSplitter, messageOf } from '@treeline/contract';
-import { openPipeline, type Pipeline, type PipelineStats, type StreamStats } from '@treeline/core';
+import type { StreamStats } from '@treeline/core';
+import { openPipeline, type Pipeline, type PipelineStats } from '@treeline/core/ingest';
 import { formatProblems, loadConfig, type PipelineConfig } from '@treeline/core/config';
 import { loadContext, type ConfigFlags } from '../config-source.ts';
 import { awaitEndSignal, type EndSignal } from '../end-signal.ts';
@@ -29,7 +30,7 @@ export async function run(options: RunFlags): Promise<number> {
   const config = load(options);
   if (process.stdin.isTTY) tell('reads from the terminal, one record a line; Ctrl-D ends');
   const startMs = performance.now();
-  const end = awaitEndSignal();
+  const end = awaitEndSignal({ survivesHangUp: true });
   const pipeline = openPipeline(config);
 
   const intake: Intake = { splitter: new LineSplitter(), state: 'reading' };

@@ -1,12 +1,13 @@
-import { parseLevel, raceAbort, type SinkEvent } from '@treeline/contract';
+import { messageOf, parseLevel, raceAbort, type SinkEvent } from '@treeline/contract';
 import type { Damage } from '@treeline/spool';
 import type { MessagePort } from 'node:worker_threads';
 import { ControlBlock } from '../control-block.ts';
 import type { FlushResult, FromPipeline, PipelineRequest, PipelineSpec, ToPipeline } from '../protocol.ts';
-import { adoptFor } from './adoption.ts';
+import { adoptFor, type Takeover } from './adoption.ts';
 import { CursorKeeper } from './cursor-keeper.ts';
 import { FanOut } from './fan-out.ts';
 import { loadSink } from './load-sink.ts';
+import { RefusedRecords } from './refused-records.ts';
 import { SegmentFrames } from './segment-frames.ts';
 import { Stream } from './stream.ts';
 
@@ -25,6 +26,9 @@ export class Pipeline {
   readonly #frames: SegmentFrames[] = [];
   readonly #cursors: CursorKeeper;
   readonly #fanOut: FanOut;
+  /** Comes when the pipeline is closed: what still runs for it ends. */
+  readonly #ended = new AbortController();
+  #takeover: Takeover | undefined;
   #closing: Promise<FlushResult> | undefined;
 
   constructor(spec: PipelineSpec, port: MessagePort) {
@@ -68,12 +72,12 @@ export class Pipeline {
       counters: this.#control.stream(index),
       frames: this.#openFrames(),
       spilledSeq: () => this.#control.read('spilledSeq'),
+      refused: new RefusedRecords(config, stream),
       windowBytes: config.windowBytes,
       adopted,
-      load: () => loadSink(stream, [logId], report),
+      load: () => loadSink(stream, { logIds: [logId], report, ended: this.#ended.signal }),
       settled: () => {
         this.#publishSettled();
-        this.#fanOut.recycle();
         this.#fanOut.resume();
       },
       report,
@@ -86,10 +90,19 @@ export class Pipeline {
     return frames;
   }
 
+  /** Must not reject: what can't be taken over now waits for the next start, and the streams for nothing. */
   async #adopt(): Promise<void> {
-    const skipped = await adoptFor(this.#spec.config, this.#streams);
-    for (const reason of skipped)
+    const { config, adopterId } = this.#spec;
+    try {
+      this.#takeover = await adoptFor(config, this.#streams, adopterId);
+    } catch (error) {
+      const reason = `what earlier processes left can't be taken over: ${messageOf(error)}`;
+      this.#reportToAll({ type: 'warning', reason });
+      return;
+    }
+    for (const reason of this.#takeover.skipped)
       this.#reportToAll({ type: 'warning', reason: `a log was left alone: ${reason}` });
+    if (this.#ended.signal.aborted) this.#takeover.close();
   }
 
   #receive(message: ToPipeline): void {
@@ -108,6 +121,7 @@ export class Pipeline {
         break;
       case 'save':
         this.#cursors.save();
+        this.#takeover?.save();
         this.#control.write('saved', message.token);
         this.#control.notify();
         break;
@@ -182,6 +196,8 @@ export class Pipeline {
   #close(request: PipelineRequest): Promise<FlushResult> {
     this.#closing ??= this.#flush(request).then(async (result) => {
       await this.#settleWithin(request.timeoutMs, (stream) => stream.close());
+      this.#ended.abort();
+      this.#takeover?.close();
       this.#cursors.close();
       for (const frames of this.#frames) frames.close();
       return result;

@@ -18,9 +18,12 @@ import { AdoptedLines, type AdoptedLinesOptions } from './adopted-lines.ts';
 import { Backlog, type Dropped, type LogFrames } from './backlog.ts';
 import { dropNotice } from './drop-notice.ts';
 import { LevelGate } from './level-gate.ts';
+import type { RefusedOutcome, RefusedRecords } from './refused-records.ts';
 
 /** What the window doesn't count: posted and not yet let go of. */
 const IN_TRANSIT_BYTES = 16 * 1024 * 1024;
+
+const NOTHING_REFUSED: RefusedOutcome = { kept: 0, dropped: new Map() };
 
 /** A destination that can be opened, and how large its batches are. */
 export interface OpenableSink {
@@ -34,6 +37,7 @@ export interface StreamOptions {
   readonly rootLevel: number;
   readonly counters: StreamCounters;
   readonly frames: LogFrames;
+  readonly refused: RefusedRecords;
   spilledSeq(): number;
   /** What may stay in memory while the segments can't take it. */
   readonly windowBytes: number;
@@ -100,9 +104,9 @@ export class Stream {
     return batch.seq(0) <= lastSeq && batch.seq(batch.count - 1) >= firstSeq;
   }
 
-  /** Whether more of the log may be read ahead for this stream. */
+  /** Whether more of the log may be read ahead for this stream: one that drops reads on, for its policy to act. */
   get hasRoom(): boolean {
-    return this.#backlog.hasRoom;
+    return this.#backlog.hasRoom || this.#options.config.queue.whenFull !== 'spill';
   }
 
   /** A stream without a level of its own follows the root level. */
@@ -154,11 +158,13 @@ export class Stream {
     this.#options.settled();
   }
 
-  /** Resolves when everything offered so far is settled and the sink has flushed; rejects with the sink's error. */
+  /** Resolves when everything offered or taken over so far is settled and the sink has flushed; rejects with the sink's error. */
   async flush(): Promise<void> {
     const upToSeq = this.#offeredSeq;
     await this.#opened;
-    const error = await this.#driver?.flush(() => this.settledSeq >= upToSeq && !this.#isTelling);
+    const error = await this.#driver?.flush(
+      () => this.settledSeq >= upToSeq && this.#adopted.length === 0 && !this.#isTelling,
+    );
     if (error) throw error;
   }
 
@@ -181,8 +187,10 @@ export class Stream {
   async #close(): Promise<void> {
     this.#closing.abort();
     this.#driver?.stop();
+    for (const lines of this.#adopted) lines.close();
     await this.#opened;
     await this.#sink?.close();
+    this.#options.refused.close();
     this.#setState('closed');
   }
 
@@ -194,6 +202,8 @@ export class Stream {
         this.#backlog.setHints(this.#hints(openable.batch));
         this.#sink = await openable.open();
         await this.#options.adopted;
+        // Closed meanwhile: what waits belongs to the next start.
+        if (this.#closing.signal.aborted) return;
         this.#takeOver(this.#hints(openable.batch));
         this.#start(this.#sink);
         return;
@@ -233,7 +243,13 @@ export class Stream {
     this.#adopted = this.#adoptions.map((lines) => {
       const gate = new LevelGate(config.level ?? rootLevel, config.maxLevel);
       return new AdoptedLines(lines, gate, hints, (count, bytes, lost) => {
-        counters.add({ adopted: count + lost, queued: count, queuedBytes: bytes, 'disk-fault': lost });
+        counters.add({
+          adopted: count + lost,
+          queued: count,
+          queuedAdopted: count,
+          queuedBytes: bytes,
+          'disk-fault': lost,
+        });
         if (lost > 0) this.#countDrop('disk-fault', lost);
       });
     });
@@ -261,25 +277,36 @@ export class Stream {
   #account(batch: Batch, delivery: Delivery): void {
     this.#delivering = undefined;
     if (delivery.pending) return;
-    const [firstDead] = delivery.dead;
-    if (firstDead) {
-      const count = delivery.dead.length;
-      this.#options.report({ type: 'dropped', reason: `refused: ${firstDead.reason}`, count });
-    }
+    const { logId, seq: settledSeq } = batch.position ?? { logId: this.#options.logId, seq: 0 };
+    const isAdopted = logId !== this.#options.logId;
+    const refused = this.#refuse(batch, delivery.dead);
     this.#options.counters.add({
+      ...Object.fromEntries(refused.dropped),
       delivered: delivery.delivered,
-      deadLettered: delivery.dead.length,
+      deadLettered: refused.kept,
       queued: -batch.count,
+      queuedAdopted: isAdopted ? -batch.count : 0,
       queuedBytes: -batch.bytes.length,
     });
     if (!batch.position) this.#isTelling = false;
-    const { logId, seq: settledSeq } = batch.position ?? { logId: this.#options.logId, seq: 0 };
-    if (logId !== this.#options.logId) this.#adopted[0]?.settle(settledSeq);
+    if (isAdopted) this.#adopted[0]?.settle(settledSeq);
     else if (settledSeq > this.settledSeq) this.#options.counters.update({ settledSeq });
     this.#settleIfIdle();
     this.#gate.forget(this.settledSeq);
     this.#options.settled();
     this.#tellDrops();
+  }
+
+  #refuse(batch: Batch, dead: Delivery['dead']): RefusedOutcome {
+    const [first] = dead;
+    if (!first) return NOTHING_REFUSED;
+    const outcome = this.#options.refused.keep(batch, dead);
+    this.#options.report({ type: 'dropped', reason: `refused: ${first.reason}`, count: dead.length });
+    for (const [reason, count] of outcome.dropped) {
+      // A destination that refuses this stream's notices, or has no reader, is not told again: that would go on for ever.
+      if (batch.position && reason !== 'reader-gone') this.#countDrop(reason, count);
+    }
+    return outcome;
   }
 
   /** With nothing waiting, everything offered is settled; what is still counted as queued was lost with its segment. */
@@ -347,6 +374,8 @@ const DROP_EXPLANATIONS: Readonly<Record<DropReason, string>> = {
   'log-full': 'the log has reached spool.maxBytes: the oldest lines are dropped',
   'disk-fault': 'lines are missing from the log on disk',
   closed: 'the logger is closed',
+  refused: 'the destination refuses lines, and the file for them (dead letters) is full',
+  'reader-gone': 'the reader has closed the pipe',
   sample: 'lines are sampled',
   'rate-limit': 'the rate limit is reached',
   dedupe: 'repeated lines are left out',
