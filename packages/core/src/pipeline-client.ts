@@ -243,8 +243,12 @@ export class PipelineClient implements PipelineOwner {
     if (this.#isClosed || !log.hasBegun) return;
     if (this.#isInProcess) {
       // This thread would wait for itself.
-      log.end();
-      this.#tellKept();
+      if (log.isSettled) log.clear();
+      else {
+        log.spillAll();
+        log.saveCursors();
+        this.#tellKept();
+      }
       return;
     }
     log.postAll();
@@ -252,15 +256,16 @@ export class PipelineClient implements PipelineOwner {
     this.#post({ type: 'drain', token, upToSeq: log.reachableSeq });
     const deadlineMs = this.#endStartedMs + this.#config.shutdownTimeoutMs;
     const isDrained = this.#control.waitUntil(() => this.#control.read('drained') >= token, deadlineMs);
-    if (!isDrained) this.#keepForNextStart(log);
-    if (this.#isExiting) log.end();
+    if (!isDrained || (this.#isExiting && !log.isSettled)) this.#keepForNextStart(log);
+    else if (this.#isExiting) log.clear();
   }
 
   #keepForNextStart(log: Log): void {
     log.spillAll();
     const token = this.#nextId++;
     this.#post({ type: 'save', token });
-    this.#control.waitUntil(() => this.#control.read('saved') >= token, performance.now() + SAVE_WITHIN_MS);
+    const deadlineMs = performance.now() + SAVE_WITHIN_MS;
+    if (!this.#control.waitUntil(() => this.#control.read('saved') >= token, deadlineMs)) log.saveCursors();
     this.#receiveWaiting();
     this.#tellKept();
   }
