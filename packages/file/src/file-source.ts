@@ -39,7 +39,12 @@ export async function openFileSource(target: string): Promise<FileSource> {
       );
     });
   };
-  await chains();
+  if ((await chains()).length === 0) {
+    throw new TreelineError(
+      'DESTINATION_UNUSABLE',
+      `${resolved} holds no log files (*.log, *.jsonl, *.ndjson): name the folder that they are in`,
+    );
+  }
   async function* rows(request: FileRequest): AsyncGenerator<FileRow> {
     const { limit = Infinity } = request;
     if (limit <= 0) return;
