@@ -340,7 +340,7 @@ export class SpanTable {
     }
     const { maxOpenSpans, maxOpenMs } = this.#limits;
     if (span.state === 'open' && (maxOpenMs > 0 || this.#open.size * 2 > maxOpenSpans)) {
-      this.#open.renew(span.key, span);
+      this.#open.renew(span.key);
     }
     return isLate;
   }
