@@ -1,4 +1,4 @@
-import { LEVEL_NAMES, parseBytes, parseDuration, messageOf, parseLevel } from '@treeline/contract';
+import { LEVEL_NAMES, parseBytes, parseDuration, parseLevel, parserAction } from '@treeline/contract';
 import * as v from 'valibot';
 
 const ORIGINS: readonly string[] = ['pid', 'host', 'worker'];
@@ -92,14 +92,7 @@ function splitPairs(text: string): [string, string][] {
 function parsed<Out>(parse: (value: string | number) => Out, text: string) {
   return v.pipe(
     v.union([v.string(), v.number()], (issue) => `must be a text or a number; got ${issue.received}`),
-    v.rawTransform(({ dataset, addIssue, NEVER }) => {
-      try {
-        return parse(dataset.value);
-      } catch (error) {
-        addIssue({ message: messageOf(error) });
-        return NEVER;
-      }
-    }),
+    v.rawTransform(parserAction(parse)),
     v.description(text),
   );
 }
