@@ -22,14 +22,14 @@ describe('Aging', () => {
 
   test('gives its values in the order of their age, whatever was done', () => {
     const key = fc.constantFrom('a', 'b', 'c', 'd');
-    const action = fc.tuple(fc.constantFrom('set', 'delete', 'renew'), key);
+    const action = fc.tuple(fc.constantFrom('set' as const, 'delete' as const, 'renew' as const), key);
     fc.assert(
       fc.property(fc.array(action, { maxLength: 30 }), (actions) => {
         const map = new Aging<string>();
         let expected: string[] = [];
         for (const [name, each] of actions) {
           if (name === 'set') map.set(each, each);
-          else map[name as 'delete' | 'renew'](each);
+          else map[name](each);
           const isThere = name === 'set' || (name === 'renew' && expected.includes(each));
           expected = [...expected.filter((other) => other !== each), ...(isThere ? [each] : [])];
           expect(map.values()).toEqual(expected);
