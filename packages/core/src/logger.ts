@@ -4,11 +4,12 @@ import { pino, type Bindings, type ChildLoggerOptions, type Logger, type LoggerO
 import type { PipelineConfig } from './config/config.ts';
 import { guardLogMethod } from './guard.ts';
 import { PipelineClient } from './pipeline-client.ts';
-import type { FlushResult, StreamStatus } from './protocol.ts';
+import type { FlushResult, ReopenResult, StreamStatus } from './protocol.ts';
 import { ReservedKeys } from './reserved-keys.ts';
 import type { LoggerStats } from './stats.ts';
 
 const FLUSH_TIMEOUT_MS = 10_000;
+const REOPEN_TIMEOUT_MS = 10_000;
 
 /** pino's options that a program may set beside a config. Those that would break the line are refused. */
 export type PinoOptions = Omit<
@@ -27,6 +28,11 @@ export interface TreelineLogger extends Omit<Logger, 'flush'> {
   flush(options?: { timeoutMs?: number }): Promise<FlushResult>;
   /** pino's form: calls back when the flush is over. */
   flush(callback: (error?: Error) => void): void;
+  /**
+   * Makes every stream that writes a file let go of it and open its path anew, as SIGHUP does: for logrotate and the like. Resolves when
+   * they have, or when the time is over (default 10 s); what was logged before may stand in either file. Never rejects.
+   */
+  reopen(options?: { timeoutMs?: number }): Promise<ReopenResult>;
   /** Flushes and gives every destination back. Later log calls are dropped and counted. Closing twice is no error. */
   close(options?: { timeoutMs?: number }): Promise<FlushResult>;
   /** What has become of every record so far. */
@@ -103,6 +109,7 @@ function methodsOf(client: PipelineClient, reserved: ReservedKeys): object {
     client.close(options?.timeoutMs ?? FLUSH_TIMEOUT_MS);
   return {
     flush,
+    reopen: (options?: { timeoutMs?: number }) => client.reopen(options?.timeoutMs ?? REOPEN_TIMEOUT_MS),
     close,
     stats: async () => ({ ...client.stats(), reservedKeys: reserved.moved }),
     onStatus: (listener: (status: StreamStatus) => void) => client.onStatus(listener),

@@ -170,6 +170,17 @@ export class Stream {
     if (error) throw error;
   }
 
+  /** A stream that is not open yet has nothing to let go of. */
+  async reopen(): Promise<void> {
+    try {
+      await this.#sink?.reopen?.();
+    } catch (error) {
+      const reason = `can't be opened anew (the next write tries again): ${messageOf(error)}`;
+      this.#options.report({ type: 'warning', reason });
+      throw error;
+    }
+  }
+
   close(): Promise<void> {
     this.#closed ??= this.#close();
     return this.#closed;
