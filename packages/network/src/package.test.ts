@@ -1,0 +1,16 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { expect, test } from 'vitest';
+
+const run = promisify(execFile);
+const LOADED_MODULES = fileURLToPath(new URL('../fixtures/loaded-modules.js', import.meta.url));
+
+test.each([
+  ['@treeline/network', ''],
+  ['@treeline/network/options', ''],
+  ['undici', 'undici'],
+])('importing %s loads %j of what is heavy', async (name, loaded) => {
+  const { stdout } = await run(process.execPath, [LOADED_MODULES, name]);
+  expect(stdout.trim()).toBe(loaded);
+});
