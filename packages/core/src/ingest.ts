@@ -20,6 +20,8 @@ export interface Pipeline {
    * Resolves when there is room for more: a writer that awaits it is as slow as the slowest stream, and memory stays bounded.
    */
   write(lines: Buffer): Promise<void>;
+  /** Takes over what earlier processes left at once; otherwise the first line does. `flush` then waits for it. */
+  takeOver(): void;
   /** Resolves when what was written before is delivered, as far as each sink promises, or after `timeoutMs` (default 10 s). Never rejects. */
   flush(options?: { timeoutMs?: number }): Promise<FlushResult>;
   /** Makes every stream that writes a file open its path anew, as SIGHUP does, within `timeoutMs` (default 10 s). Never rejects. */
@@ -64,6 +66,7 @@ export function openPipeline(config: PipelineConfig, { whenFull = 'wait' }: Pipe
         windowWaits.totalMs += performance.now() - startMs;
       }
     },
+    takeOver: () => client.begin(),
     flush: (options) => client.flush(options?.timeoutMs ?? FLUSH_TIMEOUT_MS),
     reopen: (options) => client.reopen(options?.timeoutMs ?? REOPEN_TIMEOUT_MS),
     close: (options) => client.close(options?.timeoutMs ?? FLUSH_TIMEOUT_MS),

@@ -107,6 +107,11 @@ export class PipelineClient implements PipelineOwner {
     if (this.#isExiting) this.#drain(log);
   }
 
+  /** Opens the pipeline without waiting for the first line. */
+  begin(): void {
+    this.#open().begin();
+  }
+
   /** Whether half of the window is free, or the pipeline was closed. */
   hasRoom(): boolean {
     this.#log?.advance();

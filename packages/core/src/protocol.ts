@@ -36,7 +36,7 @@ export type ToPipeline =
   /** More has been spilled while the worker was idle. */
   | { readonly type: 'wake' }
   /** The segments may not grow further: whoever lags most has to let go. */
-  | { readonly type: 'log-full' }
+  | { readonly type: 'make-room'; readonly reason: 'log-full' | 'disk-full' }
   /** Write the cursors; `saved` takes the token. */
   | { readonly type: 'save'; readonly token: number }
   | { readonly type: 'root-level'; readonly level: number }
