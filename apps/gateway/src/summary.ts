@@ -68,12 +68,23 @@ function describeError(row: LogRow): string[] {
   ];
 }
 
-/** pino writes the messages of a chain of causes as one, joined by a colon and a space. */
+/** What the causes of a logged error said, outermost first. */
 function causesOf(error: unknown): string[] {
-  if (typeof error !== 'object' || error === null || !('stack' in error) || typeof error.stack !== 'string')
-    return [];
-  const causes = error.stack.split('\ncaused by: ').slice(1, 1 + MAX_CAUSES);
-  return causes.map((cause) => oneLine(cause.split('\n', 1)[0]));
+  const causes: string[] = [];
+  for (let at = causeOf(error); at !== undefined && causes.length < MAX_CAUSES; at = causeOf(at))
+    causes.push(oneLine(`${textOf(at, 'type')}: ${textOf(at, 'message')}`));
+  return causes;
+}
+
+function causeOf(error: unknown): object | undefined {
+  if (typeof error !== 'object' || error === null || !('cause' in error)) return undefined;
+  const { cause } = error;
+  return typeof cause === 'object' && cause !== null ? cause : undefined;
+}
+
+function textOf(object: object, key: string): string {
+  const value: unknown = (object as Record<string, unknown>)[key];
+  return typeof value === 'string' ? value : '';
 }
 
 /** What came in from outside must not move the cursor or colour the terminal. */
