@@ -100,7 +100,7 @@ export class RequestTracker {
         parent: isNew || traceparent === undefined ? null : { traceparent, tracestate },
         ...(isNew && typeof traceparent === 'string' && { links: [traceparent] }),
       },
-      { req_id: id },
+      { type: 'request', req_id: id },
     );
     const path = String(attributes['url.path']);
     const tracked = { id, method, path, route, span, bytesBefore: request.socket.bytesWritten };
