@@ -68,18 +68,20 @@ const numbered = (from: number, to: number, padding = ''): string[] =>
   Array.from({ length: to - from }, (_, index) => `{"level":30,"n":${from + index},"pad":"${padding}"}\n`);
 
 describe('Log', () => {
-  test('gathers the lines of a tick into one chunk and numbers them from 1', async () => {
+  test('gathers the lines of a tick, and of those that follow closely, into one chunk and numbers them from 1', async () => {
     const { log, posted, messages } = openLog();
     log.write('a\n', 1);
     log.write('b\n', 1);
     expect(posted).toEqual([]);
     await nextTick();
-    log.write('c\n', 1);
-    await nextTick();
-    expect(posted).toEqual(['a\nb\n', 'c\n']);
+    for (const line of ['c\n', 'd\n']) {
+      log.write(line, 1);
+      await nextTick();
+    }
+    await expect.poll(() => posted).toEqual(['a\nb\n', 'c\nd\n']);
     expect(messages).toMatchObject([
       { firstSeq: 1, count: 2 },
-      { firstSeq: 3, count: 1 },
+      { firstSeq: 3, count: 2 },
     ]);
   });
 
@@ -225,14 +227,17 @@ describe('Log', () => {
     expect(posted.at(-1)).toContain('"n":9999,');
   });
 
-  test('takes its segments off the disk when everything is settled, and leaves them where not', () => {
+  test('takes its segments off the disk when everything is settled; what comes then is the same log’s', () => {
     const { log, control, spilled } = openLog();
     for (const line of numbered(0, 10_000, 'x'.repeat(300))) log.write(line, 1);
     log.closeChunk();
-    const directory = log.directory;
     control.write('settledSeq', 10_000);
-    log.end();
+    log.clear();
     expect(spilled()).toBe('');
-    expect(log.directory).not.toBe(directory);
+    log.write('{"late":1}\n', 1);
+    log.closeChunk();
+    log.spillAll();
+    expect(spilled()).toBe('{"late":1}\n');
+    expect(control.read('spilledSeq')).toBe(10_001);
   });
 });

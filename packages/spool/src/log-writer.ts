@@ -155,7 +155,10 @@ export class LogWriter {
         maxLevel: Math.min(maxLevel, UNKNOWN_LEVEL),
         length,
         recordsBefore: this.#records,
-        payloadCrc: payloadCrc(frame.subarray(FRAME_HEADER_BYTES, FRAME_HEADER_BYTES + length)),
+        // Of a view that is there already: durable logging comes here for every line.
+        payloadCrc: payloadCrc(
+          typeof lines === 'string' ? frame.subarray(FRAME_HEADER_BYTES, FRAME_HEADER_BYTES + length) : lines,
+        ),
       };
       encodeFrameHeader(frame, header, segment.salt);
       segment.append(frame, FRAME_HEADER_BYTES + length);
@@ -245,15 +248,23 @@ export class LogWriter {
   /** Closes the log and takes it off the disk: for one that is wholly delivered. */
   remove(): void {
     this.#end();
+    this.clear();
+    this.#disown();
+  }
+
+  /** Takes the log, which is wholly delivered, off the disk; the next append brings it back under the same id. */
+  clear(): void {
+    this.#seal();
     if (!this.#owns) return;
     try {
+      // Where that fails the directory stays ours, with all that comes.
       removeLog(this.directory, this.#options.durability ?? 'process');
       this.#sealed.length = 0;
       this.#sealedBytes = 0;
+      this.#disown();
     } catch (error) {
       this.#lastError = asError(error);
     }
-    this.#disown();
   }
 
   #end(): void {

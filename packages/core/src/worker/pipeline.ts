@@ -13,7 +13,7 @@ import type {
 import { adoptFor, type Takeover } from './adoption.ts';
 import { CursorKeeper } from './cursor-keeper.ts';
 import { FanOut } from './fan-out.ts';
-import { loadSink } from './load-sink.ts';
+import { openSink } from './open-sink.ts';
 import { RefusedRecords } from './refused-records.ts';
 import { SegmentFrames } from './segment-frames.ts';
 import { Stream } from './stream.ts';
@@ -84,7 +84,7 @@ export class Pipeline {
       refused: new RefusedRecords(config, stream),
       windowBytes: config.windowBytes,
       adopted,
-      load: () => loadSink(stream, { logIds: [logId], report, ended: this.#ended.signal }),
+      open: () => openSink(stream, { logIds: [logId], report, ended: this.#ended.signal }),
       settled: () => {
         this.#publishSettled();
         this.#fanOut.resume();
@@ -190,9 +190,15 @@ export class Pipeline {
   }
 
   async #answer(id: number, request: PipelineRequest): Promise<void> {
-    const result = await (request.type === 'flush' ? this.#flush(request) : this.#close(request));
+    const result = await this.#perform(request);
     this.#post({ type: 'reply', id, result });
     if (request.type === 'close') this.#port.close();
+  }
+
+  #perform(request: PipelineRequest): Promise<FlushResult> {
+    if (request.type === 'flush') return this.#flush(request);
+    if (request.type === 'close') return this.#close(request);
+    return this.#settleWithin(request.timeoutMs, (stream) => stream.reopen());
   }
 
   /** Waits for what was logged before the request: posted, or to be read from the segments. */
