@@ -208,6 +208,31 @@ export const rootSchema = v.strictObject({
   ),
   fields: v.optional(anyObject('Keys that stand in every line.')),
   redact: v.optional(redact),
+  sampling: v.optional(
+    v.pipe(
+      v.strictObject({
+        ratio: v.optional(share('The share of traces that no rule names.'), 1),
+        rules: v.optional(
+          v.pipe(
+            v.array(
+              v.strictObject({
+                span: v.pipe(
+                  v.string(),
+                  v.minLength(1, 'must not be empty'),
+                  v.description('The name of a trace’s first span; `*` stands for any characters.'),
+                ),
+                ratio: share('The share of these traces.'),
+              }),
+            ),
+            v.description('The first that names a trace decides.'),
+          ),
+        ),
+      }),
+      v.description(
+        'Which traces are logged, decided by trace id when they begin. Errors are always logged, with their ids.',
+      ),
+    ),
+  ),
   streams: v.optional(
     v.pipe(
       v.array(v.unknown()),
