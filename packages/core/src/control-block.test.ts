@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { describe, expect, test } from 'vitest';
-import { ControlBlock } from './control-block.ts';
+import { ControlBlock, STREAM_COUNTERS } from './control-block.ts';
 import { readStreamStats } from './stats.ts';
 
 describe('ControlBlock', () => {
@@ -29,14 +29,21 @@ describe('ControlBlock', () => {
     // The writer of the real thing is the pipeline worker; here its protocol is spelled out over the raw memory.
     const writer = new Worker(
       `const { workerData, parentPort } = require('node:worker_threads');
-       const numbers = new BigInt64Array(workerData.buffer, workerData.offset, 16);
+       const numbers = new BigInt64Array(workerData.buffer, workerData.offset, workerData.count);
        parentPort.postMessage('started');
        for (let i = 0; i < 300000; i++) {
          Atomics.add(numbers, 0, 1n);
          Atomics.add(numbers, 2, 2n); Atomics.add(numbers, 4, 1n); Atomics.add(numbers, 6, 1n);
          Atomics.add(numbers, 0, 1n);
        }`,
-      { eval: true, workerData: { buffer: block.buffer, offset: block.buffer.byteLength - 16 * 8 } },
+      {
+        eval: true,
+        workerData: {
+          buffer: block.buffer,
+          offset: block.buffer.byteLength - STREAM_COUNTERS.length * 8,
+          count: STREAM_COUNTERS.length,
+        },
+      },
     );
     await once(writer, 'message');
     const exited = once(writer, 'exit');

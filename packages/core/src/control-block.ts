@@ -7,6 +7,7 @@ export const DROP_REASONS = [
   'sample',
   'rate-limit',
   'dedupe',
+  'fallback',
 ] as const;
 
 export type DropReason = (typeof DROP_REASONS)[number];

@@ -121,7 +121,7 @@ function followRootLevel(root: Logger, config: PipelineConfig, client: PipelineC
       }
       rootLevel = level;
       inherited.set?.call(root, formatGate(config, number));
-      client.setRootLevel(number);
+      client.setRootLevel(level as PipelineConfig['level']);
     },
   });
 }

@@ -1,4 +1,4 @@
-import { createStderrReporter, parseLevel } from '@treeline/contract';
+import { createStderrReporter } from '@treeline/contract';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
 import type { PipelineConfig } from './config/config.ts';
@@ -62,13 +62,13 @@ export class PipelineClient implements PipelineOwner {
   #droppedAfterClose = 0;
   #closing: Promise<FlushResult> | undefined;
   #isClosed = false;
-  #rootLevel: number;
+  #rootLevel: PipelineConfig['level'];
 
   constructor(config: PipelineConfig, options: PipelineClientOptions = {}) {
     this.#config = config;
     this.#feed = options.feed ?? 'log-calls';
     this.#control = ControlBlock.create(config.streams.length);
-    this.#rootLevel = parseLevel(config.level);
+    this.#rootLevel = config.level;
   }
 
   get spec(): PipelineSpec {
@@ -120,7 +120,7 @@ export class PipelineClient implements PipelineOwner {
     return this.#closing;
   }
 
-  setRootLevel(level: number): void {
+  setRootLevel(level: PipelineConfig['level']): void {
     this.#rootLevel = level;
     this.#post({ type: 'root-level', level });
   }

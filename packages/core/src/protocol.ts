@@ -38,7 +38,7 @@ export type ToPipeline =
   | { readonly type: 'log-full' }
   /** Write the cursors; `saved` takes the token. */
   | { readonly type: 'save'; readonly token: number }
-  | { readonly type: 'root-level'; readonly level: number }
+  | { readonly type: 'root-level'; readonly level: PipelineConfig['level'] }
   | { readonly type: 'request'; readonly id: number; readonly request: PipelineRequest };
 
 export interface PipelineRequest {

@@ -6,6 +6,7 @@ import * as v from 'valibot';
 import { getLanguageService, TextDocument, type LanguageService } from 'vscode-json-languageservice';
 import { describe, expect, test } from 'vitest';
 import { consoleOptions } from './console-options.ts';
+import { formatOptions } from './format-option.ts';
 import { rootSchema, streamSchema } from './schema.ts';
 import { readConfigSchema } from './schema-file.ts';
 
@@ -73,17 +74,23 @@ function unitPattern(schema: v.GenericSchema): string | undefined {
 
 const STREAM_TYPES: Record<string, JsonSchema> = {
   console: convert(consoleOptions),
-  file: convert(fileOptions),
+  file: withFormat(convert(fileOptions)),
   sqlite: convert(sqliteOptions),
   pino: {
     type: 'object',
     properties: {
       target: { type: 'string', description: 'A pino transport that the program listed.' },
       options: { type: 'object', description: 'The options of the target.' },
+      ...convert(formatOptions).properties,
     },
     required: ['target'],
   },
 };
+
+/** Core formats the lines of a file; the transport alone knows nothing but JSON. */
+function withFormat(options: JsonSchema): JsonSchema {
+  return { ...options, properties: { ...options.properties, ...convert(formatOptions).properties } };
+}
 
 /** Keys that mean nothing in an overlay, and `streams`, which is another thing there. */
 const ONLY_AT_THE_TOP = new Set(['$schema', 'version', 'extends', 'environments', 'tests', 'streams']);

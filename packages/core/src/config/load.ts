@@ -168,6 +168,8 @@ function complete(
     directives,
     timestamp: root.timestamp,
     serviceName: root.serviceName,
+    ...(root.serviceVersion !== undefined && { serviceVersion: root.serviceVersion }),
+    ...(root.environment !== undefined && { environment: root.environment }),
     fields: root.fields ?? {},
     streams,
     stateDirectory,

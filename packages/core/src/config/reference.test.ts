@@ -3,6 +3,7 @@ import { options as fileOptions } from '@treeline/file/options';
 import { options as sqliteOptions } from '@treeline/sqlite/options';
 import { expect, test } from 'vitest';
 import { consoleOptions } from './console-options.ts';
+import { formatOptions } from './format-option.ts';
 import { OTHER_VARIABLES, VARIABLES, variablesFor } from './environment.ts';
 import { nodeFrom, type Path } from './node.ts';
 import { PROBLEM_CODES } from './problem-codes.ts';
@@ -102,7 +103,7 @@ function escapeCell(text: string): string {
 function buildPage(): string {
   const types: [string, object][] = [
     ['console', consoleOptions],
-    ['file', fileOptions],
+    ['file', { ...fileOptions, entries: { ...fileOptions.entries, ...formatOptions.entries } }],
     ['sqlite', sqliteOptions],
   ];
   const core = new Set(Object.keys(entriesOf(streamSchema) ?? {}));
@@ -139,6 +140,7 @@ ${sections.join('\n\n')}
 |---|---|---|---|---|---|
 | \`target\` | text |  | A pino transport that the program listed in \`transports\`. |  | swap |
 | \`options\` | object | \`{}\` | The options of the target. |  | swap |
+| \`format\` | text | \`"json"\` | As on \`file\` streams. |  | live |
 
 ## Environment variables
 

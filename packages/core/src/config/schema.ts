@@ -1,5 +1,6 @@
 import { LEVEL_NAMES, messageOf, parseBytes, parseDuration } from '@treeline/contract';
 import * as v from 'valibot';
+import { parseRedactPath } from '../stages/redact-path.ts';
 import { MAX_STREAMS } from './limits.ts';
 
 /** Turns a contract unit into a schema that keeps the unit's own message. */
@@ -55,11 +56,41 @@ const share = (description: string) =>
 const anyObject = (description: string) =>
   v.pipe(v.record(v.string(), v.unknown()), v.description(description));
 
+const redactPath = v.pipe(
+  v.string(),
+  v.rawCheck(({ dataset, addIssue }) => {
+    const parsed = dataset.typed ? parseRedactPath(dataset.value) : undefined;
+    if (typeof parsed === 'string') addIssue({ message: parsed });
+  }),
+);
+
+/** Keys that a record gets from the logger alone. */
+const RESERVED_KEYS = [
+  'level',
+  'time',
+  'trace_id',
+  'span_id',
+  'parent_span_id',
+  'trace_flags',
+  'span',
+  'span_seq',
+];
+
+const fields = (description: string) =>
+  v.pipe(
+    v.record(v.string(), v.unknown()),
+    v.check(
+      (value) => !RESERVED_KEYS.some((key) => Object.hasOwn(value, key)),
+      `must not set what the logger sets: ${RESERVED_KEYS.join(', ')}`,
+    ),
+    v.description(description),
+  );
+
 const redact = v.pipe(
   v.strictObject({
     paths: v.optional(
       v.pipe(
-        v.array(v.string()),
+        v.array(redactPath),
         v.description(
           'Paths such as `req.headers.authorization`; `*` stands for one key, `**` for any depth.',
         ),
@@ -171,7 +202,7 @@ export const streamSchema = v.strictObject({
     ),
   ),
   redact: v.optional(redact),
-  fields: v.optional(anyObject('Keys that stand in every record of this stream.')),
+  fields: v.optional(fields('Keys that stand in every record of this stream.')),
   fallback: v.optional(text('The stream that takes the records while this one is down.')),
 });
 
@@ -213,7 +244,7 @@ export const rootSchema = v.strictObject({
   stateDirectory: v.optional(
     text('Where segments, locks and dead letters live, relative to the working directory.'),
   ),
-  fields: v.optional(anyObject('Keys that stand in every line.')),
+  fields: v.optional(fields('Keys that stand in every line.')),
   redact: v.optional(redact),
   streams: v.optional(
     v.pipe(

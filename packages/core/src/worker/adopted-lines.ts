@@ -1,6 +1,6 @@
 import { BatchQueue, createBatch, type Batch, type BatchHints } from '@treeline/contract';
 import { openLogReader, type Damage, type LogReader } from '@treeline/spool';
-import type { LevelGate } from './level-gate.ts';
+import type { LineGate } from './line-gate.ts';
 
 export interface AdoptedLinesOptions {
   readonly logId: string;
@@ -15,7 +15,7 @@ export interface AdoptedLinesOptions {
 export class AdoptedLines {
   readonly logId: string;
   readonly #options: AdoptedLinesOptions;
-  readonly #gate: LevelGate;
+  readonly #gate: LineGate;
   readonly #hints: BatchHints;
   readonly #queue: BatchQueue;
   readonly #reader: LogReader;
@@ -27,7 +27,7 @@ export class AdoptedLines {
   /** @param counted is told of lines that were read for the stream, and of records that are damaged. */
   constructor(
     options: AdoptedLinesOptions,
-    gate: LevelGate,
+    gate: LineGate,
     hints: BatchHints,
     counted: (count: number, bytes: number, lost: number) => void,
   ) {

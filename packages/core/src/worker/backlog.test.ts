@@ -2,7 +2,8 @@ import { createBatch, type Batch } from '@treeline/contract';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Backlog, type LogFrames } from './backlog.ts';
-import { LevelGate } from './level-gate.ts';
+import { compileLineRule } from '../stages/line-rule.ts';
+import { LineGate } from './line-gate.ts';
 
 const HINTS = { maxBytes: 40_000, maxRecords: 50, maxDelayMs: 0 };
 
@@ -62,9 +63,12 @@ function numbersOf(batch: Batch): number[] {
   return batch.records().map((record) => record['n'] as number);
 }
 
-function setUp(frameSize: number, lost?: number[]): { log: FakeLog; gate: LevelGate; backlog: Backlog } {
+const ROOT = { level: 'info', directives: [] } as const;
+const INFO_AND_ABOVE = { level: 30, maxLevel: undefined, filter: undefined };
+
+function setUp(frameSize: number, lost?: number[]): { log: FakeLog; gate: LineGate; backlog: Backlog } {
   const log = new FakeLog(frameSize, lost);
-  const gate = new LevelGate(30);
+  const gate = new LineGate(compileLineRule(INFO_AND_ABOVE, ROOT));
   const backlog = new Backlog({
     logId: 'log',
     hints: HINTS,
@@ -97,7 +101,7 @@ describe('Backlog', () => {
         for (const { levels, padding, spill, takes, newLevel } of steps) {
           if (newLevel !== undefined) {
             minLevel = newLevel;
-            gate.setMinLevel(newLevel, log.lastSeq + 1);
+            gate.setRule(compileLineRule({ ...INFO_AND_ABOVE, level: newLevel }, ROOT), log.lastSeq + 1);
           }
           const firstSeq = log.lastSeq + 1;
           const batch = log.append(levels, padding);

@@ -7,7 +7,7 @@ import {
   type BatchHints,
   type DrivenLines,
 } from '@treeline/contract';
-import type { LevelGate } from './level-gate.ts';
+import type { LineGate } from './line-gate.ts';
 
 /** Of a stream that lags, what may stay in memory although the segments have it. */
 const MEMORY_BYTES = 4 * 1024 * 1024;
@@ -37,7 +37,7 @@ export interface LogFrames {
 export interface BacklogOptions {
   readonly logId: string;
   readonly hints: BatchHints;
-  readonly gate: LevelGate;
+  readonly gate: LineGate;
   readonly frames: LogFrames;
   /** The last record that the segments hold. */
   spilledSeq(): number;

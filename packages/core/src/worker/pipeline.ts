@@ -1,4 +1,4 @@
-import { parseLevel, raceAbort, type SinkEvent } from '@treeline/contract';
+import { raceAbort, type SinkEvent } from '@treeline/contract';
 import type { Damage } from '@treeline/spool';
 import type { MessagePort } from 'node:worker_threads';
 import { ControlBlock } from '../control-block.ts';
@@ -64,7 +64,7 @@ export class Pipeline {
     return new Stream({
       config: stream,
       logId,
-      rootLevel: parseLevel(config.level),
+      root: config,
       counters: this.#control.stream(index),
       frames: this.#openFrames(),
       spilledSeq: () => this.#control.read('spilledSeq'),
@@ -154,7 +154,8 @@ export class Pipeline {
 
   async #drain({ token, upToSeq }: { token: number; upToSeq: number }): Promise<void> {
     await this.#fanOut.reached(upToSeq);
-    await Promise.allSettled(this.#streams.map((stream) => stream.flush()));
+    // The end may have come: nothing is told later.
+    await Promise.allSettled(this.#streams.map((stream) => this.#flushAll(stream)));
     this.#control.write('drained', token);
     this.#control.notify();
   }
@@ -166,15 +167,25 @@ export class Pipeline {
   }
 
   /** Waits for what was logged before the request: posted, or to be read from the segments. */
-  #flush({ upToSeq, timeoutMs }: PipelineRequest): Promise<FlushResult> {
+  #flush(
+    { upToSeq, timeoutMs }: PipelineRequest,
+    flush = (stream: Stream): Promise<void> => stream.flush(),
+  ): Promise<FlushResult> {
     return this.#settleWithin(timeoutMs, async (stream) => {
       await this.#fanOut.reached(upToSeq);
-      await stream.flush();
+      await flush(stream);
     });
   }
 
+  /** Delivers what was logged, then what the stages have to say of it. */
+  async #flushAll(stream: Stream): Promise<void> {
+    await stream.flush();
+    stream.tellSummaries(Infinity);
+    await stream.flush();
+  }
+
   #close(request: PipelineRequest): Promise<FlushResult> {
-    this.#closing ??= this.#flush(request).then(async (result) => {
+    this.#closing ??= this.#flush(request, (stream) => this.#flushAll(stream)).then(async (result) => {
       await this.#settleWithin(request.timeoutMs, (stream) => stream.close());
       this.#cursors.close();
       for (const frames of this.#frames) frames.close();

@@ -11,16 +11,24 @@ import {
   type Sink,
   type SinkEvent,
 } from '@treeline/contract';
-import type { StreamConfig } from '../config/config.ts';
+import type { PipelineConfig, StreamConfig } from '../config/config.ts';
 import { streamKey } from '../stream-key.ts';
+import { compileLineRule } from '../stages/line-rule.ts';
+import { compileStages, type Staged, type Stages } from '../stages/stages.ts';
 import { STREAM_STATES, type DropReason, type StreamCounters, type StreamState } from '../control-block.ts';
 import { AdoptedLines, type AdoptedLinesOptions } from './adopted-lines.ts';
 import { Backlog, type Dropped, type LogFrames } from './backlog.ts';
-import { dropNotice } from './drop-notice.ts';
-import { LevelGate } from './level-gate.ts';
+import { dropNotice, noticeOf } from './drop-notice.ts';
+import { LineGate } from './line-gate.ts';
 
 /** What the window doesn't count: posted and not yet let go of. */
 const IN_TRANSIT_BYTES = 16 * 1024 * 1024;
+
+/** Summaries that are due at about the same time are told together. */
+const SUMMARY_STEP_MS = 100;
+
+/** setTimeout's longest wait. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** A destination that can be opened, and how large its batches are. */
 export interface OpenableSink {
@@ -31,7 +39,8 @@ export interface OpenableSink {
 export interface StreamOptions {
   readonly config: StreamConfig;
   readonly logId: string;
-  readonly rootLevel: number;
+  /** What holds for all streams. */
+  readonly root: PipelineConfig;
   readonly counters: StreamCounters;
   readonly frames: LogFrames;
   spilledSeq(): number;
@@ -50,8 +59,8 @@ export interface StreamOptions {
 export class Stream {
   readonly name: string;
   readonly key: string;
-  readonly #options: StreamOptions;
-  readonly #gate: LevelGate;
+  #options: StreamOptions;
+  readonly #gate: LineGate;
   readonly #closing = new AbortController();
   readonly #opened: Promise<void>;
   readonly #backlog: Backlog;
@@ -60,21 +69,24 @@ export class Stream {
   #closed: Promise<void> | undefined;
   /** The last record that was offered, whether or not the stream wanted it. */
   #offeredSeq: number;
-  /** A notice of drops is on its way to the destination. */
-  #isTelling = false;
+  /** Lines that are no records of the log, on their way to the destination: notices of drops, summaries. */
+  #noticeCount = 0;
   /** Drops that this stream's destination has not been told of. */
   #untold = new Map<DropReason, number>();
   /** What dead processes left for this stream, oldest first. */
   #adopted: AdoptedLines[] = [];
   #adoptions: AdoptedLinesOptions[] = [];
-  /** The batch that the sink has. */
-  #delivering: Batch | undefined;
+  /** What the sink has: the lines as they were logged, and what the stages made of them. */
+  #delivering: { readonly raw: Batch; readonly staged: Staged } | undefined;
+  #stages: Stages;
+  #summaryTimer: NodeJS.Timeout | undefined;
 
   constructor(options: StreamOptions) {
     this.name = options.config.name;
     this.key = streamKey(options.config);
     this.#options = options;
-    this.#gate = new LevelGate(options.config.level ?? options.rootLevel, options.config.maxLevel);
+    this.#gate = new LineGate(compileLineRule(options.config, options.root));
+    this.#stages = compileStages(options.config, options.root);
     this.#offeredSeq = this.settledSeq;
     this.#backlog = new Backlog({
       logId: options.logId,
@@ -95,7 +107,7 @@ export class Stream {
   /** Whether bytes of some of these records are referred to in memory. */
   holds(firstSeq: number, lastSeq: number): boolean {
     if (this.#backlog.heldFromSeq <= lastSeq) return true;
-    const batch = this.#delivering;
+    const batch = this.#delivering?.raw;
     if (batch?.position?.logId !== this.#options.logId) return false;
     return batch.seq(0) <= lastSeq && batch.seq(batch.count - 1) >= firstSeq;
   }
@@ -106,8 +118,10 @@ export class Stream {
   }
 
   /** A stream without a level of its own follows the root level. */
-  setRootLevel(level: number): void {
-    if (this.#options.config.level === undefined) this.#gate.setMinLevel(level, this.#offeredSeq + 1);
+  setRootLevel(level: PipelineConfig['level']): void {
+    if (level === this.#options.root.level) return;
+    this.#options = { ...this.#options, root: { ...this.#options.root, level } };
+    this.#gate.setRule(compileLineRule(this.#options.config, this.#options.root), this.#offeredSeq + 1);
   }
 
   /** Takes the lines that pass from the next batch of the log. */
@@ -158,7 +172,7 @@ export class Stream {
   async flush(): Promise<void> {
     const upToSeq = this.#offeredSeq;
     await this.#opened;
-    const error = await this.#driver?.flush(() => this.settledSeq >= upToSeq && !this.#isTelling);
+    const error = await this.#driver?.flush(() => this.settledSeq >= upToSeq && this.#noticeCount === 0);
     if (error) throw error;
   }
 
@@ -169,6 +183,7 @@ export class Stream {
 
   async #close(): Promise<void> {
     this.#closing.abort();
+    clearTimeout(this.#summaryTimer);
     this.#driver?.stop();
     await this.#opened;
     await this.#sink?.close();
@@ -202,7 +217,7 @@ export class Stream {
         take: () => this.#take(),
       },
       sink,
-      settled: (batch, delivery) => this.#account(batch, delivery),
+      settled: (_, delivery) => this.#account(delivery),
       fault: (reason) => {
         this.#setState('down');
         this.#options.report({ type: 'down', reason });
@@ -218,9 +233,9 @@ export class Stream {
   }
 
   #takeOver(hints: BatchHints): void {
-    const { config, rootLevel, counters } = this.#options;
+    const { config, root, counters } = this.#options;
     this.#adopted = this.#adoptions.map((lines) => {
-      const gate = new LevelGate(config.level ?? rootLevel, config.maxLevel);
+      const gate = new LineGate(compileLineRule(config, root));
       return new AdoptedLines(lines, gate, hints, (count, bytes, lost) => {
         counters.add({ adopted: count + lost, queued: count, queuedBytes: bytes, 'disk-fault': lost });
         if (lost > 0) this.#countDrop('disk-fault', lost);
@@ -230,10 +245,25 @@ export class Stream {
   }
 
   #take(): Batch | undefined {
-    const batch = this.#takeAdopted() ?? (this.#adopted.length > 0 ? undefined : this.#backlog.take());
-    this.#delivering = batch;
-    if (!batch) this.#settleIfIdle();
-    return batch;
+    const raw = this.#takeAdopted() ?? (this.#adopted.length > 0 ? undefined : this.#backlog.take());
+    if (!raw) {
+      this.#delivering = undefined;
+      this.#settleIfIdle();
+      return undefined;
+    }
+    const staged = this.#stage(raw);
+    this.#delivering = { raw, staged };
+    this.#scheduleSummaries();
+    if (staged.batch.count > 0) return staged.batch;
+    // The stages left all of it out.
+    this.#account({ delivered: 0, dead: [], pending: undefined });
+    return undefined;
+  }
+
+  /** What is no record of the log passes the stages that leave lines out. */
+  #stage(raw: Batch): Staged {
+    if (raw.position) return this.#stages.process(raw);
+    return { batch: this.#stages.dress(raw), dropped: {} };
   }
 
   #takeAdopted(): Batch | undefined {
@@ -247,9 +277,11 @@ export class Stream {
     return undefined;
   }
 
-  #account(batch: Batch, delivery: Delivery): void {
+  #account(delivery: Delivery): void {
+    const delivering = this.#delivering;
     this.#delivering = undefined;
-    if (delivery.pending) return;
+    if (delivery.pending || !delivering) return;
+    const { raw, staged } = delivering;
     const [firstDead] = delivery.dead;
     if (firstDead) {
       const count = delivery.dead.length;
@@ -258,11 +290,12 @@ export class Stream {
     this.#options.counters.add({
       delivered: delivery.delivered,
       deadLettered: delivery.dead.length,
-      queued: -batch.count,
-      queuedBytes: -batch.bytes.length,
+      ...staged.dropped,
+      queued: -raw.count,
+      queuedBytes: -raw.bytes.length,
     });
-    if (!batch.position) this.#isTelling = false;
-    const { logId, seq: settledSeq } = batch.position ?? { logId: this.#options.logId, seq: 0 };
+    if (!raw.position) this.#noticeCount -= raw.count;
+    const { logId, seq: settledSeq } = raw.position ?? { logId: this.#options.logId, seq: 0 };
     if (logId !== this.#options.logId) this.#adopted[0]?.settle(settledSeq);
     else if (settledSeq > this.settledSeq) this.#options.counters.update({ settledSeq });
     this.#settleIfIdle();
@@ -314,12 +347,36 @@ export class Stream {
     const untold = this.#untold;
     this.#untold = new Map();
     const count = [...untold.values()].reduce((sum, each) => sum + each, 0);
-    const notice = dropNotice(untold, count);
-    this.#options.counters.add({ accepted: 1, queued: 1, queuedBytes: notice.bytes.length });
-    this.#isTelling = true;
+    this.#tell(dropNotice(untold, count));
+    this.#options.report({ type: 'dropped', reason: [...untold.keys()].join(', '), count });
+  }
+
+  /** Sends a line that is no record of the log. */
+  #tell(notice: Batch): void {
+    this.#options.counters.add({
+      accepted: notice.count,
+      queued: notice.count,
+      queuedBytes: notice.bytes.length,
+    });
+    this.#noticeCount += notice.count;
     this.#backlog.push(notice, performance.now());
     this.#driver?.wake();
-    this.#options.report({ type: 'dropped', reason: [...untold.keys()].join(', '), count });
+  }
+
+  /** Tells what stages have left out, as far as it is due; with Infinity all of it. */
+  tellSummaries(nowMs: number): void {
+    for (const summary of this.#stages.takeSummaries(nowMs)) this.#tell(noticeOf(summary));
+    this.#scheduleSummaries();
+  }
+
+  #scheduleSummaries(): void {
+    const dueMs = this.#stages.dueMs();
+    if (this.#summaryTimer || dueMs === Infinity || this.#closing.signal.aborted) return;
+    const waitMs = Math.min(MAX_TIMER_MS, Math.max(SUMMARY_STEP_MS, dueMs - Date.now()));
+    this.#summaryTimer = setTimeout(() => {
+      this.#summaryTimer = undefined;
+      this.tellSummaries(Date.now());
+    }, waitMs).unref();
   }
 
   #hints(fromTransport: Partial<BatchHints> | undefined): BatchHints {
@@ -339,6 +396,7 @@ const DROP_EXPLANATIONS: Readonly<Record<DropReason, string>> = {
   sample: 'lines are sampled',
   'rate-limit': 'the rate limit is reached',
   dedupe: 'repeated lines are left out',
+  fallback: 'another stream takes its lines',
 };
 
 async function sleep(ms: number): Promise<void> {
