@@ -2,6 +2,7 @@ import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { builtFile } from './built-file.ts';
+import type { LoadedConfig } from './config/load.ts';
 import type { ListedTransport } from './config/transports.ts';
 import { buildLogger, type PinoOptions, type TreelineLogger } from './logger.ts';
 
@@ -24,9 +25,10 @@ export interface CreateLoggerOptions {
 export function createLogger(source?: string | object, options: CreateLoggerOptions = {}): TreelineLogger {
   const { transports = [], overrides } = options;
   const { formatProblems, loadConfig } = loadConfigModule();
-  const { config, warnings } = loadConfig(source, { transports, ...(overrides && { overrides }) });
-  if (warnings.length > 0) writeToStderr(`${formatProblems(warnings)}\n`);
-  return buildLogger(config, options.pino);
+  const load = (): LoadedConfig => loadConfig(source, { transports, ...(overrides && { overrides }) });
+  const loaded = load();
+  if (loaded.warnings.length > 0) writeToStderr(`${formatProblems(loaded.warnings)}\n`);
+  return buildLogger(loaded, load, options.pino);
 }
 
 function writeToStderr(text: string): void {

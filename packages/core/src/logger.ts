@@ -1,7 +1,11 @@
-import { formatLevel, parseLevel } from '@treeline/contract';
+import { formatLevel, parseLevel, type LevelName } from '@treeline/contract';
+import fs from 'node:fs';
 import os from 'node:os';
 import { pino, type Logger, type LoggerOptions } from 'pino';
 import type { PipelineConfig } from './config/config.ts';
+import { ConfigReloader, type ConfigStats, type ReloadReceipt } from './config-reloader.ts';
+import type { LoadedConfig } from './config/load.ts';
+import { TimedLevel, type SetLevelOptions } from './timed-level.ts';
 import { guardLogMethod } from './guard.ts';
 import { PipelineClient } from './pipeline-client.ts';
 import type { FlushResult, StreamStatus } from './protocol.ts';
@@ -29,14 +33,33 @@ export interface TreelineLogger extends Omit<Logger, 'flush'> {
   /** Flushes and gives every destination back. Later log calls are dropped and counted. Closing twice is no error. */
   close(options?: { timeoutMs?: number }): Promise<FlushResult>;
   /** What has become of every record so far. */
-  stats(): Promise<LoggerStats>;
+  stats(): Promise<LoggerStats & { readonly config: ConfigStats }>;
+  /**
+   * Reads the config again, as happens by itself when its file changes, and resolves with what was done when removed and replaced
+   * streams have delivered what they had.
+   *
+   * @throws ConfigError with all mistakes, or TreelineError where a destination can't be opened; the old config then holds as a whole.
+   */
+  reload(): Promise<ReloadReceipt>;
+  /**
+   * Sets the root level, with `for` until that time is over: `setLevel('debug', { for: '10m' })`. Then the level of the config holds
+   * again, as it is by then.
+   *
+   * @throws RangeError for an illegal level or time.
+   */
+  setLevel(level: LevelName | 'silent', options?: SetLevelOptions): void;
   /** Calls back when a stream goes up, down, fills, drops or recovers. Returns a function that ends it. */
   onStatus(listener: (status: StreamStatus) => void): () => void;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
 /** Builds the logger for a config that has been loaded. */
-export function buildLogger(config: PipelineConfig, options: PinoOptions = {}): TreelineLogger {
+export function buildLogger(
+  loaded: LoadedConfig,
+  load: () => LoadedConfig,
+  options: PinoOptions = {},
+): TreelineLogger {
+  const { config } = loaded;
   refuseOptions(options);
   const client = new PipelineClient(config.enabled ? config : { ...config, streams: [] });
   const root = pino(
@@ -55,8 +78,28 @@ export function buildLogger(config: PipelineConfig, options: PinoOptions = {}): 
     },
     client,
   );
-  followRootLevel(root, config, client);
-  return Object.assign(root, methodsOf(client)) as unknown as TreelineLogger;
+  const applyLevels = followRootLevel(root, config, client);
+  const timedLevel = new TimedLevel(root, config.level);
+  const reloader = new ConfigReloader({
+    loaded,
+    load,
+    async apply(next, plan) {
+      const retired = await client.reload(next, plan);
+      applyLevels(client.config, plan.live.includes('level'));
+      if (plan.live.includes('level')) timedLevel.rebase(next.level);
+      return retired;
+    },
+    report: reportConfig,
+  });
+  return Object.assign(root, methodsOf(client, reloader, timedLevel)) as unknown as TreelineLogger;
+}
+
+function reportConfig(text: string): void {
+  try {
+    fs.writeSync(2, `treeline: ${text}\n`);
+  } catch {
+    // Nobody reads it: the stats tell it too.
+  }
 }
 
 function refuseOptions(options: object): void {
@@ -71,7 +114,7 @@ function serviceOf(config: PipelineConfig): { service?: string } {
   return config.serviceName === undefined ? {} : { service: config.serviceName };
 }
 
-function methodsOf(client: PipelineClient): object {
+function methodsOf(client: PipelineClient, reloader: ConfigReloader, timedLevel: TimedLevel): object {
   const flush = (
     argument?: { timeoutMs?: number } | ((error?: Error) => void),
   ): Promise<FlushResult> | void => {
@@ -82,12 +125,17 @@ function methodsOf(client: PipelineClient): object {
     const { ok, streams } = await client.flush(FLUSH_TIMEOUT_MS);
     callback(ok ? undefined : new Error(`not flushed: ${JSON.stringify(streams)}`));
   };
-  const close = (options?: { timeoutMs?: number }): Promise<FlushResult> =>
-    client.close(options?.timeoutMs ?? FLUSH_TIMEOUT_MS);
+  const close = (options?: { timeoutMs?: number }): Promise<FlushResult> => {
+    reloader.close();
+    timedLevel.end();
+    return client.close(options?.timeoutMs ?? FLUSH_TIMEOUT_MS);
+  };
   return {
     flush,
     close,
-    stats: async () => client.stats(),
+    stats: async () => ({ ...client.stats(), config: { ...reloader.stats, ...timedLevel.stats } }),
+    reload: () => reloader.reload(),
+    setLevel: (level: LevelName | 'silent', options?: SetLevelOptions) => timedLevel.set(level, options),
     onStatus: (listener: (status: StreamStatus) => void) => client.onStatus(listener),
     [Symbol.asyncDispose]: async () => {
       await close();
@@ -105,7 +153,12 @@ function formatGate(config: PipelineConfig, rootLevel: number): string {
 }
 
 /** Makes `logger.level` the root level: streams without one of their own follow it, the others keep theirs. */
-function followRootLevel(root: Logger, config: PipelineConfig, client: PipelineClient): void {
+function followRootLevel(
+  root: Logger,
+  initial: PipelineConfig,
+  client: PipelineClient,
+): (config: PipelineConfig, withLevel: boolean) => void {
+  let config = initial;
   const inherited = levelAccessor(root);
   let rootLevel: string = config.level;
   Object.defineProperty(root, 'level', {
@@ -124,6 +177,10 @@ function followRootLevel(root: Logger, config: PipelineConfig, client: PipelineC
       client.setRootLevel(level as PipelineConfig['level']);
     },
   });
+  return (next, withLevel) => {
+    config = next;
+    root.level = withLevel ? next.level : rootLevel;
+  };
 }
 
 /** pino keeps the accessor on the instance's prototype. */

@@ -37,6 +37,26 @@ export interface LoggerStats {
   readonly streams: Readonly<Record<string, StreamStats>>;
 }
 
+/** The numbers of two streams that have one name, one after the other; the state is the later one's. */
+export function addStats(before: StreamStats | undefined, stats: StreamStats): StreamStats {
+  if (!before) return stats;
+  const dropped: Partial<Record<DropReason, number>> = { ...before.dropped };
+  for (const reason of DROP_REASONS) {
+    const count = (before.dropped[reason] ?? 0) + (stats.dropped[reason] ?? 0);
+    if (count > 0) dropped[reason] = count;
+  }
+  return {
+    ...stats,
+    accepted: before.accepted + stats.accepted,
+    adopted: before.adopted + stats.adopted,
+    delivered: before.delivered + stats.delivered,
+    dropped,
+    deadLettered: before.deadLettered + stats.deadLettered,
+    queued: before.queued + stats.queued,
+    queuedBytes: before.queuedBytes + stats.queuedBytes,
+  };
+}
+
 export function readStreamStats(counters: StreamCounters, lastError: string | undefined): StreamStats {
   const numbers = counters.snapshot();
   const dropped = DROP_REASONS.filter((reason) => numbers[reason] > 0).map((reason) => [

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { PipelineConfig, StreamConfig } from './config.ts';
+import { streamKey } from '../stream-key.ts';
 import type { Path } from './node.ts';
 
 /**
@@ -21,7 +22,7 @@ export interface ReloadPlan {
   /** Keys of the whole config that change in place. */
   readonly live: readonly string[];
   /** Keys that need a new process: reported, not applied. */
-  readonly restart: readonly string[];
+  readonly restart: readonly (typeof RESTART_KEYS)[number][];
 }
 
 /** Keys of the whole config that pino, the worker or the spool have taken for good. */
@@ -48,8 +49,8 @@ const LIVE_KEYS = [
   'shutdownTimeoutMs',
 ] as const;
 
-/** Keys of a stream that only mean another destination. */
-const IDENTITY_KEYS = ['type', 'moduleUrl'] as const;
+/** What a sink is opened with. */
+const SINK_KEYS: ReadonlySet<string> = new Set(['type', 'moduleUrl', 'options']);
 
 /** Plans the way from one config to another, streams by name. */
 export function planReload(from: PipelineConfig, to: PipelineConfig): ReloadPlan {
@@ -73,13 +74,12 @@ function compareStreams(old: StreamConfig, stream: StreamConfig): StreamChange {
   const changed = keys.filter((key) => !isDeepStrictEqual(old[key], stream[key]));
   const { name } = stream;
   if (changed.length === 0) return { name, action: 'keep', changed };
-  if (IDENTITY_KEYS.some((key) => changed.includes(key))) return { name, action: 'swap', changed };
-  if (!changed.includes('options')) return { name, action: 'live', changed };
-  const names = changedOptions(old.options, stream.options);
-  const samePath = pathOf(stream.options) !== undefined && pathOf(old.options) === pathOf(stream.options);
+  if (!changed.some((key) => SINK_KEYS.has(key))) return { name, action: 'live', changed };
+  // Options of another type are not to be compared.
+  const names = old.type === stream.type ? changedOptions(old.options, stream.options) : ['options'];
   return {
     name,
-    action: samePath ? 'handover' : 'swap',
+    action: streamKey(old) === streamKey(stream) ? 'handover' : 'swap',
     changed: [...changed.filter((key) => key !== 'options'), ...names],
   };
 }
@@ -88,10 +88,6 @@ function changedOptions(old: unknown, now: unknown): string[] {
   if (!isRecord(old) || !isRecord(now)) return ['options'];
   const keys = [...new Set([...Object.keys(old), ...Object.keys(now)])];
   return keys.filter((key) => !isDeepStrictEqual(old[key], now[key]));
-}
-
-function pathOf(options: unknown): string | undefined {
-  return isRecord(options) && typeof options['path'] === 'string' ? options['path'] : undefined;
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -1,14 +1,24 @@
 import { raceAbort, type SinkEvent } from '@treeline/contract';
 import type { Damage } from '@treeline/spool';
 import type { MessagePort } from 'node:worker_threads';
-import { ControlBlock } from '../control-block.ts';
-import type { FlushResult, FromPipeline, PipelineRequest, PipelineSpec, ToPipeline } from '../protocol.ts';
+import { ControlBlock, StreamCounters } from '../control-block.ts';
+import type {
+  FlushResult,
+  FromPipeline,
+  PipelineRequest,
+  PipelineSpec,
+  ReloadMessage,
+  RetiredStream,
+  StreamSpec,
+  ToPipeline,
+} from '../protocol.ts';
 import { adoptFor } from './adoption.ts';
 import { CursorKeeper } from './cursor-keeper.ts';
 import { FanOut } from './fan-out.ts';
 import { loadSink } from './load-sink.ts';
+import { handOver, openSinks, ReloadFailure, waitsFor } from './reload.ts';
 import { SegmentFrames } from './segment-frames.ts';
-import { Stream } from './stream.ts';
+import { Stream, type OpenableSink } from './stream.ts';
 
 /**
  * One logger's pipeline in the worker:
@@ -18,11 +28,12 @@ import { Stream } from './stream.ts';
  *                                      └─► stream …          └ from the segments where it lags; each settles at its own speed
  */
 export class Pipeline {
-  readonly #spec: PipelineSpec;
+  #spec: PipelineSpec;
   readonly #port: MessagePort;
   readonly #control: ControlBlock;
-  readonly #streams: readonly Stream[];
-  readonly #frames: SegmentFrames[] = [];
+  /** Those of the config, and those that were taken out of it until they have delivered what they have. */
+  readonly #streams: Stream[];
+  readonly #frames = new Map<Stream | 'fan-out', SegmentFrames>();
   readonly #cursors: CursorKeeper;
   readonly #fanOut: FanOut;
   #closing: Promise<FlushResult> | undefined;
@@ -35,14 +46,16 @@ export class Pipeline {
     const adopted = new Promise<void>((resolve) => {
       allowDelivery = resolve;
     });
-    this.#streams = spec.config.streams.map((_, index) => this.#createStream(index, adopted));
+    this.#streams = spec.streams.map((stream) => this.#createStream(stream, adopted));
     this.#cursors = new CursorKeeper(spec.logDirectory, this.#control, this.#streams);
+    const frames = this.#openFrames();
+    this.#frames.set('fan-out', frames);
     this.#fanOut = new FanOut({
       logId: spec.logId,
       memory: spec.memory,
       control: this.#control,
       streams: this.#streams,
-      frames: this.#openFrames(),
+      frames,
       missing: (firstSeq, lastSeq) => this.#miss(firstSeq, lastSeq),
       taken: () => {
         if (this.#control.takeFlag('wantsCredit')) this.#post({ type: 'credit' });
@@ -52,38 +65,123 @@ export class Pipeline {
     void this.#adopt().finally(allowDelivery);
     port.on('message', (message: ToPipeline) => this.#receive(message));
     this.#fanOut.resume();
+    for (const stream of this.#streams) if (stream.isRetired) void this.#drainRetired(stream);
   }
 
-  #createStream(index: number, adopted: Promise<void>): Stream {
+  #createStream(spec: StreamSpec, adopted: Promise<unknown>, load = () => this.#load(spec)): Stream {
     const { config, logId } = this.#spec;
-    const stream = config.streams[index];
-    if (!stream) throw new RangeError(`stream index must be below ${config.streams.length}; got ${index}`);
-    const report = (event: SinkEvent): void => {
-      this.#post({ type: 'status', status: { ...event, stream: stream.name } });
-    };
-    return new Stream({
-      config: stream,
+    const frames = this.#openFrames();
+    const stream = new Stream({
+      id: spec.id,
+      config: spec.config,
       logId,
       root: config,
-      counters: this.#control.stream(index),
-      frames: this.#openFrames(),
+      counters: StreamCounters.attach(spec.counters),
+      frames,
       spilledSeq: () => this.#control.read('spilledSeq'),
       windowBytes: config.windowBytes,
       adopted,
-      load: () => loadSink(stream, [logId], report),
+      load,
+      untilSeq: spec.untilSeq,
+      streamNamed: (name) => this.#streams.find((other) => other.name === name && !other.isRetired),
       settled: () => {
         this.#publishSettled();
         this.#fanOut.recycle();
         this.#fanOut.resume();
       },
-      report,
+      report: (event) => this.#report(spec, event),
+    });
+    this.#frames.set(stream, frames);
+    return stream;
+  }
+
+  #load({ config }: StreamSpec): Promise<OpenableSink> {
+    return loadSink(config, [this.#spec.logId], (event) => this.#report({ config }, event));
+  }
+
+  #report({ config }: Pick<StreamSpec, 'config'>, event: SinkEvent): void {
+    this.#post({ type: 'status', status: { ...event, stream: config.name } });
+  }
+
+  /** Opens all that is new, then changes everything in one step, then lets those that go deliver what they have. */
+  async #reload({ id, config, streams: specs, handover }: ReloadMessage): Promise<void> {
+    try {
+      const known = new Set(this.#streams.map((stream) => stream.id));
+      const wanted = new Map(specs.map((spec) => [spec.id, spec]));
+      const leaving = this.#streams.filter((stream) => !wanted.has(stream.id));
+      const fresh = specs.filter((spec) => !known.has(spec.id));
+      const sinks = await openSinks(
+        fresh.filter((spec) => !waitsFor(spec, leaving)),
+        { load: (spec) => this.#load(spec) },
+      );
+      const kept = this.#streams.filter((stream) => handover.includes(stream.id));
+      await handOver(kept, wanted, { load: (spec) => this.#load(spec) }).catch(async (error: unknown) => {
+        await Promise.allSettled([...sinks.values()].map(async (sink) => (await sink.open()).close()));
+        throw error;
+      });
+      this.#swap(id, config, specs, sinks, leaving);
+    } catch (error) {
+      if (!(error instanceof ReloadFailure)) throw error;
+      this.#post({ type: 'reload-failed', id, stream: error.stream, reason: error.message });
+    }
+  }
+
+  #swap(
+    id: number,
+    config: PipelineSpec['config'],
+    specs: readonly StreamSpec[],
+    sinks: ReadonlyMap<number, OpenableSink>,
+    leaving: readonly Stream[],
+  ): void {
+    this.#spec = { ...this.#spec, config, streams: specs };
+    const retired: RetiredStream[] = [];
+    const drained = new Map<Stream, Promise<void>>();
+    for (const stream of leaving) {
+      if (!stream.isRetired) retired.push({ id: stream.id, untilSeq: stream.retire() });
+      drained.set(stream, this.#drainRetired(stream));
+    }
+    for (const spec of specs) {
+      const stream = this.#streams.find((candidate) => candidate.id === spec.id);
+      if (stream) stream.reconfigure(spec.config, config);
+      else this.#streams.push(this.#begin(spec, sinks.get(spec.id), drained));
+    }
+    this.#post({ type: 'swapped', id, retired });
+    this.#publishSettled();
+  }
+
+  /** A new stream gets what is logged from now on. */
+  #begin(
+    spec: StreamSpec,
+    sink: OpenableSink | undefined,
+    leaving: ReadonlyMap<Stream, Promise<void>>,
+  ): Stream {
+    StreamCounters.attach(spec.counters).update({ settledSeq: this.#control.read('fannedSeq') });
+    const before = waitsFor(spec, [...leaving.keys()]);
+    let prepared = sink;
+    return this.#createStream(spec, Promise.resolve(), async () => {
+      // Two writers on one destination would mix its lines.
+      if (before) await leaving.get(before);
+      const openable = prepared ?? (await this.#load(spec));
+      prepared = undefined;
+      return openable;
     });
   }
 
+  async #drainRetired(stream: Stream): Promise<void> {
+    await stream.drainRetired(this.#spec.config.shutdownTimeoutMs);
+    const index = this.#streams.indexOf(stream);
+    if (index === -1) return;
+    this.#streams.splice(index, 1);
+    this.#frames.get(stream)?.close();
+    this.#frames.delete(stream);
+    this.#post({ type: 'retired', streamId: stream.id });
+    this.#publishSettled();
+    this.#fanOut.recycle();
+    this.#fanOut.resume();
+  }
+
   #openFrames(): SegmentFrames {
-    const frames = new SegmentFrames(this.#spec.logDirectory, (damage) => this.#reportDamage(damage));
-    this.#frames.push(frames);
-    return frames;
+    return new SegmentFrames(this.#spec.logDirectory, (damage) => this.#reportDamage(damage));
   }
 
   async #adopt(): Promise<void> {
@@ -113,6 +211,9 @@ export class Pipeline {
         break;
       case 'root-level':
         for (const stream of this.#streams) stream.setRootLevel(message.level);
+        break;
+      case 'reload':
+        void this.#reload(message);
         break;
       case 'request':
         void this.#answer(message.id, message.request);
@@ -155,7 +256,7 @@ export class Pipeline {
   async #drain({ token, upToSeq }: { token: number; upToSeq: number }): Promise<void> {
     await this.#fanOut.reached(upToSeq);
     // The end may have come: nothing is told later.
-    await Promise.allSettled(this.#streams.map((stream) => this.#flushAll(stream)));
+    await Promise.allSettled(this.#streams.map((stream) => stream.flushAll()));
     this.#control.write('drained', token);
     this.#control.notify();
   }
@@ -177,18 +278,11 @@ export class Pipeline {
     });
   }
 
-  /** Delivers what was logged, then what the stages have to say of it. */
-  async #flushAll(stream: Stream): Promise<void> {
-    await stream.flush();
-    stream.tellSummaries(Infinity);
-    await stream.flush();
-  }
-
   #close(request: PipelineRequest): Promise<FlushResult> {
-    this.#closing ??= this.#flush(request, (stream) => this.#flushAll(stream)).then(async (result) => {
+    this.#closing ??= this.#flush(request, (stream) => stream.flushAll()).then(async (result) => {
       await this.#settleWithin(request.timeoutMs, (stream) => stream.close());
       this.#cursors.close();
-      for (const frames of this.#frames) frames.close();
+      for (const frames of this.#frames.values()) frames.close();
       return result;
     });
     return this.#closing;
@@ -206,10 +300,11 @@ export class Pipeline {
         return [stream.name, outcome === 'aborted' ? ('timeout' as const) : outcome] as const;
       }),
     );
-    return {
-      ok: outcomes.every(([, outcome]) => outcome === 'flushed'),
-      streams: Object.fromEntries(outcomes),
-    };
+    const streams: Record<string, FlushResult['streams'][string]> = {};
+    // A stream that goes and the one that takes its place have one name: what went wrong is told.
+    for (const [name, outcome] of outcomes)
+      if (streams[name] === undefined || outcome !== 'flushed') streams[name] = outcome;
+    return { ok: outcomes.every(([, outcome]) => outcome === 'flushed'), streams };
   }
 
   #post(message: FromPipeline): void {

@@ -1,8 +1,10 @@
 import {
   backoffMs,
+  createBatch,
   DEFAULT_BATCH_HINTS,
   messageOf,
   raceAbort,
+  selectLines,
   SinkDriver,
   sliceBatch,
   type Batch,
@@ -11,15 +13,17 @@ import {
   type Sink,
   type SinkEvent,
 } from '@treeline/contract';
+import { isDeepStrictEqual } from 'node:util';
 import type { PipelineConfig, StreamConfig } from '../config/config.ts';
-import { streamKey } from '../stream-key.ts';
-import { compileLineRule } from '../stages/line-rule.ts';
+import { destinationKey, streamKey } from '../stream-key.ts';
+import { compileLineRule, NO_LINE } from '../stages/line-rule.ts';
 import { compileStages, type Staged, type Stages } from '../stages/stages.ts';
 import { STREAM_STATES, type DropReason, type StreamCounters, type StreamState } from '../control-block.ts';
 import { AdoptedLines, type AdoptedLinesOptions } from './adopted-lines.ts';
 import { Backlog, type Dropped, type LogFrames } from './backlog.ts';
 import { dropNotice, noticeOf } from './drop-notice.ts';
 import { LineGate } from './line-gate.ts';
+import { Outlet } from './outlet.ts';
 
 /** What the window doesn't count: posted and not yet let go of. */
 const IN_TRANSIT_BYTES = 16 * 1024 * 1024;
@@ -30,6 +34,15 @@ const SUMMARY_STEP_MS = 100;
 /** setTimeout's longest wait. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
+/** What a destination may take to close, once nothing is left to deliver or there was no time for it. */
+const CLOSE_TIMEOUT_MS = 2_000;
+
+/** Lines without a place in the log, and who waits for them. */
+interface LooseLines {
+  readonly lines: Batch;
+  settled(delivered: boolean): void;
+}
+
 /** A destination that can be opened, and how large its batches are. */
 export interface OpenableSink {
   readonly batch: Partial<BatchHints> | undefined;
@@ -37,6 +50,8 @@ export interface OpenableSink {
 }
 
 export interface StreamOptions {
+  /** Unique within the pipeline; names may come again. */
+  readonly id: number;
   readonly config: StreamConfig;
   readonly logId: string;
   /** What holds for all streams. */
@@ -49,7 +64,11 @@ export interface StreamOptions {
   /** Nothing is delivered before what dead processes left has been taken over. */
   readonly adopted: Promise<unknown>;
   /** Loads the transport; may reject, and is tried again. */
-  load(): Promise<OpenableSink>;
+  readonly load: () => Promise<OpenableSink>;
+  /** The last record that is the stream's own, where it is no longer part of the config. */
+  readonly untilSeq: number | undefined;
+  /** Another stream of the config. */
+  streamNamed(name: string): Stream | undefined;
   /** Called when `settledSeq` has moved. */
   settled(): void;
   report(event: SinkEvent): void;
@@ -57,40 +76,56 @@ export interface StreamOptions {
 
 /** One destination within a pipeline: picks its lines, and drives its sink at its own speed. */
 export class Stream {
+  readonly id: number;
   readonly name: string;
   readonly key: string;
+  readonly destinationKey: string;
+  /** Finds the transport with the options that hold. */
+  load: () => Promise<OpenableSink>;
   #options: StreamOptions;
   readonly #gate: LineGate;
   readonly #closing = new AbortController();
   readonly #opened: Promise<void>;
   readonly #backlog: Backlog;
-  #sink: Sink | undefined;
+  readonly #outlet: Outlet;
+  #transportHints: Partial<BatchHints> | undefined;
+  #isRetired = false;
   #driver: SinkDriver | undefined;
   #closed: Promise<void> | undefined;
   /** The last record that was offered, whether or not the stream wanted it. */
   #offeredSeq: number;
-  /** Lines that are no records of the log, on their way to the destination: notices of drops, summaries. */
-  #noticeCount = 0;
+  /** Lines that have no place in the log: notices of drops, summaries, lines of a stream that is down. The first may be with the sink. */
+  readonly #loose: LooseLines[] = [];
   /** Drops that this stream's destination has not been told of. */
   #untold = new Map<DropReason, number>();
   /** What dead processes left for this stream, oldest first. */
   #adopted: AdoptedLines[] = [];
   #adoptions: AdoptedLinesOptions[] = [];
   /** What the sink has: the lines as they were logged, and what the stages made of them. */
-  #delivering: { readonly raw: Batch; readonly staged: Staged } | undefined;
+  #delivering: { readonly raw: Batch; readonly staged: Staged; hasFallenBack: boolean } | undefined;
   #stages: Stages;
   #summaryTimer: NodeJS.Timeout | undefined;
 
   constructor(options: StreamOptions) {
+    this.id = options.id;
     this.name = options.config.name;
     this.key = streamKey(options.config);
+    this.destinationKey = destinationKey(options.config);
+    this.load = options.load;
     this.#options = options;
     this.#gate = new LineGate(compileLineRule(options.config, options.root));
     this.#stages = compileStages(options.config, options.root);
     this.#offeredSeq = this.settledSeq;
+    if (options.untilSeq !== undefined) this.#retire(options.untilSeq);
+    this.#outlet = new Outlet({
+      open: async () => (await this.load()).open(),
+      fallBack: () => (this.#options.config.fallback === undefined ? undefined : () => this.#fallBack()),
+      fault: (reason) => this.#isDown(reason),
+      recovered: () => this.#hasRecovered(),
+    });
     this.#backlog = new Backlog({
       logId: options.logId,
-      hints: this.#hints(undefined),
+      hints: this.#hints(),
       gate: this.#gate,
       frames: options.frames,
       spilledSeq: () => options.spilledSeq(),
@@ -114,14 +149,85 @@ export class Stream {
 
   /** Whether more of the log may be read ahead for this stream. */
   get hasRoom(): boolean {
-    return this.#backlog.hasRoom;
+    return !this.#isRetired && this.#backlog.hasRoom;
+  }
+
+  get isRetired(): boolean {
+    return this.#isRetired;
   }
 
   /** A stream without a level of its own follows the root level. */
   setRootLevel(level: PipelineConfig['level']): void {
-    if (level === this.#options.root.level) return;
-    this.#options = { ...this.#options, root: { ...this.#options.root, level } };
-    this.#gate.setRule(compileLineRule(this.#options.config, this.#options.root), this.#offeredSeq + 1);
+    if (level !== this.#options.root.level)
+      this.reconfigure(this.#options.config, { ...this.#options.root, level });
+  }
+
+  /** Takes over what changes in place, for lines from the next one on. */
+  reconfigure(config: StreamConfig, root: PipelineConfig): void {
+    const before = this.#options;
+    if (this.#isRetired || (isDeepStrictEqual(config, before.config) && isDeepStrictEqual(root, before.root)))
+      return;
+    this.#options = { ...before, config, root };
+    this.#gate.setRule(compileLineRule(config, root), this.#offeredSeq + 1);
+    if (!isDeepStrictEqual(stageConfigOf(config, root), stageConfigOf(before.config, before.root))) {
+      this.tellSummaries(Infinity);
+      this.#stages = compileStages(config, root);
+    }
+    if (!isDeepStrictEqual(config.batch, before.config.batch)) this.#backlog.setHints(this.#hints());
+  }
+
+  /** Closes the destination and opens it with other options; lines wait in the log meanwhile. */
+  async handOver(load: () => Promise<OpenableSink>, signal: AbortSignal): Promise<void> {
+    const before = this.load;
+    this.load = load;
+    // One that could not be opened yet is tried with the new options from now on.
+    if (!this.#outlet.isOpen) return;
+    try {
+      await this.#outlet.handOver(() => this.#openSink(), signal);
+    } catch (error) {
+      this.load = before;
+      await this.#outlet.handOver(() => this.#openSink(), signal).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  /** From now on no line is this stream's; gives the last one that was. */
+  retire(): number {
+    this.#retire(this.#offeredSeq);
+    return this.#offeredSeq;
+  }
+
+  /** Delivers what the stream has, for no longer than that; what is left then is dropped and counted. */
+  async drainRetired(timeoutMs: number): Promise<void> {
+    const deadline = AbortSignal.timeout(timeoutMs);
+    await raceAbort(
+      this.flushAll().catch(() => undefined),
+      deadline,
+    );
+    await raceAbort(
+      this.close().catch(() => undefined),
+      AbortSignal.timeout(CLOSE_TIMEOUT_MS),
+    );
+    const { counters } = this.#options;
+    this.#drop('closed', { count: counters.read('queued'), bytes: counters.read('queuedBytes') });
+  }
+
+  #retire(untilSeq: number): void {
+    this.#isRetired = true;
+    this.#gate.setRule(NO_LINE, untilSeq + 1);
+  }
+
+  /**
+   * Takes the lines of a stream that is down, but for those that are this one's own anyhow. Resolves when they are delivered; false
+   * where this stream can't deliver either.
+   */
+  async takeOver(lines: Batch): Promise<boolean> {
+    const isUp = STREAM_STATES[this.#options.counters.read('state')] === 'up';
+    if (this.#isRetired || !(isUp || this.#options.config.fallback !== undefined)) return false;
+    const foreign = lines.position ? without(lines, this.#gate.select(lines)) : lines;
+    if (foreign.count === 0) return true;
+    // Without a place in the log: the batch that they come from is not this stream's to settle.
+    return this.#tell(createBatch(Buffer.from(foreign.bytes)));
   }
 
   /** Takes the lines that pass from the next batch of the log. */
@@ -172,8 +278,15 @@ export class Stream {
   async flush(): Promise<void> {
     const upToSeq = this.#offeredSeq;
     await this.#opened;
-    const error = await this.#driver?.flush(() => this.settledSeq >= upToSeq && this.#noticeCount === 0);
+    const error = await this.#driver?.flush(() => this.settledSeq >= upToSeq && this.#loose.length === 0);
     if (error) throw error;
+  }
+
+  /** Delivers what was logged, then what the stages have to say of it. */
+  async flushAll(): Promise<void> {
+    await this.flush();
+    this.tellSummaries(Infinity);
+    await this.flush();
   }
 
   close(): Promise<void> {
@@ -186,7 +299,8 @@ export class Stream {
     clearTimeout(this.#summaryTimer);
     this.#driver?.stop();
     await this.#opened;
-    await this.#sink?.close();
+    for (const loose of this.#loose.splice(0)) loose.settled(false);
+    await this.#outlet.close();
     this.#setState('closed');
   }
 
@@ -194,45 +308,70 @@ export class Stream {
     const { config } = this.#options;
     for (let attempt = 1; !this.#closing.signal.aborted; attempt++) {
       try {
-        const openable = await this.#options.load();
-        this.#backlog.setHints(this.#hints(openable.batch));
-        this.#sink = await openable.open();
+        const sink = await this.#openSink();
         await this.#options.adopted;
-        this.#takeOver(this.#hints(openable.batch));
-        this.#start(this.#sink);
+        this.#takeOver();
+        this.#outlet.use(sink);
+        this.#start();
+        this.#setState('up');
+        this.#options.report({ type: 'up', reason: 'open' });
         return;
       } catch (error) {
         this.#setState('down');
         this.#options.report({ type: 'down', reason: `${config.type} can't be opened: ${messageOf(error)}` });
+        if (config.fallback !== undefined) this.#start();
         await raceAbort(sleep(backoffMs(attempt)), this.#closing.signal);
       }
     }
   }
 
-  #start(sink: Sink): void {
-    this.#driver = new SinkDriver({
+  async #openSink(): Promise<Sink> {
+    const openable = await this.load();
+    this.#transportHints = openable.batch;
+    this.#backlog.setHints(this.#hints());
+    return openable.open();
+  }
+
+  #start(): void {
+    this.#driver ??= new SinkDriver({
       lines: {
         // Also the last of them, with nothing left in it: taking is what gives it up and goes on with the backlog.
-        dueInMs: (nowMs) => (this.#adopted.length > 0 ? 0 : this.#backlog.dueInMs(nowMs)),
+        dueInMs: (nowMs) =>
+          this.#adopted.length > 0 || this.#loose.length > 0 ? 0 : this.#backlog.dueInMs(nowMs),
         take: () => this.#take(),
       },
-      sink,
+      sink: this.#outlet,
       settled: (_, delivery) => this.#account(delivery),
-      fault: (reason) => {
-        this.#setState('down');
-        this.#options.report({ type: 'down', reason });
-      },
-      recovered: () => {
-        this.#setState('up');
-        this.#options.report({ type: 'recovered', reason: 'delivering again' });
-      },
+      fault: (reason) => this.#isDown(reason),
+      recovered: () => this.#hasRecovered(),
     });
-    this.#setState('up');
-    this.#options.report({ type: 'up', reason: 'open' });
     this.#driver.wake();
   }
 
-  #takeOver(hints: BatchHints): void {
+  #isDown(reason: string): void {
+    this.#setState('down');
+    this.#options.report({ type: 'down', reason });
+  }
+
+  #hasRecovered(): void {
+    this.#setState('up');
+    this.#options.report({ type: 'recovered', reason: 'delivering again' });
+  }
+
+  /** Gives what the sink did not take to the stream that stands in for this one. */
+  async #fallBack(): Promise<boolean> {
+    const delivering = this.#delivering;
+    const { fallback } = this.#options.config;
+    const stream = fallback === undefined ? undefined : this.#options.streamNamed(fallback);
+    if (!delivering || !stream) return false;
+    const { raw, staged } = delivering;
+    const leftOut = raw.position && staged.batch.count < raw.count ? without(raw, staged.batch) : undefined;
+    delivering.hasFallenBack = await stream.takeOver(leftOut ? without(raw, leftOut) : raw);
+    return delivering.hasFallenBack;
+  }
+
+  #takeOver(): void {
+    const hints = this.#hints();
     const { config, root, counters } = this.#options;
     this.#adopted = this.#adoptions.map((lines) => {
       const gate = new LineGate(compileLineRule(config, root));
@@ -245,14 +384,16 @@ export class Stream {
   }
 
   #take(): Batch | undefined {
-    const raw = this.#takeAdopted() ?? (this.#adopted.length > 0 ? undefined : this.#backlog.take());
+    const raw =
+      this.#takeAdopted() ??
+      (this.#adopted.length > 0 ? undefined : (this.#loose[0]?.lines ?? this.#backlog.take()));
     if (!raw) {
       this.#delivering = undefined;
       this.#settleIfIdle();
       return undefined;
     }
     const staged = this.#stage(raw);
-    this.#delivering = { raw, staged };
+    this.#delivering = { raw, staged, hasFallenBack: false };
     this.#scheduleSummaries();
     if (staged.batch.count > 0) return staged.batch;
     // The stages left all of it out.
@@ -260,7 +401,7 @@ export class Stream {
     return undefined;
   }
 
-  /** What is no record of the log passes the stages that leave lines out. */
+  /** What has no place in the log passes the stages that leave lines out. */
   #stage(raw: Batch): Staged {
     if (raw.position) return this.#stages.process(raw);
     return { batch: this.#stages.dress(raw), dropped: {} };
@@ -281,20 +422,20 @@ export class Stream {
     const delivering = this.#delivering;
     this.#delivering = undefined;
     if (delivery.pending || !delivering) return;
-    const { raw, staged } = delivering;
+    const { raw, staged, hasFallenBack } = delivering;
     const [firstDead] = delivery.dead;
     if (firstDead) {
       const count = delivery.dead.length;
       this.#options.report({ type: 'dropped', reason: `refused: ${firstDead.reason}`, count });
     }
     this.#options.counters.add({
-      delivered: delivery.delivered,
+      [hasFallenBack ? 'fallback' : 'delivered']: delivery.delivered,
       deadLettered: delivery.dead.length,
       ...staged.dropped,
       queued: -raw.count,
       queuedBytes: -raw.bytes.length,
     });
-    if (!raw.position) this.#noticeCount -= raw.count;
+    if (!raw.position) this.#loose.shift()?.settled(true);
     const { logId, seq: settledSeq } = raw.position ?? { logId: this.#options.logId, seq: 0 };
     if (logId !== this.#options.logId) this.#adopted[0]?.settle(settledSeq);
     else if (settledSeq > this.settledSeq) this.#options.counters.update({ settledSeq });
@@ -306,7 +447,8 @@ export class Stream {
 
   /** With nothing waiting, everything offered is settled; what is still counted as queued was lost with its segment. */
   #settleIfIdle(): void {
-    if (!this.#backlog.isEmpty || this.#delivering || this.#adopted.length > 0) return;
+    if (!this.#backlog.isEmpty || this.#delivering || this.#adopted.length > 0 || this.#loose.length > 0)
+      return;
     const { counters } = this.#options;
     const lost = counters.read('queued');
     if (lost > 0) this.#drop('disk-fault', { count: lost, bytes: counters.read('queuedBytes') });
@@ -347,25 +489,26 @@ export class Stream {
     const untold = this.#untold;
     this.#untold = new Map();
     const count = [...untold.values()].reduce((sum, each) => sum + each, 0);
-    this.#tell(dropNotice(untold, count));
+    void this.#tell(dropNotice(untold, count));
     this.#options.report({ type: 'dropped', reason: [...untold.keys()].join(', '), count });
   }
 
-  /** Sends a line that is no record of the log. */
-  #tell(notice: Batch): void {
+  /** Sends lines that have no place in the log; tells whether they were delivered. */
+  #tell(lines: Batch): Promise<boolean> {
     this.#options.counters.add({
-      accepted: notice.count,
-      queued: notice.count,
-      queuedBytes: notice.bytes.length,
+      accepted: lines.count,
+      queued: lines.count,
+      queuedBytes: lines.bytes.length,
     });
-    this.#noticeCount += notice.count;
-    this.#backlog.push(notice, performance.now());
-    this.#driver?.wake();
+    return new Promise((settled) => {
+      this.#loose.push({ lines, settled });
+      this.#driver?.wake();
+    });
   }
 
   /** Tells what stages have left out, as far as it is due; with Infinity all of it. */
   tellSummaries(nowMs: number): void {
-    for (const summary of this.#stages.takeSummaries(nowMs)) this.#tell(noticeOf(summary));
+    for (const summary of this.#stages.takeSummaries(nowMs)) void this.#tell(noticeOf(summary));
     this.#scheduleSummaries();
   }
 
@@ -379,8 +522,8 @@ export class Stream {
     }, waitMs).unref();
   }
 
-  #hints(fromTransport: Partial<BatchHints> | undefined): BatchHints {
-    return { ...DEFAULT_BATCH_HINTS, ...fromTransport, ...this.#options.config.batch };
+  #hints(): BatchHints {
+    return { ...DEFAULT_BATCH_HINTS, ...this.#transportHints, ...this.#options.config.batch };
   }
 
   #setState(state: StreamState): void {
@@ -398,6 +541,21 @@ const DROP_EXPLANATIONS: Readonly<Record<DropReason, string>> = {
   dedupe: 'repeated lines are left out',
   fallback: 'another stream takes its lines',
 };
+
+/** The lines of a batch that another one, made of it, does not have. */
+function without(batch: Batch, others: Batch): Batch {
+  const seqs = new Set(Array.from({ length: others.count }, (_, index) => others.seq(index)));
+  return selectLines(
+    batch,
+    [...batch.levels.keys()].filter((index) => !seqs.has(batch.seq(index))),
+  );
+}
+
+function stageConfigOf(stream: StreamConfig, root: PipelineConfig): unknown[] {
+  const { sample, rateLimit, dedupe, redact, fields, format } = stream;
+  const { redact: common, serviceVersion, environment } = root;
+  return [sample, rateLimit, dedupe, redact, fields, format, common, serviceVersion, environment];
+}
 
 async function sleep(ms: number): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, ms));
