@@ -28,6 +28,8 @@ export interface ConfigStats {
   readonly file?: string;
   /** How often it has changed since the start. */
   readonly reloads: number;
+  /** A root level that holds for a time, until unix milliseconds. */
+  readonly levelOverride?: { readonly level: string; readonly until: number };
   /** The last attempt: when, in unix milliseconds, and what was wrong. */
   readonly lastReload?: { readonly time: number; readonly ok: boolean; readonly error?: string };
 }

@@ -5,3 +5,4 @@ export { openPipeline, type Pipeline, type PipelineStats } from './ingest.ts';
 export type { PinoOptions, TreelineLogger } from './logger.ts';
 export type { FlushResult, StreamStatus } from './protocol.ts';
 export type { LoggerStats, StreamStats } from './stats.ts';
+export type { ConfigStats, ReloadReceipt } from './config-reloader.ts';

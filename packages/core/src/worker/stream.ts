@@ -277,7 +277,8 @@ export class Stream {
   /** Resolves when everything offered so far is settled and the sink has flushed; rejects with the sink's error. */
   async flush(): Promise<void> {
     const upToSeq = this.#offeredSeq;
-    await this.#opened;
+    // With a fallback it delivers before it is open.
+    if (!this.#driver) await this.#opened;
     const error = await this.#driver?.flush(() => this.settledSeq >= upToSeq && this.#loose.length === 0);
     if (error) throw error;
   }
