@@ -6,15 +6,15 @@ const [config, perSecond] = process.argv.slice(2);
 const TICK_MS = 10;
 
 const logger = createLogger(config);
-let isStopped = false;
+const stop = new AbortController();
 let n = 0;
-process.on('message', async (message) => {
-  if (message === 'stats') process.send({ type: 'stats', n, stats: await logger.stats() });
-  else isStopped = true;
+process.on('message', (message) => {
+  if (message === 'stats') void logger.stats().then((stats) => process.send({ type: 'stats', n, stats }));
+  else stop.abort();
 });
 
 const startMs = performance.now();
-while (!isStopped) {
+while (!stop.signal.aborted) {
   const due = Math.floor(((performance.now() - startMs) / 1_000) * Number(perSecond));
   while (n < due) logger.info({ n: n++ }, 'one of many');
   await sleep(TICK_MS);
