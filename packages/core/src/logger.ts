@@ -1,14 +1,15 @@
 import { formatLevel, parseLevel, type LevelName } from '@treeline/contract';
 import fs from 'node:fs';
 import os from 'node:os';
-import { pino, type Logger, type LoggerOptions } from 'pino';
+import { pino, type Bindings, type ChildLoggerOptions, type Logger, type LoggerOptions } from 'pino';
 import type { PipelineConfig } from './config/config.ts';
-import { ConfigReloader, type ConfigStats, type ReloadReceipt } from './config-reloader.ts';
+import { ConfigReloader, type ReloadReceipt } from './config-reloader.ts';
 import type { LoadedConfig } from './config/load.ts';
 import { TimedLevel, type SetLevelOptions } from './timed-level.ts';
 import { guardLogMethod } from './guard.ts';
 import { PipelineClient } from './pipeline-client.ts';
 import type { FlushResult, StreamStatus } from './protocol.ts';
+import { ReservedKeys } from './reserved-keys.ts';
 import type { LoggerStats } from './stats.ts';
 
 const FLUSH_TIMEOUT_MS = 10_000;
@@ -33,7 +34,7 @@ export interface TreelineLogger extends Omit<Logger, 'flush'> {
   /** Flushes and gives every destination back. Later log calls are dropped and counted. Closing twice is no error. */
   close(options?: { timeoutMs?: number }): Promise<FlushResult>;
   /** What has become of every record so far. */
-  stats(): Promise<LoggerStats & { readonly config: ConfigStats }>;
+  stats(): Promise<LoggerStats>;
   /**
    * Reads the config again, as happens by itself when its file changes, and resolves with what was done when removed and replaced
    * streams have delivered what they had.
@@ -61,6 +62,7 @@ export function buildLogger(
 ): TreelineLogger {
   const { config } = loaded;
   refuseOptions(options);
+  const reserved = new ReservedKeys();
   const client = new PipelineClient(config.enabled ? config : { ...config, streams: [] });
   const root = pino(
     {
@@ -70,15 +72,15 @@ export function buildLogger(
         pid: process.pid,
         hostname: os.hostname(),
         ...serviceOf(config),
-        ...config.fields,
-        ...options.base,
+        ...reserved.move({ ...config.fields, ...options.base }),
       },
       timestamp: config.timestamp,
-      hooks: { ...options.hooks, logMethod: guardLogMethod(options.hooks?.logMethod) },
+      hooks: { ...options.hooks, logMethod: guardLogMethod(options.hooks?.logMethod, reserved) },
     },
     client,
   );
   const applyLevels = followRootLevel(root, config, client);
+  moveReservedBindings(root, reserved);
   const timedLevel = new TimedLevel(root, config.level);
   const reloader = new ConfigReloader({
     loaded,
@@ -91,7 +93,7 @@ export function buildLogger(
     },
     report: reportConfig,
   });
-  return Object.assign(root, methodsOf(client, reloader, timedLevel)) as unknown as TreelineLogger;
+  return Object.assign(root, methodsOf(client, reserved, reloader, timedLevel)) as unknown as TreelineLogger;
 }
 
 function reportConfig(text: string): void {
@@ -114,7 +116,27 @@ function serviceOf(config: PipelineConfig): { service?: string } {
   return config.serviceName === undefined ? {} : { service: config.serviceName };
 }
 
-function methodsOf(client: PipelineClient, reloader: ConfigReloader, timedLevel: TimedLevel): object {
+/** Bindings become part of every line; children inherit these methods. */
+function moveReservedBindings(root: Logger, reserved: ReservedKeys): void {
+  // oxlint-disable-next-line typescript/unbound-method -- called below with the logger that they are called on
+  const { child, setBindings } = root;
+  Object.assign(root, {
+    child(this: object, bindings: Bindings, options?: ChildLoggerOptions): Logger {
+      // Without bindings pino throws, as it does by itself.
+      return Reflect.apply(child, this, [bindings && reserved.move(bindings), options]);
+    },
+    setBindings(this: object, bindings: Bindings): void {
+      Reflect.apply(setBindings, this, [reserved.move(bindings)]);
+    },
+  });
+}
+
+function methodsOf(
+  client: PipelineClient,
+  reserved: ReservedKeys,
+  reloader: ConfigReloader,
+  timedLevel: TimedLevel,
+): object {
   const flush = (
     argument?: { timeoutMs?: number } | ((error?: Error) => void),
   ): Promise<FlushResult> | void => {
@@ -133,7 +155,11 @@ function methodsOf(client: PipelineClient, reloader: ConfigReloader, timedLevel:
   return {
     flush,
     close,
-    stats: async () => ({ ...client.stats(), config: { ...reloader.stats, ...timedLevel.stats } }),
+    stats: async () => ({
+      ...client.stats(),
+      reservedKeys: reserved.moved,
+      config: { ...reloader.stats, ...timedLevel.stats },
+    }),
     reload: () => reloader.reload(),
     setLevel: (level: LevelName | 'silent', options?: SetLevelOptions) => timedLevel.set(level, options),
     onStatus: (listener: (status: StreamStatus) => void) => client.onStatus(listener),

@@ -16,7 +16,7 @@ import type {
   StreamStatus,
   ToPipeline,
 } from './protocol.ts';
-import type { LoggerStats, StreamStats } from './stats.ts';
+import type { LogStats, StreamStats } from './stats.ts';
 import { StreamSet } from './stream-set.ts';
 import { prepareStdio } from './stdio.ts';
 
@@ -195,7 +195,7 @@ export class PipelineClient implements PipelineOwner {
     return () => this.#listeners.delete(listener);
   }
 
-  stats(): LoggerStats {
+  stats(): LogStats {
     const written = this.#log?.lastSeq ?? 0;
     return {
       accepted: written + this.#droppedAfterClose,

@@ -1,3 +1,4 @@
+import type { ConfigStats } from './config-reloader.ts';
 import {
   DROP_REASONS,
   STREAM_STATES,
@@ -25,7 +26,8 @@ export interface StreamStats {
   readonly lastError?: string;
 }
 
-export interface LoggerStats {
+/** What has become of a log's lines. */
+export interface LogStats {
   /** Log calls that became a line. */
   readonly accepted: number;
   /** Lines that have not been offered to the streams yet. */
@@ -35,6 +37,12 @@ export interface LoggerStats {
   /** Log calls after `close()`. */
   readonly droppedAfterClose: number;
   readonly streams: Readonly<Record<string, StreamStats>>;
+}
+
+export interface LoggerStats extends LogStats {
+  /** Keys of the line's own format that log calls and bindings have set by hand: they stand under `user.<key>`. */
+  readonly reservedKeys: number;
+  readonly config: ConfigStats;
 }
 
 /** The numbers of two streams that have one name, one after the other; the state is the later one's. */

@@ -16,6 +16,7 @@ import { adoptFor } from './adoption.ts';
 import { CursorKeeper } from './cursor-keeper.ts';
 import { FanOut } from './fan-out.ts';
 import { loadSink } from './load-sink.ts';
+import { RefusedRecords } from './refused-records.ts';
 import { handOver, openSinks, ReloadFailure, waitsFor } from './reload.ts';
 import { SegmentFrames } from './segment-frames.ts';
 import { Stream, type OpenableSink } from './stream.ts';
@@ -79,6 +80,7 @@ export class Pipeline {
       counters: StreamCounters.attach(spec.counters),
       frames,
       spilledSeq: () => this.#control.read('spilledSeq'),
+      refused: new RefusedRecords(config, spec.config),
       windowBytes: config.windowBytes,
       adopted,
       load,
