@@ -15,11 +15,6 @@ const PENDING: readonly Pending[] = [
   { path: ['enhancedFeatures', 'performanceMetrics'] },
 ];
 
-/** Options that the config's shape knows; where an installed transport does not, they are named in a warning. */
-export const KNOWN_OPTIONS: Readonly<Record<string, readonly string[]>> = {
-  sqlite: ['retention', 'format'],
-};
-
 /** The text of a warning about something that is known, but not built yet. */
 export function notBuilt(what: string): string {
   return `${what} is known, but not built yet: it has no effect`;

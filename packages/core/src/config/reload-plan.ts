@@ -1,7 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { PipelineConfig, StreamConfig } from './config.ts';
 import { streamKey } from '../stream-key.ts';
-import type { Path } from './node.ts';
 
 /**
  * What a change costs: `live` takes effect in place; `swap` opens the new destination before the old one is drained; `handover`
@@ -26,7 +25,7 @@ export interface ReloadPlan {
 }
 
 /** Keys of the whole config that pino, the worker or the spool have taken for good. */
-const RESTART_KEYS = [
+export const RESTART_KEYS = [
   'enabled',
   'timestamp',
   'serviceName',
@@ -105,46 +104,4 @@ export function formatReloadPlan(plan: ReloadPlan): string {
     ...(plan.live.length > 0 ? [`in place: ${plan.live.join(', ')}`] : []),
     ...(plan.restart.length > 0 ? [`only after a restart: ${plan.restart.join(', ')}`] : []),
   ].join('\n');
-}
-
-/** Keys of the whole config that need a new process, as a config writes them. */
-export const ROOT_RESTART: ReadonlySet<string> = new Set([
-  'enabled',
-  'timestamp',
-  'serviceName',
-  'fields',
-  'stateDirectory',
-  'directory',
-  'mode',
-  'durability',
-  'window',
-  'spool',
-  'version',
-]);
-
-/** Keys of a stream that change in place. */
-export const STREAM_LIVE: ReadonlySet<string> = new Set([
-  'level',
-  'maxLevel',
-  'filter',
-  'bufferSize',
-  'flushInterval',
-  'batch',
-  'queue',
-  'sample',
-  'rateLimit',
-  'dedupe',
-  'redact',
-  'fields',
-  'fallback',
-]);
-
-/** What a reload does when a key of the config changes. */
-export function reloadClassOf(keys: Path): string {
-  const [first, index, key] = keys;
-  if (first !== 'streams') return ROOT_RESTART.has(String(first)) ? 'needs a restart' : 'live';
-  if (index === undefined || key === undefined) return 'streams come and go by name';
-  if (key === 'name' || key === 'enabled') return 'the stream is added or removed';
-  if (STREAM_LIVE.has(String(key))) return 'live';
-  return key === 'type' || key === 'path' ? 'swap' : 'handover on the same path, else swap';
 }

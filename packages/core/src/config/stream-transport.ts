@@ -17,7 +17,6 @@ import {
 } from './node.ts';
 import { FORMATTED_TYPES, formatOptions } from './format-option.ts';
 import { resolvePath, type Directories } from './destination.ts';
-import { KNOWN_OPTIONS } from './pending.ts';
 import type { Finding, ProblemList } from './problem-list.ts';
 import { streamSchema } from './schema.ts';
 import {
@@ -178,7 +177,6 @@ function checkOptions(
     at: ['streams', place.index],
     subject: place.subject,
     otherKeys: Object.keys(streamSchema.entries),
-    knownKeys: KNOWN_OPTIONS[place.type] ?? [],
   });
   return options === undefined
     ? undefined
