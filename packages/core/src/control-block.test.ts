@@ -22,6 +22,18 @@ describe('ControlBlock', () => {
     expect(block.waitUntil(() => true, 0)).toBe(true);
   });
 
+  test('takes back what a dead worker had queued, of its own log and of those that it had taken over', () => {
+    const counters = StreamCounters.create();
+    counters.add({ accepted: 10, adopted: 5, delivered: 8, queued: 7, queuedAdopted: 3, queuedBytes: 700 });
+    counters.forgetQueued();
+    expect(readStreamStats(counters, undefined)).toMatchObject({
+      accepted: 6,
+      adopted: 2,
+      delivered: 8,
+      queued: 0,
+    });
+  });
+
   test('never shows a snapshot of two moments while another thread counts', async () => {
     const counters = StreamCounters.create();
     // The writer of the real thing is the pipeline worker; here its protocol is spelled out over the raw memory.

@@ -216,8 +216,7 @@ test('the variables of the whole config are those that its schema names', () => 
   const named = (schema: object, path: Path): string[] =>
     Object.entries(entriesOf(schema) ?? {}).flatMap(([key, entry]) => {
       const name = metadataOf(entry)['variable'];
-      const own =
-        name === undefined || entriesOf(entry) ? [] : [`${String(name)} ${[...path, key].join('.')}`];
+      const own = typeof name !== 'string' || entriesOf(entry) ? [] : [`${name} ${[...path, key].join('.')}`];
       return [...own, ...named(entry, [...path, key])];
     });
   const root = VARIABLES.flatMap(({ name, sets }) =>

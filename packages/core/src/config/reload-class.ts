@@ -9,9 +9,10 @@ export function reloadClassOf(keys: Path): string {
   if (index === undefined || key === undefined) return 'streams come and go by name';
   if (Object.hasOwn(streamSchema.entries, key)) {
     const reload = reloadOf(streamSchema, key);
-    return reload === 'identity' ? 'the stream is added or removed' : String(reload ?? 'live');
+    if (reload === 'identity') return 'the stream is added or removed';
+    return reload === 'swap' ? reload : 'live';
   }
-  if (key === 'format') return 'live';
+  if (key === 'format') return 'live; a console is opened anew';
   return key === 'path' ? 'swap' : 'handover on the same path, else swap';
 }
 

@@ -1,4 +1,4 @@
-import { raceAbort, type SinkEvent } from '@treeline/contract';
+import { messageOf, raceAbort, type SinkEvent } from '@treeline/contract';
 import type { Damage } from '@treeline/spool';
 import type { MessagePort } from 'node:worker_threads';
 import { ControlBlock, StreamCounters } from '../control-block.ts';
@@ -12,7 +12,7 @@ import type {
   StreamSpec,
   ToPipeline,
 } from '../protocol.ts';
-import { adoptFor } from './adoption.ts';
+import { adoptFor, type Takeover } from './adoption.ts';
 import { CursorKeeper } from './cursor-keeper.ts';
 import { FanOut } from './fan-out.ts';
 import { loadSink } from './load-sink.ts';
@@ -37,6 +37,9 @@ export class Pipeline {
   readonly #frames = new Map<Stream | 'fan-out', SegmentFrames>();
   readonly #cursors: CursorKeeper;
   readonly #fanOut: FanOut;
+  /** Comes when the pipeline is closed: what still runs for it ends. */
+  readonly #ended = new AbortController();
+  #takeover: Takeover | undefined;
   #closing: Promise<FlushResult> | undefined;
 
   constructor(spec: PipelineSpec, port: MessagePort) {
@@ -88,7 +91,6 @@ export class Pipeline {
       streamNamed: (name) => this.#streams.find((other) => other.name === name && !other.isRetired),
       settled: () => {
         this.#publishSettled();
-        this.#fanOut.recycle();
         this.#fanOut.resume();
       },
       report: (event) => this.#report(spec, event),
@@ -98,7 +100,11 @@ export class Pipeline {
   }
 
   #load({ config }: StreamSpec): Promise<OpenableSink> {
-    return loadSink(config, [this.#spec.logId], (event) => this.#report({ config }, event));
+    return loadSink(config, {
+      logIds: [this.#spec.logId],
+      report: (event) => this.#report({ config }, event),
+      ended: this.#ended.signal,
+    });
   }
 
   #report({ config }: Pick<StreamSpec, 'config'>, event: SinkEvent): void {
@@ -178,7 +184,6 @@ export class Pipeline {
     this.#frames.delete(stream);
     this.#post({ type: 'retired', streamId: stream.id });
     this.#publishSettled();
-    this.#fanOut.recycle();
     this.#fanOut.resume();
   }
 
@@ -186,10 +191,19 @@ export class Pipeline {
     return new SegmentFrames(this.#spec.logDirectory, (damage) => this.#reportDamage(damage));
   }
 
+  /** Must not reject: what can't be taken over now waits for the next start, and the streams for nothing. */
   async #adopt(): Promise<void> {
-    const skipped = await adoptFor(this.#spec.config, this.#streams);
-    for (const reason of skipped)
+    const { config, adopterId } = this.#spec;
+    try {
+      this.#takeover = await adoptFor(config, this.#streams, adopterId);
+    } catch (error) {
+      const reason = `what earlier processes left can't be taken over: ${messageOf(error)}`;
+      this.#reportToAll({ type: 'warning', reason });
+      return;
+    }
+    for (const reason of this.#takeover.skipped)
       this.#reportToAll({ type: 'warning', reason: `a log was left alone: ${reason}` });
+    if (this.#ended.signal.aborted) this.#takeover.close();
   }
 
   #receive(message: ToPipeline): void {
@@ -208,6 +222,7 @@ export class Pipeline {
         break;
       case 'save':
         this.#cursors.save();
+        this.#takeover?.save();
         this.#control.write('saved', message.token);
         this.#control.notify();
         break;
@@ -283,6 +298,8 @@ export class Pipeline {
   #close(request: PipelineRequest): Promise<FlushResult> {
     this.#closing ??= this.#flush(request, (stream) => stream.flushAll()).then(async (result) => {
       await this.#settleWithin(request.timeoutMs, (stream) => stream.close());
+      this.#ended.abort();
+      this.#takeover?.close();
       this.#cursors.close();
       for (const frames of this.#frames.values()) frames.close();
       return result;

@@ -150,9 +150,9 @@ export class Stream {
     return batch.seq(0) <= lastSeq && batch.seq(batch.count - 1) >= firstSeq;
   }
 
-  /** Whether more of the log may be read ahead for this stream. */
+  /** Whether more of the log may be read ahead for this stream: one that drops reads on, for its policy to act. */
   get hasRoom(): boolean {
-    return !this.#isRetired && this.#backlog.hasRoom;
+    return !this.#isRetired && (this.#backlog.hasRoom || this.#options.config.queue.whenFull !== 'spill');
   }
 
   get isRetired(): boolean {
@@ -277,12 +277,14 @@ export class Stream {
     this.#options.settled();
   }
 
-  /** Resolves when everything offered so far is settled and the sink has flushed; rejects with the sink's error. */
+  /** Resolves when everything offered or taken over so far is settled and the sink has flushed; rejects with the sink's error. */
   async flush(): Promise<void> {
     const upToSeq = this.#offeredSeq;
     // With a fallback it delivers before it is open.
     if (!this.#driver) await this.#opened;
-    const error = await this.#driver?.flush(() => this.settledSeq >= upToSeq && this.#loose.length === 0);
+    const error = await this.#driver?.flush(
+      () => this.settledSeq >= upToSeq && this.#adopted.length === 0 && this.#loose.length === 0,
+    );
     if (error) throw error;
   }
 
@@ -302,6 +304,7 @@ export class Stream {
     this.#closing.abort();
     clearTimeout(this.#summaryTimer);
     this.#driver?.stop();
+    for (const lines of this.#adopted) lines.close();
     await this.#opened;
     for (const loose of this.#loose.splice(0)) loose.settled(false);
     await this.#outlet.close();
@@ -315,6 +318,11 @@ export class Stream {
       try {
         const sink = await this.#openSink();
         await this.#options.adopted;
+        // Closed meanwhile: what waits belongs to the next start.
+        if (this.#closing.signal.aborted) {
+          await sink.close();
+          return;
+        }
         this.#takeOver();
         this.#outlet.use(sink);
         this.#start();
@@ -381,7 +389,13 @@ export class Stream {
     this.#adopted = this.#adoptions.map((lines) => {
       const gate = new LineGate(compileLineRule(config, root));
       return new AdoptedLines(lines, gate, hints, (count, bytes, lost) => {
-        counters.add({ adopted: count + lost, queued: count, queuedBytes: bytes, 'disk-fault': lost });
+        counters.add({
+          adopted: count + lost,
+          queued: count,
+          queuedAdopted: count,
+          queuedBytes: bytes,
+          'disk-fault': lost,
+        });
         if (lost > 0) this.#countDrop('disk-fault', lost);
       });
     });
@@ -428,6 +442,8 @@ export class Stream {
     this.#delivering = undefined;
     if (delivery.pending || !delivering) return;
     const { raw, staged, hasFallenBack } = delivering;
+    const { logId, seq: settledSeq } = raw.position ?? { logId: this.#options.logId, seq: 0 };
+    const isAdopted = logId !== this.#options.logId;
     const refused = this.#refuse(staged.batch, delivery.dead);
     this.#options.counters.add({
       ...Object.fromEntries(refused.dropped),
@@ -435,11 +451,11 @@ export class Stream {
       [hasFallenBack ? 'fallback' : 'delivered']: delivery.delivered,
       deadLettered: refused.kept,
       queued: -raw.count,
+      queuedAdopted: isAdopted ? -raw.count : 0,
       queuedBytes: -raw.bytes.length,
     });
     if (!raw.position) this.#loose.shift()?.settled(true);
-    const { logId, seq: settledSeq } = raw.position ?? { logId: this.#options.logId, seq: 0 };
-    if (logId !== this.#options.logId) this.#adopted[0]?.settle(settledSeq);
+    if (isAdopted) this.#adopted[0]?.settle(settledSeq);
     else if (settledSeq > this.settledSeq) this.#options.counters.update({ settledSeq });
     this.#settleIfIdle();
     this.#gate.forget(this.settledSeq);
