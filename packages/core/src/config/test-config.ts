@@ -1,7 +1,5 @@
 import { createBatch, parseLevel, readLevel, readTimeMs } from '@treeline/contract';
-import { compileLineRule } from '../stages/line-rule.ts';
-import { compileStages } from '../stages/stages.ts';
-import { LineGate } from '../worker/line-gate.ts';
+import { requireBuilt } from '../built-file.ts';
 import type { PipelineConfig, StreamConfig } from './config.ts';
 import { evaluateConfig, loadConfig, type LoadContext } from './load.ts';
 import { nodeAt, toValue } from './node.ts';
@@ -64,6 +62,9 @@ function countArrivals(
   config: PipelineConfig,
   given: readonly Record<string, unknown>[],
 ): number {
+  const { LineGate, compileLineRule, compileStages } = requireBuilt(
+    'stages/loader.js',
+  ) as typeof import('../stages/loader.ts');
   const lines = given.map((record) => `${JSON.stringify(toRecord(record))}\n`).join('');
   const batch = createBatch(Buffer.from(lines), { logId: 'test', seq: 1 });
   const accepted = new LineGate(compileLineRule(stream, config)).select(batch);
