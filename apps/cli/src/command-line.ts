@@ -27,6 +27,7 @@ export function buildProgram(end: (exitCode: number) => void): Command {
   addRun(program, end);
   addQuery(program, end);
   addPretty(program);
+  addRotate(program, end);
   addCheck(program, end);
   addConfig(program, end);
   addInit(program, end);
@@ -103,6 +104,25 @@ function addPretty(program: Command): void {
     .summary('print any pino log for people')
     .usage('[options] [file...]')
     .description('Prints any pino log for people.');
+}
+
+function addRotate(program: Command, end: (exitCode: number) => void): void {
+  program
+    .command('rotate')
+    .summary('make running programs begin a new log file')
+    .description(
+      'Asks the running programs that write a log file to rotate it now, and waits until they have. Prints the files that were rotated.',
+    )
+    .argument('<path>', 'the log, as the config names it, or the file that is being written')
+    .addHelpText(
+      'after',
+      '\nExit codes: 0 rotated, or empty; 1 a program has not answered within 5 s; 66 no program writes the log, or it could not rotate.' +
+        "\n\nExamples:\n  treeline rotate logs/app.log\n  treeline rotate 'logs/app-%DATE%.log'",
+    )
+    .action(async (path: string) => {
+      const { rotate } = await import('./commands/rotate.ts');
+      end(await rotate(path));
+    });
 }
 
 function addCheck(program: Command, end: (exitCode: number) => void): void {

@@ -1,10 +1,11 @@
-import { fork, type ChildProcess } from 'node:child_process';
+import { fork, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ConfigStats, FlushResult, LoggerStats, StreamStats } from '@treeline/core';
 import { expect, test } from 'vitest';
+import { TREELINE } from './command.ts';
 import { count, numbersIn, programFile, readRecords, scratchFolder } from './program.ts';
 
 const SWAPS = 20;
@@ -161,5 +162,66 @@ test('a broken file is told once, shows in the stats, and changes nothing; in-pl
     expect(got.at(-1)).toBe(n - 1);
   } finally {
     program.child.kill('SIGKILL');
+  }
+}, 120_000);
+
+test('with "watch": false a config is read again on SIGHUP alone, which also opens files anew', async () => {
+  using folder = scratchFolder();
+  const file = join(folder.path, 'logging.json');
+  const config = (path: string): string =>
+    JSON.stringify({ reload: { watch: false }, streams: [{ name: 'out', type: 'file', path }] });
+  fs.writeFileSync(file, config('first.log'));
+  const program = start(folder.path, file, 200);
+  try {
+    await program.until(({ accepted }) => accepted > 0, 'the first record');
+    fs.writeFileSync(file, config('second.log'));
+    await sleep(1_000);
+    expect((await program.stats()).config.reloads).toBe(0);
+    program.child.kill('SIGHUP');
+    await program.until(({ config: { reloads } }) => reloads === 1, 'the reload');
+    const { n } = await program.end();
+    expect(program.stderr()).toContain('the config was reloaded (out: swap)');
+    const records = ['first.log', 'second.log'].map((name) =>
+      numbersIn(readRecords(join(folder.path, name))),
+    );
+    expect(records.flat()).toEqual(count(0, n));
+    expect(records.every((part) => part.length > 0)).toBe(true);
+  } finally {
+    program.child.kill('SIGKILL');
+  }
+}, 120_000);
+
+test('treeline run follows its config too', async () => {
+  using folder = scratchFolder();
+  const file = join(folder.path, 'logging.json');
+  const config = (path: string): string => JSON.stringify({ streams: [{ name: 'out', type: 'file', path }] });
+  fs.writeFileSync(file, config('first.log'));
+  const child = spawn(process.execPath, [TREELINE, 'run', '-c', file], {
+    cwd: folder.path,
+    stdio: ['pipe', 'ignore', 'pipe'],
+  });
+  let stderr = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+  let n = 0;
+  const feed = setInterval(() => child.stdin.write(`{"level":30,"n":${n++}}\n`), 10);
+  try {
+    await expect
+      .poll(() => readRecords(join(folder.path, 'first.log')).length, { timeout: WAIT_MS })
+      .toBeGreaterThan(0);
+    fs.writeFileSync(file, config('second.log'));
+    await expect.poll(() => stderr, { timeout: WAIT_MS }).toContain('the config was reloaded');
+    await expect
+      .poll(() => readRecords(join(folder.path, 'second.log')).length, { timeout: WAIT_MS })
+      .toBeGreaterThan(0);
+    clearInterval(feed);
+    child.stdin.end();
+    expect(await once(child, 'exit')).toEqual([0, null]);
+    const records = ['first.log', 'second.log'].map((name) =>
+      numbersIn(readRecords(join(folder.path, name))),
+    );
+    expect(records.flat()).toEqual(count(0, n));
+  } finally {
+    clearInterval(feed);
+    child.kill('SIGKILL');
   }
 }, 120_000);

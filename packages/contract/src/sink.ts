@@ -17,6 +17,11 @@ export interface Sink {
    */
   flush(): Promise<void>;
   /**
+   * For sinks whose destination may be moved away under them, as logrotate does: lets go of it and opens it anew at its place. May be
+   * called while a write is under way; a rejection is told, and the next write tries again.
+   */
+  reopen?(): Promise<void>;
+  /**
    * Gives the destination back; closing twice is no error. May be called while a write is under way that never ends, which may then
    * reject or stay open. A write after close rejects.
    */

@@ -5,6 +5,7 @@ import type { PipelineConfig } from './config/config.ts';
 import type { LoadedConfig } from './config/load.ts';
 import type { ConfigProblem } from './config/problem.ts';
 import { planReload, type ReloadPlan } from './config/reload-plan.ts';
+import { onHangUp } from './exit-hook.ts';
 import { FileWatch } from './file-watch.ts';
 import type { StreamStats } from './stats.ts';
 
@@ -40,8 +41,6 @@ export interface ConfigReloaderOptions {
   load(): LoadedConfig;
   /** Puts it in force; gives what became of streams that went. */
   apply(config: PipelineConfig, plan: ReloadPlan): Promise<ReloadReceipt['retired']>;
-  /** Takes what the operator should hear of. */
-  report(text: string): void;
 }
 
 /** Reads a config again when its files change or when it is asked to, one reload at a time. A broken config changes nothing. */
@@ -50,6 +49,7 @@ export class ConfigReloader {
   #config: PipelineConfig;
   #files: readonly string[];
   #watch: FileWatch | undefined;
+  readonly #releaseHangUp: () => void;
   #start: NodeJS.Timeout | undefined;
   #settle: NodeJS.Timeout | undefined;
   /** Of the files as they were dealt with, well or badly. */
@@ -68,6 +68,7 @@ export class ConfigReloader {
     this.#config = options.loaded.config;
     this.#files = [...options.loaded.files.keys()];
     this.#seenDigest = digestOf(options.loaded.files);
+    this.#releaseHangUp = onHangUp(() => void this.#reloadAndTell());
     // A program that ends at once has nothing to watch for.
     this.#start = setTimeout(() => this.#follow(), 0).unref();
   }
@@ -94,6 +95,7 @@ export class ConfigReloader {
 
   close(): void {
     this.#isClosed = true;
+    this.#releaseHangUp();
     clearTimeout(this.#start);
     clearTimeout(this.#settle);
     this.#watch?.close();
@@ -105,7 +107,9 @@ export class ConfigReloader {
       const digest = digestOf(loaded.files);
       const plan = planReload(this.#config, loaded.config);
       const changed = isChange(plan);
-      const retired = changed ? await this.#options.apply(loaded.config, plan) : {};
+      // One that is switched off has nothing to change, and is switched on by a restart.
+      const acts = changed && this.#config.enabled;
+      const retired = acts ? await this.#options.apply(loaded.config, plan) : {};
       this.#config = { ...loaded.config, ...pickKeys(this.#config, plan.restart) };
       this.#files = [...loaded.files.keys()];
       this.#seenDigest = digest;
@@ -159,12 +163,25 @@ export class ConfigReloader {
         this.#settle = setTimeout(() => void this.#check(), SETTLE_MS).unref();
         return;
       }
-      if (this.#toldDigest !== digest)
-        this.#options.report(`the config was not reloaded, the old one holds:\n${messageOf(error)}`);
+      if (this.#toldDigest !== digest) this.#tellFault(error);
       this.#toldDigest = digest;
       // A destination that can't be opened may be there later: it is tried again.
       if (isConfigError(error)) this.#seenDigest = digest;
     }
+  }
+
+  /** Somebody has asked for it, and looks for the answer on stderr. */
+  async #reloadAndTell(): Promise<void> {
+    try {
+      const { changed, plan, warnings } = await this.reload();
+      if (changed) this.#tellDone(plan, warnings);
+    } catch (error) {
+      this.#tellFault(error);
+    }
+  }
+
+  #tellFault(error: unknown): void {
+    tell(`the config was not reloaded, the old one holds:\n${messageOf(error)}`);
   }
 
   #tellDone(plan: ReloadPlan, warnings: readonly ConfigProblem[]): void {
@@ -173,9 +190,17 @@ export class ConfigReloader {
       .map(({ name, action }) => `${name}: ${action}`);
     const restart = plan.restart.length > 0 ? `; only after a restart: ${plan.restart.join(', ')}` : '';
     const problems = warnings.length > 0 ? `; ${warnings.length} warnings, see "treeline check"` : '';
-    this.#options.report(
+    tell(
       `the config was reloaded (${[...changes, ...plan.live].join(', ') || 'nothing that acts'}${restart}${problems})`,
     );
+  }
+}
+
+function tell(text: string): void {
+  try {
+    fs.writeSync(2, `treeline: ${text}\n`);
+  } catch {
+    // Nobody reads it: the stats say it too.
   }
 }
 

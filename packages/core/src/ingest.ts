@@ -1,11 +1,14 @@
 import { textRecord } from '@treeline/contract';
 import type { PipelineConfig } from './config/config.ts';
+import type { LoadedConfig } from './config/load.ts';
+import { ConfigReloader, type ConfigStats } from './config-reloader.ts';
 import { readForeignLines, type PipelineLines } from './foreign-lines.ts';
 import { PipelineClient } from './pipeline-client.ts';
-import type { FlushResult, StreamStatus } from './protocol.ts';
+import type { FlushResult, ReopenResult, StreamStatus } from './protocol.ts';
 import type { LogStats } from './stats.ts';
 
 const FLUSH_TIMEOUT_MS = 10_000;
+const REOPEN_TIMEOUT_MS = 10_000;
 
 /** As large as the log's chunks. */
 const PART_BYTES = 64 * 1024;
@@ -21,6 +24,8 @@ export interface Pipeline {
   write(lines: Buffer): Promise<void>;
   /** Resolves when what was written before is delivered, as far as each sink promises, or after `timeoutMs` (default 10 s). Never rejects. */
   flush(options?: { timeoutMs?: number }): Promise<FlushResult>;
+  /** Makes every stream that writes a file open its path anew, as SIGHUP does, within `timeoutMs` (default 10 s). Never rejects. */
+  reopen(options?: { timeoutMs?: number }): Promise<ReopenResult>;
   /** Flushes and gives every destination back. Closing twice is no error. */
   close(options?: { timeoutMs?: number }): Promise<FlushResult>;
   stats(): PipelineStats;
@@ -29,23 +34,39 @@ export interface Pipeline {
 }
 
 export interface PipelineStats extends LogStats {
+  /** How the config is, where it can be read again. */
+  readonly config?: ConfigStats;
   /** Lines that were no JSON objects, of those accepted. */
   readonly textLines: number;
   /** How often, and for how long, `write` waited for room in the window. */
   readonly windowWaits: { readonly count: number; readonly totalMs: number };
 }
 
+/** Where a pipeline's config comes from, so that it can be read again. */
+export interface ConfigSource {
+  readonly loaded: LoadedConfig;
+  /** Reads it anew, as it was read before. */
+  load(): LoadedConfig;
+}
+
 export interface PipelineOptions {
+  /** The config's source: it is then read again when its files change, and on SIGHUP. */
+  readonly source?: ConfigSource;
   /** What `write` does when the window is full: `wait` for room (default), or `spill` into the log's segments without waiting. */
   readonly whenFull?: 'wait' | 'spill';
 }
 
 /**
  * Opens the pipeline of a config that has been loaded. `process.exit()` drains it as it drains a logger; a signal doesn't: the program
- * closes it then.
+ * closes it then. SIGHUP makes it open its files anew, unless a terminal that was closed has sent it.
  */
-export function openPipeline(config: PipelineConfig, { whenFull = 'wait' }: PipelineOptions = {}): Pipeline {
+export function openPipeline(
+  config: PipelineConfig,
+  { whenFull = 'wait', source }: PipelineOptions = {},
+): Pipeline {
   const client = new PipelineClient(config, { feed: 'lines' });
+  const reloader =
+    source && new ConfigReloader({ ...source, apply: (next, plan) => client.reload(next, plan) });
   const textLine = textLines(config);
   let textCount = 0;
   const windowWaits = { count: 0, totalMs: 0 };
@@ -62,8 +83,17 @@ export function openPipeline(config: PipelineConfig, { whenFull = 'wait' }: Pipe
       }
     },
     flush: (options) => client.flush(options?.timeoutMs ?? FLUSH_TIMEOUT_MS),
-    close: (options) => client.close(options?.timeoutMs ?? FLUSH_TIMEOUT_MS),
-    stats: () => ({ ...client.stats(), textLines: textCount, windowWaits: { ...windowWaits } }),
+    reopen: (options) => client.reopen(options?.timeoutMs ?? REOPEN_TIMEOUT_MS),
+    close: (options) => {
+      reloader?.close();
+      return client.close(options?.timeoutMs ?? FLUSH_TIMEOUT_MS);
+    },
+    stats: () => ({
+      ...client.stats(),
+      ...(reloader && { config: reloader.stats }),
+      textLines: textCount,
+      windowWaits: { ...windowWaits },
+    }),
     onStatus: (listener) => client.onStatus(listener),
   };
 }

@@ -39,7 +39,7 @@ export class Log {
   readonly #isDurable: boolean;
   readonly #window = new Window();
   readonly #ring: Ring;
-  #spill: Spill;
+  readonly #spill: Spill;
   #hasBegun = false;
   /** Up to here the ring's memory may be written to without telling. */
   #reservedTo = 0;
@@ -60,7 +60,7 @@ export class Log {
     this.#control = options.control;
     this.#isDurable = options.config.durability !== 'none';
     this.#ring = new Ring(options.config.windowBytes);
-    this.#spill = this.#openSpill();
+    this.#spill = new Spill(options.config, () => options.settledSeqs());
   }
 
   get id(): string {
@@ -158,28 +158,29 @@ export class Log {
   spillAll(): void {
     this.#window.release(this.#control.read('settledSeq'));
     while (this.#spillOldest());
+    this.#spill.sync();
   }
 
-  /** Leaves the segments to the next start, or takes them off the disk where everything is settled. Later lines find new ones. */
-  end(): void {
+  /** Writes how far each stream has come, where no worker does it. */
+  saveCursors(): void {
+    this.#spill.saveCursors();
+  }
+
+  /** Takes the segments off the disk, everything being settled. Later lines are the same log's: the worker knows no other. */
+  clear(): void {
+    this.#spill.clear();
+  }
+
+  /** Leaves the segments to the next start, or takes them off the disk where everything is settled; no line comes any more. */
+  close(): void {
     const { isSettled } = this;
     if (!isSettled) {
       this.spillAll();
       this.#spill.saveCursors();
     }
     this.#spill.end(isSettled);
-    this.#spill = this.#openSpill();
-  }
-
-  /** The same for good: the memory of the window is given back where the worker has no use for it any more. */
-  close(): void {
-    const { isSettled } = this;
-    this.end();
+    // The window's memory, where the worker has no use for it any more.
     if (isSettled) this.#ring.giveBack();
-  }
-
-  #openSpill(): Spill {
-    return new Spill(this.#options.config, () => this.#options.settledSeqs());
   }
 
   readonly #closeLater = (): void => {

@@ -1,5 +1,4 @@
 import { formatLevel, parseLevel, type LevelName } from '@treeline/contract';
-import fs from 'node:fs';
 import os from 'node:os';
 import { pino, type Bindings, type ChildLoggerOptions, type Logger, type LoggerOptions } from 'pino';
 import type { PipelineConfig } from './config/config.ts';
@@ -8,11 +7,12 @@ import type { LoadedConfig } from './config/load.ts';
 import { TimedLevel, type SetLevelOptions } from './timed-level.ts';
 import { guardLogMethod } from './guard.ts';
 import { PipelineClient } from './pipeline-client.ts';
-import type { FlushResult, StreamStatus } from './protocol.ts';
+import type { FlushResult, ReopenResult, StreamStatus } from './protocol.ts';
 import { ReservedKeys } from './reserved-keys.ts';
 import type { LoggerStats } from './stats.ts';
 
 const FLUSH_TIMEOUT_MS = 10_000;
+const REOPEN_TIMEOUT_MS = 10_000;
 
 /** pino's options that a program may set beside a config. Those that would break the line are refused. */
 export type PinoOptions = Omit<
@@ -31,6 +31,11 @@ export interface TreelineLogger extends Omit<Logger, 'flush'> {
   flush(options?: { timeoutMs?: number }): Promise<FlushResult>;
   /** pino's form: calls back when the flush is over. */
   flush(callback: (error?: Error) => void): void;
+  /**
+   * Makes every stream that writes a file let go of it and open its path anew, as SIGHUP does: for logrotate and the like. Resolves when
+   * they have, or when the time is over (default 10 s); what was logged before may stand in either file. Never rejects.
+   */
+  reopen(options?: { timeoutMs?: number }): Promise<ReopenResult>;
   /** Flushes and gives every destination back. Later log calls are dropped and counted. Closing twice is no error. */
   close(options?: { timeoutMs?: number }): Promise<FlushResult>;
   /** What has become of every record so far. */
@@ -91,17 +96,8 @@ export function buildLogger(
       if (plan.live.includes('level')) timedLevel.rebase(next.level);
       return retired;
     },
-    report: reportConfig,
   });
   return Object.assign(root, methodsOf(client, reserved, reloader, timedLevel)) as unknown as TreelineLogger;
-}
-
-function reportConfig(text: string): void {
-  try {
-    fs.writeSync(2, `treeline: ${text}\n`);
-  } catch {
-    // Nobody reads it: the stats tell it too.
-  }
 }
 
 function refuseOptions(options: object): void {
@@ -154,6 +150,7 @@ function methodsOf(
   };
   return {
     flush,
+    reopen: (options?: { timeoutMs?: number }) => client.reopen(options?.timeoutMs ?? REOPEN_TIMEOUT_MS),
     close,
     stats: async () => ({
       ...client.stats(),

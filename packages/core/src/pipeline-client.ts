@@ -5,7 +5,7 @@ import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
 import type { PipelineConfig } from './config/config.ts';
 import type { ReloadPlan } from './config/reload-plan.ts';
 import { ControlBlock } from './control-block.ts';
-import { drainAtEnd, type EndCause } from './exit-hook.ts';
+import { drainAtEnd, onHangUp, type EndCause } from './exit-hook.ts';
 import { Log } from './log.ts';
 import { closePipeline, openPipeline, type PipelineOwner } from './pipeline-host.ts';
 import type {
@@ -14,6 +14,7 @@ import type {
   PipelineRequest,
   PipelineSpec,
   RetiredStream,
+  ReopenResult,
   StreamStatus,
   ToPipeline,
 } from './protocol.ts';
@@ -23,6 +24,9 @@ import { prepareStdio } from './stdio.ts';
 
 /** How long the end waits for the cursors to be written, when the streams were not done in time. */
 const SAVE_WITHIN_MS = 250;
+
+/** How long the streams may take to open their files anew at SIGHUP. */
+const REOPEN_WITHIN_MS = 10_000;
 
 /** How much longer than the pipeline itself a request is waited for, should the worker be dead. */
 const REPLY_GRACE_MS = 500;
@@ -67,6 +71,7 @@ export class PipelineClient implements PipelineOwner {
   #log: Log | undefined;
   #port: MessagePort | undefined;
   #releaseEnd: (() => void) | undefined;
+  readonly #releaseHangUp: () => void;
   #nextId = 1;
   #isExiting = false;
   #finishedSeq = 0;
@@ -84,6 +89,7 @@ export class PipelineClient implements PipelineOwner {
     this.#control = ControlBlock.create();
     this.#streams = new StreamSet(config.streams);
     this.#rootLevel = config.level;
+    this.#releaseHangUp = onHangUp(() => void this.reopen(REOPEN_WITHIN_MS));
   }
 
   get spec(): PipelineSpec {
@@ -133,6 +139,15 @@ export class PipelineClient implements PipelineOwner {
   /** Resolves when what was logged before is delivered as far as each sink promises, or the time is over; never rejects. */
   async flush(timeoutMs: number): Promise<FlushResult> {
     return this.#closing ?? this.#request('flush', timeoutMs);
+  }
+
+  /** Makes every stream open its file anew, whatever waits to be written; never rejects. */
+  async reopen(timeoutMs: number): Promise<ReopenResult> {
+    const { ok, streams } = await (this.#closing ?? this.#request('reopen', timeoutMs));
+    const outcomes = Object.entries(streams).map(
+      ([name, outcome]) => [name, outcome === 'flushed' ? 'reopened' : outcome] as const,
+    );
+    return { ok, streams: Object.fromEntries(outcomes) };
   }
 
   /** Flushes, then gives every destination back; later log calls are counted and dropped. */
@@ -289,8 +304,12 @@ export class PipelineClient implements PipelineOwner {
     if (this.#isClosed || !log.hasBegun) return;
     if (this.#isInProcess) {
       // This thread would wait for itself.
-      log.end();
-      this.#tellKept();
+      if (log.isSettled) log.clear();
+      else {
+        log.spillAll();
+        log.saveCursors();
+        this.#tellKept();
+      }
       return;
     }
     log.postAll();
@@ -298,15 +317,16 @@ export class PipelineClient implements PipelineOwner {
     this.#post({ type: 'drain', token, upToSeq: log.reachableSeq });
     const deadlineMs = this.#endStartedMs + this.#config.shutdownTimeoutMs;
     const isDrained = this.#control.waitUntil(() => this.#control.read('drained') >= token, deadlineMs);
-    if (!isDrained) this.#keepForNextStart(log);
-    if (this.#isExiting) log.end();
+    if (!isDrained || (this.#isExiting && !log.isSettled)) this.#keepForNextStart(log);
+    else if (this.#isExiting) log.clear();
   }
 
   #keepForNextStart(log: Log): void {
     log.spillAll();
     const token = this.#nextId++;
     this.#post({ type: 'save', token });
-    this.#control.waitUntil(() => this.#control.read('saved') >= token, performance.now() + SAVE_WITHIN_MS);
+    const deadlineMs = performance.now() + SAVE_WITHIN_MS;
+    if (!this.#control.waitUntil(() => this.#control.read('saved') >= token, deadlineMs)) log.saveCursors();
     this.#receiveWaiting();
     this.#tellKept();
   }
@@ -337,6 +357,7 @@ export class PipelineClient implements PipelineOwner {
   async #close(timeoutMs: number): Promise<FlushResult> {
     const result = await this.#request('close', timeoutMs);
     this.#isClosed = true;
+    this.#releaseHangUp();
     if (this.#log?.hasBegun) this.#log.close();
     this.#releaseEnd?.();
     this.#port?.close();

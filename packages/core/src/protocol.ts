@@ -68,7 +68,7 @@ export type ToPipeline =
   | { readonly type: 'request'; readonly id: number; readonly request: PipelineRequest };
 
 export interface PipelineRequest {
-  readonly type: 'flush' | 'close';
+  readonly type: 'flush' | 'close' | 'reopen';
   /** The last record that was logged before it and can be had. */
   readonly upToSeq: number;
   readonly timeoutMs: number;
@@ -95,6 +95,12 @@ export interface RetiredStream {
 /** A sink's event with the stream that it is about. */
 export interface StreamStatus extends SinkEvent {
   readonly stream: string;
+}
+
+/** What each stream did within the time that `reopen` was given; one that holds no file has nothing to do. */
+export interface ReopenResult {
+  readonly ok: boolean;
+  readonly streams: Readonly<Record<string, 'reopened' | 'timeout' | 'failed'>>;
 }
 
 /** What each stream did within the time that flush or close were given. */

@@ -59,6 +59,16 @@ export class Spill {
     cursors.close();
   }
 
+  /** Takes what is settled off the disk; more may come. */
+  clear(): void {
+    this.#writer.clear();
+  }
+
+  /** With durability `power`, makes what was written survive power loss before it returns. */
+  sync(): void {
+    if (this.#isPowerSafe) this.#writer.sync();
+  }
+
   /** Leaves the log to the next start, or takes it off the disk where all of it is settled. */
   end(isSettled: boolean): void {
     if (isSettled) this.#writer.remove();

@@ -1,4 +1,4 @@
-import { LEVEL_NAMES, messageOf, parseBytes, parseDuration } from '@treeline/contract';
+import { LEVEL_NAMES, messageOf, parseBytes, parseDuration, parserAction } from '@treeline/contract';
 import * as v from 'valibot';
 import { parseRedactPath } from '../stages/redact-path.ts';
 import { MAX_STREAMS } from './limits.ts';
@@ -8,14 +8,7 @@ function unit(parse: (value: number | string) => number, description: string) {
   return v.pipe(
     v.union([v.number(), v.string()]),
     v.description(description),
-    v.rawTransform<string | number, number>(({ dataset, addIssue, NEVER }) => {
-      try {
-        return parse(dataset.value);
-      } catch (error) {
-        addIssue({ message: messageOf(error) });
-        return NEVER;
-      }
-    }),
+    v.rawTransform<string | number, number>(parserAction(parse)),
   );
 }
 

@@ -66,6 +66,11 @@ export class Outlet implements Sink {
     if (this.#failures === 0) await this.#track(this.#sink?.flush());
   }
 
+  async reopen(): Promise<void> {
+    await this.#ready;
+    await this.#sink?.reopen?.();
+  }
+
   async close(): Promise<void> {
     await this.#sink?.close();
   }

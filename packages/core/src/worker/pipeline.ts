@@ -279,9 +279,15 @@ export class Pipeline {
   }
 
   async #answer(id: number, request: PipelineRequest): Promise<void> {
-    const result = await (request.type === 'flush' ? this.#flush(request) : this.#close(request));
+    const result = await this.#perform(request);
     this.#post({ type: 'reply', id, result });
     if (request.type === 'close') this.#port.close();
+  }
+
+  #perform(request: PipelineRequest): Promise<FlushResult> {
+    if (request.type === 'flush') return this.#flush(request);
+    if (request.type === 'close') return this.#close(request);
+    return this.#settleWithin(request.timeoutMs, (stream) => stream.reopen());
   }
 
   /** Waits for what was logged before the request: posted, or to be read from the segments. */

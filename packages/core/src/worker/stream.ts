@@ -295,6 +295,17 @@ export class Stream {
     await this.flush();
   }
 
+  /** A stream that is not open yet has nothing to let go of. */
+  async reopen(): Promise<void> {
+    try {
+      await this.#outlet.reopen();
+    } catch (error) {
+      const reason = `can't be opened anew (the next write tries again): ${messageOf(error)}`;
+      this.#options.report({ type: 'warning', reason });
+      throw error;
+    }
+  }
+
   close(): Promise<void> {
     this.#closed ??= this.#close();
     return this.#closed;
