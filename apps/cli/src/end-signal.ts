@@ -10,6 +10,8 @@ export interface EndSignal {
   readonly arrived: Promise<void>;
   /** Ends the process by the signal, as it would have ended without us, so that shells and supervisors see why. */
   raise(): void;
+  /** Lets signals end the process again by themselves. */
+  release(): void;
 }
 
 /**
@@ -27,14 +29,13 @@ export function awaitEndSignal(): EndSignal {
     process.kill(process.pid, signal);
   };
   const isTerminalGone = watchTerminal();
-  for (const signal of SIGNALS) {
-    process.on(signal, () => {
-      if (signal === 'SIGHUP' && !isTerminalGone()) return;
-      if (received) raise(signal);
-      received = signal;
-      arrive();
-    });
-  }
+  const receive = (signal: NodeJS.Signals): void => {
+    if (signal === 'SIGHUP' && !isTerminalGone()) return;
+    if (received) raise(signal);
+    received = signal;
+    arrive();
+  };
+  for (const signal of SIGNALS) process.on(signal, receive);
   return {
     get received() {
       return received;
@@ -42,6 +43,9 @@ export function awaitEndSignal(): EndSignal {
     arrived,
     raise() {
       if (received) raise(received);
+    },
+    release() {
+      for (const signal of SIGNALS) process.off(signal, receive);
     },
   };
 }

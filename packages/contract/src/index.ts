@@ -46,7 +46,7 @@ export {
 export type { LogRequest, LogSource, LogStats } from './source.ts';
 export { createStderrReporter, type StderrReporter } from './stderr-reporter.ts';
 export { postStatus, runsInThreadStream, withoutPinoKeys } from './thread-stream.ts';
-export { batchHints, defineTransport, parseOptions, type Transport } from './transport.ts';
+export { batchHints, defineTransport, parseOptions, retryPolicy, type Transport } from './transport.ts';
 export {
   formatBytes,
   formatDuration,

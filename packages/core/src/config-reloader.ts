@@ -35,10 +35,14 @@ export interface ConfigStats {
   readonly lastReload?: { readonly time: number; readonly ok: boolean; readonly error?: string };
 }
 
-export interface ConfigReloaderOptions {
+/** Where a config comes from, so that it can be read again. */
+export interface ConfigSource {
   readonly loaded: LoadedConfig;
   /** Reads and checks the config anew; throws what `createLogger` would. */
-  load(): LoadedConfig;
+  readonly load: () => LoadedConfig;
+}
+
+export interface ConfigReloaderOptions extends ConfigSource {
   /** Puts it in force; gives what became of streams that went. */
   apply(config: PipelineConfig, plan: ReloadPlan): Promise<ReloadReceipt['retired']>;
 }

@@ -1,7 +1,9 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { requireBuilt } from './built-file.ts';
 import { createLogger } from './create-logger.ts';
 import { OTHER_VARIABLES, VARIABLES } from './config/environment.ts';
 import type { TreelineLogger } from './logger.ts';
@@ -60,10 +62,10 @@ interface Case {
 const CASES: readonly Case[] = [
   {
     variable: 'LOG_LEVEL',
-    value: 'warn',
+    value: 'warn,db=debug',
     async acts() {
       await logAll(createLogger(config()));
-      expect(messages()).toEqual(['warn']);
+      expect(messages()).toEqual(['warn', 'db debug']);
     },
   },
   {
@@ -143,7 +145,41 @@ const CASES: readonly Case[] = [
       expect(rotated().length).toBeGreaterThan(4);
     },
   },
+  {
+    variable: 'ENABLE_ERROR_ENHANCEMENT',
+    value: 'true',
+    async acts() {
+      const logger = createLogger(config());
+      logger.error(new Error('kept'));
+      expect(logger.errors()).toHaveLength(1);
+      await logger.close();
+    },
+  },
+  {
+    variable: 'ENABLE_STREAM_TRACKING',
+    value: 'on',
+    async acts() {
+      const logger = createLogger(config());
+      const source = Readable.from(['a']);
+      expect(logger.trackStream(source)).not.toBe(source);
+      await logger.close();
+    },
+  },
+  {
+    variable: 'ENABLE_REQUEST_TRACKING',
+    value: '1',
+    async acts() {
+      const logger = createLogger(config());
+      // The logger is built, from the same place.
+      const { contextOf } = requireBuilt('context/context-of.js') as typeof import('./context/context-of.ts');
+      expect(contextOf(logger).requests).toBeDefined();
+      await logger.close();
+    },
+  },
 ];
+
+/** Loaded and shown, but nothing measures the logger yet: the config says so in a warning. */
+const PENDING = 'ENABLE_PERFORMANCE_METRICS';
 
 describe('every environment variable acts', () => {
   test.each(CASES)(
@@ -163,7 +199,7 @@ describe('every environment variable acts', () => {
       'LOG_LEVEL_OUT',
     ];
     expect(CASES.map(({ variable }) => variable).toSorted()).toEqual(
-      known.filter((name) => !name.startsWith('ENABLE_')).toSorted(),
+      known.filter((name) => name !== PENDING).toSorted(),
     );
   });
 });

@@ -1,7 +1,7 @@
 import { textRecord } from '@treeline/contract';
 import type { PipelineConfig } from './config/config.ts';
 import type { LoadedConfig } from './config/load.ts';
-import { ConfigReloader, type ConfigStats } from './config-reloader.ts';
+import { ConfigReloader, type ConfigSource, type ConfigStats } from './config-reloader.ts';
 import { readForeignLines, type PipelineLines } from './foreign-lines.ts';
 import { PipelineClient } from './pipeline-client.ts';
 import type { FlushResult, ReopenResult, StreamStatus } from './protocol.ts';
@@ -22,6 +22,8 @@ export interface Pipeline {
    * Resolves when there is room for more: a writer that awaits it is as slow as the slowest stream, and memory stays bounded.
    */
   write(lines: Buffer): Promise<void>;
+  /** Takes over what earlier processes left at once; otherwise the first line does. `flush` then waits for it. */
+  takeOver(): void;
   /** Resolves when what was written before is delivered, as far as each sink promises, or after `timeoutMs` (default 10 s). Never rejects. */
   flush(options?: { timeoutMs?: number }): Promise<FlushResult>;
   /** Makes every stream that writes a file open its path anew, as SIGHUP does, within `timeoutMs` (default 10 s). Never rejects. */
@@ -40,13 +42,6 @@ export interface PipelineStats extends LogStats {
   readonly textLines: number;
   /** How often, and for how long, `write` waited for room in the window. */
   readonly windowWaits: { readonly count: number; readonly totalMs: number };
-}
-
-/** Where a pipeline's config comes from, so that it can be read again. */
-export interface ConfigSource {
-  readonly loaded: LoadedConfig;
-  /** Reads it anew, as it was read before. */
-  load(): LoadedConfig;
 }
 
 export interface PipelineOptions {
@@ -82,6 +77,7 @@ export function openPipeline(
         windowWaits.totalMs += performance.now() - startMs;
       }
     },
+    takeOver: () => client.begin(),
     flush: (options) => client.flush(options?.timeoutMs ?? FLUSH_TIMEOUT_MS),
     reopen: (options) => client.reopen(options?.timeoutMs ?? REOPEN_TIMEOUT_MS),
     close: (options) => {

@@ -1,11 +1,16 @@
-import { formatLevel, parseLevel, type LevelName } from '@treeline/contract';
+import { parseLevel, type LevelName } from '@treeline/contract';
+import { requireBuilt } from './built-file.ts';
+import type { HoldOptions, StartUpBuffer } from './hold/start-up-buffer.ts';
 import os from 'node:os';
 import { pino, type Bindings, type ChildLoggerOptions, type Logger, type LoggerOptions } from 'pino';
 import type { PipelineConfig } from './config/config.ts';
-import { ConfigReloader, type ReloadReceipt } from './config-reloader.ts';
-import type { LoadedConfig } from './config/load.ts';
+import { ConfigReloader, type ConfigSource, type ReloadReceipt } from './config-reloader.ts';
+import { CONTEXT } from './context/context-of.ts';
+import { contextMethods, type ContextMethods } from './context/context-methods.ts';
+import { LoggerContext } from './context/logger-context.ts';
+import { guardLogMethod, type LogCallHooks } from './guard.ts';
+import { LevelControl } from './levels/level-control.ts';
 import { TimedLevel, type SetLevelOptions } from './timed-level.ts';
-import { guardLogMethod } from './guard.ts';
 import { PipelineClient } from './pipeline-client.ts';
 import type { FlushResult, ReopenResult, StreamStatus } from './protocol.ts';
 import { ReservedKeys } from './reserved-keys.ts';
@@ -22,8 +27,13 @@ export type PinoOptions = Omit<
 
 const REFUSED_PINO_OPTIONS = ['transport', 'messageKey', 'nestedKey', 'timestamp', 'level'] as const;
 
-/** A pino logger over a pipeline. Children have the same methods. */
-export interface TreelineLogger extends Omit<Logger, 'flush'> {
+/** What a logger over a pipeline has beyond pino's. */
+export interface TreelineMethods extends ContextMethods {
+  /** pino's; children have the same methods. */
+  child<CustomLevels extends string = never>(
+    bindings: Bindings,
+    options?: ChildLoggerOptions<CustomLevels>,
+  ): TreelineMethods & Logger<CustomLevels>;
   /**
    * Resolves when what was logged before this call has been delivered, as far as each sink promises, or when the time is over
    * (default 10 s). Never rejects.
@@ -56,23 +66,35 @@ export interface TreelineLogger extends Omit<Logger, 'flush'> {
   setLevel(level: LevelName | 'silent', options?: SetLevelOptions): void;
   /** Calls back when a stream goes up, down, fills, drops or recovers. Returns a function that ends it. */
   onStatus(listener: (status: StreamStatus) => void): () => void;
+  /** Ends what `hold` began: writes what was held and is wanted by now, then writes through. Without `hold` it does nothing. */
+  release(): void;
+  /**
+   * Ends what `hold` began by letting go of what was held, and of what will be logged; records from `keepLevel` on go to stderr
+   * (default: none). Without `hold` it does nothing.
+   */
+  discard(options?: { keepLevel?: LevelName }): void;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
+/** A pino logger over a pipeline. */
+export type TreelineLogger = TreelineMethods & Omit<Logger, 'flush' | 'child'>;
+
 /** Builds the logger for a config that has been loaded. */
 export function buildLogger(
-  loaded: LoadedConfig,
-  load: () => LoadedConfig,
+  source: ConfigSource,
   options: PinoOptions = {},
+  hold?: boolean | HoldOptions,
 ): TreelineLogger {
-  const { config } = loaded;
+  const { config } = source.loaded;
   refuseOptions(options);
   const reserved = new ReservedKeys();
   const client = new PipelineClient(config.enabled ? config : { ...config, streams: [] });
+  const hooks: LogCallHooks = {};
+  let levels: LevelControl | undefined;
+  let context: LoggerContext | undefined;
   const root = pino(
     {
       ...options,
-      level: formatGate(config, parseLevel(config.level)),
       base: {
         pid: process.pid,
         hostname: os.hostname(),
@@ -80,24 +102,55 @@ export function buildLogger(
         ...reserved.move({ ...config.fields, ...options.base }),
       },
       timestamp: config.timestamp,
-      hooks: { ...options.hooks, logMethod: guardLogMethod(options.hooks?.logMethod, reserved) },
+      serializers: { err: (value) => context?.serializeError(value), ...options.serializers },
+      hooks: { ...options.hooks, logMethod: guardLogMethod(options.hooks?.logMethod, reserved, hooks) },
+      onChild: (child) => {
+        levels?.adopt(child);
+        options.onChild?.(child);
+      },
     },
     client,
   );
-  const applyLevels = followRootLevel(root, config, client);
+  levels = new LevelControl(root, config, (rootLevel) => {
+    client.setRootLevel(parseLevel(rootLevel));
+    context?.refresh();
+  });
+  context = new LoggerContext(root, config, levels, hooks);
   moveReservedBindings(root, reserved);
+  const buffer = hold ? startHolding(root, levels, hold) : undefined;
   const timedLevel = new TimedLevel(root, config.level);
-  const reloader = new ConfigReloader({
-    loaded,
-    load,
+  const reloader = followConfig(source, { root, client, levels, timedLevel });
+  return Object.assign(
+    root,
+    methodsOf({ client, reserved, context, buffer, reloader, timedLevel }),
+    contextMethods(context),
+    { [CONTEXT]: context },
+  ) as object as TreelineLogger;
+}
+
+/** Makes the logger that of another config when there is one. */
+function followConfig(
+  source: ConfigSource,
+  parts: {
+    readonly root: Logger;
+    readonly client: PipelineClient;
+    readonly levels: LevelControl;
+    readonly timedLevel: TimedLevel;
+  },
+): ConfigReloader {
+  const { root, client, levels, timedLevel } = parts;
+  return new ConfigReloader({
+    ...source,
     async apply(next, plan) {
       const retired = await client.reload(next, plan);
-      applyLevels(client.config, plan.live.includes('level'));
+      const before = root.level;
+      levels.applyLevels(client.config);
       if (plan.live.includes('level')) timedLevel.rebase(next.level);
+      // A level that the program has set stays until the config says another one.
+      else root.level = before;
       return retired;
     },
   });
-  return Object.assign(root, methodsOf(client, reserved, reloader, timedLevel)) as unknown as TreelineLogger;
 }
 
 function refuseOptions(options: object): void {
@@ -117,7 +170,8 @@ function moveReservedBindings(root: Logger, reserved: ReservedKeys): void {
   // oxlint-disable-next-line typescript/unbound-method -- called below with the logger that they are called on
   const { child, setBindings } = root;
   Object.assign(root, {
-    child(this: object, bindings: Bindings, options?: ChildLoggerOptions): Logger {
+    child(this: Logger, bindings: Bindings, options?: ChildLoggerOptions): Logger {
+      refuseLevel(this, options);
       // Without bindings pino throws, as it does by itself.
       return Reflect.apply(child, this, [bindings && reserved.move(bindings), options]);
     },
@@ -127,12 +181,27 @@ function moveReservedBindings(root: Logger, reserved: ReservedKeys): void {
   });
 }
 
-function methodsOf(
-  client: PipelineClient,
-  reserved: ReservedKeys,
-  reloader: ConfigReloader,
-  timedLevel: TimedLevel,
-): object {
+/** pino's own message for an unknown level names none that are allowed. */
+function refuseLevel(logger: Logger, { level, customLevels }: ChildLoggerOptions = {}): void {
+  if (level === undefined || customLevels || Object.hasOwn(logger.levels.values, level)) return;
+  parseLevel(level);
+}
+
+function startHolding(root: Logger, levels: LevelControl, hold: true | HoldOptions): StartUpBuffer {
+  const loaded = requireBuilt('hold/loader.js') as typeof import('./hold/loader.ts');
+  return new loaded.StartUpBuffer(root, levels, hold === true ? {} : hold);
+}
+
+interface LoggerParts {
+  readonly client: PipelineClient;
+  readonly reserved: ReservedKeys;
+  readonly context: LoggerContext;
+  readonly buffer: StartUpBuffer | undefined;
+  readonly reloader: ConfigReloader;
+  readonly timedLevel: TimedLevel;
+}
+
+function methodsOf({ client, reserved, context, buffer, reloader, timedLevel }: LoggerParts): object {
   const flush = (
     argument?: { timeoutMs?: number } | ((error?: Error) => void),
   ): Promise<FlushResult> | void => {
@@ -146,6 +215,8 @@ function methodsOf(
   const close = (options?: { timeoutMs?: number }): Promise<FlushResult> => {
     reloader.close();
     timedLevel.end();
+    // It ends as it was meant to: what was held is wanted.
+    buffer?.release();
     return client.close(options?.timeoutMs ?? FLUSH_TIMEOUT_MS);
   };
   return {
@@ -155,62 +226,18 @@ function methodsOf(
     stats: async () => ({
       ...client.stats(),
       reservedKeys: reserved.moved,
+      ...context.stats(),
+      ...(buffer && { hold: buffer.stats() }),
       config: { ...reloader.stats, ...timedLevel.stats },
     }),
     reload: () => reloader.reload(),
     setLevel: (level: LevelName | 'silent', options?: SetLevelOptions) => timedLevel.set(level, options),
     onStatus: (listener: (status: StreamStatus) => void) => client.onStatus(listener),
+    release: () => buffer?.release(),
+    discard: ({ keepLevel = 'silent' }: { keepLevel?: LevelName | 'silent' } = {}) =>
+      buffer?.discard(parseLevel(keepLevel)),
     [Symbol.asyncDispose]: async () => {
       await close();
     },
   };
-}
-
-/** The gate lets through what at least one stream wants. */
-function formatGate(config: PipelineConfig, rootLevel: number): string {
-  const gate = Math.min(
-    ...(config.enabled ? config.streams : []).map((stream) => stream.level ?? rootLevel),
-    Infinity,
-  );
-  return gate === Infinity ? 'silent' : formatLevel(gate);
-}
-
-/** Makes `logger.level` the root level: streams without one of their own follow it, the others keep theirs. */
-function followRootLevel(
-  root: Logger,
-  initial: PipelineConfig,
-  client: PipelineClient,
-): (config: PipelineConfig, withLevel: boolean) => void {
-  let config = initial;
-  const inherited = levelAccessor(root);
-  let rootLevel: string = config.level;
-  Object.defineProperty(root, 'level', {
-    configurable: true,
-    get(this: Logger): string {
-      return this === root ? rootLevel : (inherited.get?.call(this) as string);
-    },
-    set(this: Logger, level: string) {
-      const number = parseLevel(level);
-      if (this !== root) {
-        inherited.set?.call(this, level);
-        return;
-      }
-      rootLevel = level;
-      inherited.set?.call(root, formatGate(config, number));
-      client.setRootLevel(level as PipelineConfig['level']);
-    },
-  });
-  return (next, withLevel) => {
-    config = next;
-    root.level = withLevel ? next.level : rootLevel;
-  };
-}
-
-/** pino keeps the accessor on the instance's prototype. */
-function levelAccessor(root: object): PropertyDescriptor {
-  for (let object = root; object !== null; object = Object.getPrototypeOf(object) as object) {
-    const descriptor = Object.getOwnPropertyDescriptor(object, 'level');
-    if (descriptor?.set) return descriptor;
-  }
-  throw new TypeError('this version of pino keeps no level accessor: @treeline/core needs pino ^10.4');
 }

@@ -1,4 +1,4 @@
-import { createStderrReporter, TreelineError } from '@treeline/contract';
+import { createStderrReporter, parseLevel, TreelineError } from '@treeline/contract';
 import { createOwnerId } from '@treeline/spool';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
@@ -81,14 +81,14 @@ export class PipelineClient implements PipelineOwner {
   #closing: Promise<FlushResult> | undefined;
   #reload: PendingReload | undefined;
   #isClosed = false;
-  #rootLevel: PipelineConfig['level'];
+  #rootLevel: number;
 
   constructor(config: PipelineConfig, options: PipelineClientOptions = {}) {
     this.#config = config;
     this.#feed = options.feed ?? 'log-calls';
     this.#control = ControlBlock.create();
     this.#streams = new StreamSet(config.streams);
-    this.#rootLevel = config.level;
+    this.#rootLevel = parseLevel(config.level);
     this.#releaseHangUp = onHangUp(() => void this.reopen(REOPEN_WITHIN_MS));
   }
 
@@ -125,6 +125,11 @@ export class PipelineClient implements PipelineOwner {
     if (this.#isExiting) this.#drain(log);
   }
 
+  /** Opens the pipeline without waiting for the first line. */
+  begin(): void {
+    this.#open().begin();
+  }
+
   /** Whether half of the window is free, or the pipeline was closed. */
   hasRoom(): boolean {
     this.#log?.advance();
@@ -156,7 +161,7 @@ export class PipelineClient implements PipelineOwner {
     return this.#closing;
   }
 
-  setRootLevel(level: PipelineConfig['level']): void {
+  setRootLevel(level: number): void {
     this.#rootLevel = level;
     this.#post({ type: 'root-level', level });
   }
@@ -184,7 +189,7 @@ export class PipelineClient implements PipelineOwner {
         reject,
         swapped: (streams) => {
           this.#config = config;
-          this.#rootLevel = config.level;
+          if (plan.live.includes('level')) this.#rootLevel = parseLevel(config.level);
           this.#streams.swap(planned.specs, streams);
         },
         retired: () => {

@@ -60,11 +60,11 @@ export type ToPipeline =
   /** More has been spilled while the worker was idle. */
   | { readonly type: 'wake' }
   /** The segments may not grow further: whoever lags most has to let go. */
-  | { readonly type: 'log-full' }
+  | { readonly type: 'make-room'; readonly reason: 'log-full' | 'disk-full' }
   /** Write the cursors; `saved` takes the token. */
   | { readonly type: 'save'; readonly token: number }
   | ReloadMessage
-  | { readonly type: 'root-level'; readonly level: PipelineConfig['level'] }
+  | { readonly type: 'root-level'; readonly level: number }
   | { readonly type: 'request'; readonly id: number; readonly request: PipelineRequest };
 
 export interface PipelineRequest {

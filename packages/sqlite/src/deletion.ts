@@ -1,5 +1,6 @@
 import { MS_PER_MINUTE } from './ddl.ts';
 import type { Database } from './driver.ts';
+import { forgetTexts } from './full-text.ts';
 
 interface Deleted {
   readonly ts: number;
@@ -17,6 +18,7 @@ export function deleteRows(db: Database, ids: readonly number[]): number {
     )
     .all(list);
   const { changes } = db.prepare('DELETE FROM logs WHERE id IN (SELECT value FROM json_each(?))').run(list);
+  forgetTexts(db, list);
   const subtract = db.prepare<[number, number, number, string, string]>(
     'UPDATE log_counts SET n = n - 1 WHERE n >= ? AND minute = ? AND level = ? AND source = ? AND type = ?',
   );

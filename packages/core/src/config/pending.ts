@@ -8,12 +8,7 @@ interface Pending {
   readonly unless?: unknown;
 }
 
-const PENDING: readonly Pending[] = [
-  { path: ['enhancedFeatures', 'requestTracking'] },
-  { path: ['enhancedFeatures', 'streamTracking'] },
-  { path: ['enhancedFeatures', 'errorLogging'] },
-  { path: ['enhancedFeatures', 'performanceMetrics'] },
-];
+const PENDING: readonly Pending[] = [{ path: ['enhancedFeatures', 'performanceMetrics'] }];
 
 /** The text of a warning about something that is known, but not built yet. */
 export function notBuilt(what: string): string {

@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { options as fileOptions } from '@treeline/file/options';
+import { options as networkOptions } from '@treeline/network/options';
 import { options as sqliteOptions } from '@treeline/sqlite/options';
 import { expect, test } from 'vitest';
 import { consoleOptions } from './console-options.ts';
@@ -67,7 +68,11 @@ interface Validating {
 }
 
 function isUnit(schema: object): schema is Validating {
-  return 'pipe' in schema && (accepts(schema, '10M') ? !accepts(schema, '1s') : accepts(schema, '1m'));
+  return (
+    'pipe' in schema &&
+    !accepts(schema, 'abc') &&
+    (accepts(schema, '10M') ? !accepts(schema, '1s') : accepts(schema, '1m'))
+  );
 }
 
 function accepts(schema: object, value: unknown): boolean {
@@ -106,10 +111,13 @@ function buildPage(): string {
     ['console', consoleOptions],
     ['file', { ...fileOptions, entries: { ...fileOptions.entries, ...formatOptions.entries } }],
     ['sqlite', sqliteOptions],
+    ['network', networkOptions],
   ];
   const core = new Set(Object.keys(entriesOf(streamSchema) ?? {}));
   const sections = types.map(([type, schema]) => {
-    const rows = rowsOf(schema, ['streams', 0], ['streams', type]).filter(({ key }) => !core.has(key));
+    const rows = rowsOf(schema, ['streams', 0], ['streams', type]).filter(
+      ({ key }) => !core.has(key.split('.')[0] ?? ''),
+    );
     return `## \`${type}\` streams\n\n${table(rows)}`;
   });
   const variables = [
@@ -204,11 +212,16 @@ function exists(path: Path): boolean {
   return schema !== undefined;
 }
 
+const FINISHED_KEYS: Readonly<Record<string, string>> = {
+  window: 'windowBytes',
+  enhancedFeatures: 'features',
+};
+
 test('what a reload leaves to the next start is what the schema says', () => {
   // In the finished config some keys have units in their names, the paths are resolved, and there is one version.
   const finished = restartKeys()
     .filter((key) => key !== 'directory' && key !== 'version')
-    .map((key) => (key === 'window' ? 'windowBytes' : key));
+    .map((key) => FINISHED_KEYS[key] ?? key);
   expect(finished.toSorted()).toEqual([...RESTART_KEYS].toSorted());
 });
 

@@ -30,6 +30,7 @@ export const RESTART_KEYS = [
   'timestamp',
   'serviceName',
   'fields',
+  'features',
   'stateDirectory',
   'mode',
   'durability',
@@ -43,7 +44,6 @@ const LIVE_KEYS = [
   'redact',
   'serviceVersion',
   'environment',
-  'features',
   'watch',
   'shutdownTimeoutMs',
 ] as const;

@@ -270,6 +270,31 @@ export const rootSchema = v.strictObject({
   ),
   fields: v.optional(v.pipe(fields('Keys that stand in every line.'), v.metadata(NEEDS_RESTART))),
   redact: v.optional(redact),
+  sampling: v.optional(
+    v.pipe(
+      v.strictObject({
+        ratio: v.optional(share('The share of traces that no rule names.'), 1),
+        rules: v.optional(
+          v.pipe(
+            v.array(
+              v.strictObject({
+                span: v.pipe(
+                  v.string(),
+                  v.minLength(1, 'must not be empty'),
+                  v.description('The name of a trace’s first span; `*` stands for any characters.'),
+                ),
+                ratio: share('The share of these traces.'),
+              }),
+            ),
+            v.description('The first that names a trace decides.'),
+          ),
+        ),
+      }),
+      v.description(
+        'Which traces are logged, decided by trace id when they begin. Errors are always logged, with their ids.',
+      ),
+    ),
+  ),
   streams: v.optional(
     v.pipe(
       v.array(v.unknown()),
@@ -310,6 +335,7 @@ export const rootSchema = v.strictObject({
         ),
       }),
       v.description('Features of the logger beyond its streams.'),
+      v.metadata(NEEDS_RESTART),
     ),
   ),
   mode: v.optional(

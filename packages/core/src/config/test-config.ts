@@ -67,7 +67,9 @@ function countArrivals(
   ) as typeof import('../stages/loader.ts');
   const lines = given.map((record) => `${JSON.stringify(toRecord(record))}\n`).join('');
   const batch = createBatch(Buffer.from(lines), { logId: 'test', seq: 1 });
-  const accepted = new LineGate(compileLineRule(stream, config)).select(batch);
+  const accepted = new LineGate(
+    compileLineRule(stream, { ...config, rootLevel: parseLevel(config.level) }),
+  ).select(batch);
   return compileStages(stream, config).process(accepted).batch.count;
 }
 

@@ -4,13 +4,13 @@ import { describe, expect, test } from 'vitest';
 import { LineGate } from '../worker/line-gate.ts';
 import { compileLineRule, DROP, LOOK, PASS } from './line-rule.ts';
 
-const ROOT = { level: 'info', directives: [] } as const;
+const ROOT = { rootLevel: 30, directives: [] } as const;
 const LEVELS = [10, 20, 30, 40, 50, 60];
 
 function verdicts(stream: object, directives = ''): string[] {
   const rule = compileLineRule(
     { level: undefined, maxLevel: undefined, filter: undefined, ...stream },
-    { level: 'info', directives: parseDirectives(directives).directives },
+    { rootLevel: 30, directives: parseDirectives(directives).directives },
   );
   const names: Record<number, string> = { [DROP]: '-', [PASS]: '+', [LOOK]: '?' };
   return LEVELS.map((level) => names[rule.verdicts[level] ?? 0] ?? '');
@@ -60,7 +60,7 @@ describe('judge', () => {
   const judge = (stream: object, directives: string, record: object, level: number): boolean =>
     compileLineRule(
       { level: undefined, maxLevel: undefined, filter: undefined, ...stream },
-      { level: 'info', directives: parseDirectives(directives).directives },
+      { rootLevel: 30, directives: parseDirectives(directives).directives },
     ).judge({ ...record, level }, level);
 
   test.each<[record: object, level: number, directives: string, expected: boolean]>([

@@ -1,4 +1,4 @@
-import { parseLevel, readLevel, type LogRecord } from '@treeline/contract';
+import { readLevel, type LogRecord } from '@treeline/contract';
 import type { LevelDirective } from '@treeline/query';
 import type { PipelineConfig, StreamConfig } from '../config/config.ts';
 import { queryLanguage } from './query-language.ts';
@@ -27,10 +27,10 @@ export const NO_LINE: LineRule = { verdicts: new Uint8Array(LEVEL_COUNT), judge:
 /** Puts a stream's levels, the levels by logger name and its filter into one rule. */
 export function compileLineRule(
   stream: Pick<StreamConfig, 'level' | 'maxLevel' | 'filter'>,
-  root: Pick<PipelineConfig, 'level' | 'directives'>,
+  root: { readonly rootLevel: number; readonly directives: PipelineConfig['directives'] },
 ): LineRule {
   const maxLevel = stream.maxLevel ?? Infinity;
-  const thresholds = compileThresholds(stream.level, parseLevel(root.level), root.directives);
+  const thresholds = compileThresholds(stream.level, root.rootLevel, root.directives);
   const filter = stream.filter === undefined ? undefined : compileLineFilter(stream.filter);
   const verdicts = Uint8Array.from({ length: LEVEL_COUNT }, (_, level) => {
     if (level < thresholds.least || level > maxLevel) return DROP;

@@ -63,7 +63,7 @@ function numbersOf(batch: Batch): number[] {
   return batch.records().map((record) => record['n'] as number);
 }
 
-const ROOT = { level: 'info', directives: [] } as const;
+const ROOT = { rootLevel: 30, directives: [] } as const;
 const INFO_AND_ABOVE = { level: 30, maxLevel: undefined, filter: undefined };
 
 function setUp(frameSize: number, lost?: number[]): { log: FakeLog; gate: LineGate; backlog: Backlog } {

@@ -214,8 +214,8 @@ export class Pipeline {
       case 'wake':
         this.#fanOut.resume();
         break;
-      case 'log-full':
-        this.#makeRoom();
+      case 'make-room':
+        this.#makeRoom(message.reason);
         break;
       case 'drain':
         void this.#drain(message);
@@ -251,10 +251,10 @@ export class Pipeline {
     for (const stream of this.#streams) stream.miss(lastSeq, lastSeq - firstSeq + 1, 'disk-fault');
   }
 
-  /** The log is full: the stream that lags most lets go of a segment's worth of its oldest lines. */
-  #makeRoom(): void {
+  /** The log or its disk is full: the stream that lags most lets go of a segment's worth of its oldest lines. */
+  #makeRoom(reason: 'log-full' | 'disk-full'): void {
     const [laggard] = this.#streams.toSorted((a, b) => a.settledSeq - b.settledSeq);
-    laggard?.dropOldest(this.#spec.config.spool.segmentBytes);
+    laggard?.dropOldest(this.#spec.config.spool.segmentBytes, reason);
     this.#cursors.save();
   }
 

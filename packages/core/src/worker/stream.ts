@@ -3,6 +3,7 @@ import {
   createBatch,
   DEFAULT_BATCH_HINTS,
   messageOf,
+  parseLevel,
   raceAbort,
   selectLines,
   SinkDriver,
@@ -10,13 +11,14 @@ import {
   type Batch,
   type BatchHints,
   type Delivery,
+  type RetryPolicy,
   type Sink,
   type SinkEvent,
 } from '@treeline/contract';
 import { isDeepStrictEqual } from 'node:util';
 import type { PipelineConfig, StreamConfig } from '../config/config.ts';
 import { destinationKey, streamKey } from '../stream-key.ts';
-import { compileLineRule, NO_LINE } from '../stages/line-rule.ts';
+import { compileLineRule, NO_LINE, type LineRule } from '../stages/line-rule.ts';
 import { compileStages, type Staged, type Stages } from '../stages/stages.ts';
 import { STREAM_STATES, type DropReason, type StreamCounters, type StreamState } from '../control-block.ts';
 import { AdoptedLines, type AdoptedLinesOptions } from './adopted-lines.ts';
@@ -48,6 +50,7 @@ const NOTHING_REFUSED: RefusedOutcome = { kept: 0, dropped: new Map() };
 /** A destination that can be opened, and how large its batches are. */
 export interface OpenableSink {
   readonly batch: Partial<BatchHints> | undefined;
+  readonly retry?: RetryPolicy | undefined;
   open(): Promise<Sink>;
 }
 
@@ -92,6 +95,8 @@ export class Stream {
   readonly #backlog: Backlog;
   readonly #outlet: Outlet;
   #transportHints: Partial<BatchHints> | undefined;
+  #retry: RetryPolicy | undefined;
+  #rootLevel: number;
   #isRetired = false;
   #driver: SinkDriver | undefined;
   #closed: Promise<void> | undefined;
@@ -116,7 +121,8 @@ export class Stream {
     this.destinationKey = destinationKey(options.config);
     this.load = options.load;
     this.#options = options;
-    this.#gate = new LineGate(compileLineRule(options.config, options.root));
+    this.#rootLevel = parseLevel(options.root.level);
+    this.#gate = new LineGate(this.#rule());
     this.#stages = compileStages(options.config, options.root);
     this.#offeredSeq = this.settledSeq;
     if (options.untilSeq !== undefined) this.#retire(options.untilSeq);
@@ -160,9 +166,10 @@ export class Stream {
   }
 
   /** A stream without a level of its own follows the root level. */
-  setRootLevel(level: PipelineConfig['level']): void {
-    if (level !== this.#options.root.level)
-      this.reconfigure(this.#options.config, { ...this.#options.root, level });
+  setRootLevel(level: number): void {
+    if (level === this.#rootLevel || this.#isRetired) return;
+    this.#rootLevel = level;
+    this.#gate.setRule(this.#rule(), this.#offeredSeq + 1);
   }
 
   /** Takes over what changes in place, for lines from the next one on. */
@@ -171,7 +178,8 @@ export class Stream {
     if (this.#isRetired || (isDeepStrictEqual(config, before.config) && isDeepStrictEqual(root, before.root)))
       return;
     this.#options = { ...before, config, root };
-    this.#gate.setRule(compileLineRule(config, root), this.#offeredSeq + 1);
+    if (root.level !== before.root.level) this.#rootLevel = parseLevel(root.level);
+    this.#gate.setRule(this.#rule(), this.#offeredSeq + 1);
     if (!isDeepStrictEqual(stageConfigOf(config, root), stageConfigOf(before.config, before.root))) {
       this.tellSummaries(Infinity);
       this.#stages = compileStages(config, root);
@@ -270,8 +278,8 @@ export class Stream {
   }
 
   /** Makes the stream let go of its oldest lines, so that the log can. */
-  dropOldest(bytes: number): void {
-    this.#drop('log-full', this.#backlog.dropOldest(bytes));
+  dropOldest(bytes: number, reason: 'log-full' | 'disk-full'): void {
+    this.#drop(reason, this.#backlog.dropOldest(bytes));
     const settledSeq = Math.min(this.#backlog.firstWaitingSeq - 1, this.#offeredSeq);
     if (settledSeq > this.settledSeq) this.#options.counters.update({ settledSeq });
     this.#options.settled();
@@ -352,6 +360,7 @@ export class Stream {
   async #openSink(): Promise<Sink> {
     const openable = await this.load();
     this.#transportHints = openable.batch;
+    this.#retry = openable.retry;
     this.#backlog.setHints(this.#hints());
     return openable.open();
   }
@@ -365,6 +374,7 @@ export class Stream {
         take: () => this.#take(),
       },
       sink: this.#outlet,
+      retry: this.#retry,
       settled: (_, delivery) => this.#account(delivery),
       fault: (reason) => this.#isDown(reason),
       recovered: () => this.#hasRecovered(),
@@ -396,9 +406,9 @@ export class Stream {
 
   #takeOver(): void {
     const hints = this.#hints();
-    const { config, root, counters } = this.#options;
+    const { counters } = this.#options;
     this.#adopted = this.#adoptions.map((lines) => {
-      const gate = new LineGate(compileLineRule(config, root));
+      const gate = new LineGate(this.#rule());
       return new AdoptedLines(lines, gate, hints, (count, bytes, lost) => {
         counters.add({
           adopted: count + lost,
@@ -563,6 +573,11 @@ export class Stream {
     }, waitMs).unref();
   }
 
+  #rule(): LineRule {
+    const { config, root } = this.#options;
+    return compileLineRule(config, { rootLevel: this.#rootLevel, directives: root.directives });
+  }
+
   #hints(): BatchHints {
     return { ...DEFAULT_BATCH_HINTS, ...this.#transportHints, ...this.#options.config.batch };
   }
@@ -575,6 +590,7 @@ export class Stream {
 const DROP_EXPLANATIONS: Readonly<Record<DropReason, string>> = {
   'queue-full': 'it lags further behind than queue.maxBytes: the least important lines are dropped',
   'log-full': 'the log has reached spool.maxBytes: the oldest lines are dropped',
+  'disk-full': 'the disk is full under the state directory: the oldest lines are dropped',
   'disk-fault': 'lines are missing from the log on disk',
   closed: 'the logger is closed',
   refused: 'the destination refuses lines, and the file for them (dead letters) is full',
