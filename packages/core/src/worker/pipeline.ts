@@ -15,11 +15,11 @@ import type {
 import { adoptFor, type Takeover } from './adoption.ts';
 import { CursorKeeper } from './cursor-keeper.ts';
 import { FanOut } from './fan-out.ts';
-import { loadSink } from './load-sink.ts';
+import { openSink } from './open-sink.ts';
 import { RefusedRecords } from './refused-records.ts';
 import { handOver, openSinks, ReloadFailure, waitsFor } from './reload.ts';
 import { SegmentFrames } from './segment-frames.ts';
-import { Stream, type OpenableSink } from './stream.ts';
+import { Stream, type OpenedSink } from './stream.ts';
 
 /**
  * One logger's pipeline in the worker:
@@ -72,7 +72,7 @@ export class Pipeline {
     for (const stream of this.#streams) if (stream.isRetired) void this.#drainRetired(stream);
   }
 
-  #createStream(spec: StreamSpec, adopted: Promise<unknown>, load = () => this.#load(spec)): Stream {
+  #createStream(spec: StreamSpec, adopted: Promise<unknown>, open = () => this.#open(spec)): Stream {
     const { config, logId } = this.#spec;
     const frames = this.#openFrames();
     const stream = new Stream({
@@ -86,7 +86,7 @@ export class Pipeline {
       refused: new RefusedRecords(config, spec.config),
       windowBytes: config.windowBytes,
       adopted,
-      load,
+      open,
       untilSeq: spec.untilSeq,
       streamNamed: (name) => this.#streams.find((other) => other.name === name && !other.isRetired),
       settled: () => {
@@ -99,8 +99,8 @@ export class Pipeline {
     return stream;
   }
 
-  #load({ config }: StreamSpec): Promise<OpenableSink> {
-    return loadSink(config, {
+  #open({ config }: StreamSpec): Promise<OpenedSink> {
+    return openSink(config, {
       logIds: [this.#spec.logId],
       report: (event) => this.#report({ config }, event),
       ended: this.#ended.signal,
@@ -120,11 +120,11 @@ export class Pipeline {
       const fresh = specs.filter((spec) => !known.has(spec.id));
       const sinks = await openSinks(
         fresh.filter((spec) => !waitsFor(spec, leaving)),
-        { load: (spec) => this.#load(spec) },
+        (spec) => this.#open(spec),
       );
       const kept = this.#streams.filter((stream) => handover.includes(stream.id));
-      await handOver(kept, wanted, { load: (spec) => this.#load(spec) }).catch(async (error: unknown) => {
-        await Promise.allSettled([...sinks.values()].map(async (sink) => (await sink.open()).close()));
+      await handOver(kept, wanted, (spec) => this.#open(spec)).catch(async (error: unknown) => {
+        await Promise.allSettled([...sinks.values()].map(({ sink }) => sink.close()));
         throw error;
       });
       this.#swap(id, config, specs, sinks, leaving);
@@ -138,7 +138,7 @@ export class Pipeline {
     id: number,
     config: PipelineSpec['config'],
     specs: readonly StreamSpec[],
-    sinks: ReadonlyMap<number, OpenableSink>,
+    sinks: ReadonlyMap<number, OpenedSink>,
     leaving: readonly Stream[],
   ): void {
     this.#spec = { ...this.#spec, config, streams: specs };
@@ -160,18 +160,18 @@ export class Pipeline {
   /** A new stream gets what is logged from now on. */
   #begin(
     spec: StreamSpec,
-    sink: OpenableSink | undefined,
+    opened: OpenedSink | undefined,
     leaving: ReadonlyMap<Stream, Promise<void>>,
   ): Stream {
     StreamCounters.attach(spec.counters).update({ settledSeq: this.#control.read('fannedSeq') });
     const before = waitsFor(spec, [...leaving.keys()]);
-    let prepared = sink;
+    let prepared = opened;
     return this.#createStream(spec, Promise.resolve(), async () => {
       // Two writers on one destination would mix its lines.
       if (before) await leaving.get(before);
-      const openable = prepared ?? (await this.#load(spec));
+      const ready = prepared;
       prepared = undefined;
-      return openable;
+      return ready ?? this.#open(spec);
     });
   }
 

@@ -1,7 +1,7 @@
 import { messageOf, raceAbort } from '@treeline/contract';
 import type { StreamSpec } from '../protocol.ts';
 import { destinationKey } from '../stream-key.ts';
-import type { OpenableSink, Stream } from './stream.ts';
+import type { OpenedSink, Stream } from './stream.ts';
 
 /** How long a destination may take to open before the reload is given up. */
 const OPEN_TIMEOUT_MS = 10_000;
@@ -16,43 +16,37 @@ export class ReloadFailure extends Error {
   }
 }
 
-export interface SinkSource {
-  /** Loads a stream's transport. */
-  load(spec: StreamSpec): Promise<OpenableSink>;
-}
+/** Opens a stream's destination. */
+export type OpenSink = (spec: StreamSpec) => Promise<OpenedSink>;
 
 /** Sinks of new streams, opened before anything changes. Closed again where one of them can't be opened. */
 export async function openSinks(
   specs: readonly StreamSpec[],
-  source: SinkSource,
-): Promise<Map<number, OpenableSink>> {
-  const opened = new Map<number, OpenableSink>();
+  open: OpenSink,
+): Promise<Map<number, OpenedSink>> {
+  const opened = new Map<number, OpenedSink>();
   const outcomes = await Promise.allSettled(
     specs.map(async (spec) => {
-      opened.set(spec.id, await openNow(spec, source));
+      opened.set(spec.id, await openInTime(spec, open));
     }),
   );
   const failed = outcomes.findIndex(({ status }) => status === 'rejected');
   const outcome = outcomes[failed];
   if (outcome?.status !== 'rejected') return opened;
-  await Promise.allSettled([...opened.values()].map(async (sink) => (await sink.open()).close()));
+  await Promise.allSettled([...opened.values()].map(({ sink }) => sink.close()));
   throw new ReloadFailure(specs[failed]?.config.name ?? '', messageOf(outcome.reason));
 }
 
-/** The sink that is open now is what the first `open` gives; a later one opens anew. */
-async function openNow(spec: StreamSpec, source: SinkSource): Promise<OpenableSink> {
-  const openable = await source.load(spec);
-  const sink = await raceAbort(openable.open(), AbortSignal.timeout(OPEN_TIMEOUT_MS));
-  if (sink === 'aborted') throw new Error(`its destination did not open within ${OPEN_TIMEOUT_MS / 1000} s`);
-  let isFirst = true;
-  return {
-    batch: openable.batch,
-    async open() {
-      if (!isFirst) return openable.open();
-      isFirst = false;
-      return sink;
-    },
-  };
+async function openInTime(spec: StreamSpec, open: OpenSink): Promise<OpenedSink> {
+  const opening = open(spec);
+  const opened = await raceAbort(opening, AbortSignal.timeout(OPEN_TIMEOUT_MS));
+  if (opened !== 'aborted') return opened;
+  // What opens after all is of no use any more.
+  void opening.then(
+    ({ sink }) => sink.close(),
+    () => undefined,
+  );
+  throw new Error(`its destination did not open within ${OPEN_TIMEOUT_MS / 1000} s`);
 }
 
 /**
@@ -62,15 +56,15 @@ async function openNow(spec: StreamSpec, source: SinkSource): Promise<OpenableSi
 export async function handOver(
   streams: readonly Stream[],
   specs: ReadonlyMap<number, StreamSpec>,
-  source: SinkSource,
+  open: OpenSink,
 ): Promise<void> {
-  const done: { readonly stream: Stream; readonly old: () => Promise<OpenableSink> }[] = [];
+  const done: { readonly stream: Stream; readonly old: () => Promise<OpenedSink> }[] = [];
   for (const stream of streams) {
     const spec = specs.get(stream.id);
     if (!spec) continue;
-    const old = stream.load;
+    const old = stream.open;
     try {
-      await stream.handOver(() => source.load(spec), AbortSignal.timeout(OPEN_TIMEOUT_MS));
+      await stream.handOver(() => open(spec), AbortSignal.timeout(OPEN_TIMEOUT_MS));
       done.push({ stream, old });
     } catch (error) {
       for (const before of done)

@@ -47,11 +47,11 @@ interface LooseLines {
 }
 const NOTHING_REFUSED: RefusedOutcome = { kept: 0, dropped: new Map() };
 
-/** A destination that can be opened, and how large its batches are. */
-export interface OpenableSink {
+/** A destination, how large its batches are, and how long it is waited between attempts. */
+export interface OpenedSink {
+  readonly sink: Sink;
   readonly batch: Partial<BatchHints> | undefined;
-  readonly retry?: RetryPolicy | undefined;
-  open(): Promise<Sink>;
+  readonly retry: RetryPolicy | undefined;
 }
 
 export interface StreamOptions {
@@ -69,8 +69,8 @@ export interface StreamOptions {
   readonly windowBytes: number;
   /** Nothing is delivered before what dead processes left has been taken over. */
   readonly adopted: Promise<unknown>;
-  /** Loads the transport; may reject, and is tried again. */
-  readonly load: () => Promise<OpenableSink>;
+  /** Opens the destination; may reject, and is tried again. */
+  readonly open: () => Promise<OpenedSink>;
   /** The last record that is the stream's own, where it is no longer part of the config. */
   readonly untilSeq: number | undefined;
   /** Another stream of the config. */
@@ -86,8 +86,8 @@ export class Stream {
   readonly name: string;
   readonly key: string;
   readonly destinationKey: string;
-  /** Finds the transport with the options that hold. */
-  load: () => Promise<OpenableSink>;
+  /** Opens the destination with the options that hold. */
+  open: () => Promise<OpenedSink>;
   #options: StreamOptions;
   readonly #gate: LineGate;
   readonly #closing = new AbortController();
@@ -119,7 +119,7 @@ export class Stream {
     this.name = options.config.name;
     this.key = streamKey(options.config);
     this.destinationKey = destinationKey(options.config);
-    this.load = options.load;
+    this.open = options.open;
     this.#options = options;
     this.#rootLevel = parseLevel(options.root.level);
     this.#gate = new LineGate(this.#rule());
@@ -127,7 +127,7 @@ export class Stream {
     this.#offeredSeq = this.settledSeq;
     if (options.untilSeq !== undefined) this.#retire(options.untilSeq);
     this.#outlet = new Outlet({
-      open: async () => (await this.load()).open(),
+      open: () => this.#openSink(),
       fallBack: () => (this.#options.config.fallback === undefined ? undefined : () => this.#fallBack()),
       fault: (reason) => this.#isDown(reason),
       recovered: () => this.#hasRecovered(),
@@ -188,15 +188,15 @@ export class Stream {
   }
 
   /** Closes the destination and opens it with other options; lines wait in the log meanwhile. */
-  async handOver(load: () => Promise<OpenableSink>, signal: AbortSignal): Promise<void> {
-    const before = this.load;
-    this.load = load;
+  async handOver(open: () => Promise<OpenedSink>, signal: AbortSignal): Promise<void> {
+    const before = this.open;
+    this.open = open;
     // One that could not be opened yet is tried with the new options from now on.
     if (!this.#outlet.isOpen) return;
     try {
       await this.#outlet.handOver(() => this.#openSink(), signal);
     } catch (error) {
-      this.load = before;
+      this.open = before;
       await this.#outlet.handOver(() => this.#openSink(), signal).catch(() => undefined);
       throw error;
     }
@@ -358,11 +358,11 @@ export class Stream {
   }
 
   async #openSink(): Promise<Sink> {
-    const openable = await this.load();
-    this.#transportHints = openable.batch;
-    this.#retry = openable.retry;
+    const { sink, batch, retry } = await this.open();
+    this.#transportHints = batch;
+    this.#retry = retry;
     this.#backlog.setHints(this.#hints());
-    return openable.open();
+    return sink;
   }
 
   #start(): void {
