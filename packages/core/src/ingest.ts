@@ -1,6 +1,5 @@
 import { textRecord } from '@treeline/contract';
 import type { PipelineConfig } from './config/config.ts';
-import type { LoadedConfig } from './config/load.ts';
 import { ConfigReloader, type ConfigSource, type ConfigStats } from './config-reloader.ts';
 import { readForeignLines, type PipelineLines } from './foreign-lines.ts';
 import { PipelineClient } from './pipeline-client.ts';

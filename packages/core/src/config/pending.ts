@@ -11,7 +11,7 @@ interface Pending {
 const PENDING: readonly Pending[] = [{ path: ['enhancedFeatures', 'performanceMetrics'] }];
 
 /** The text of a warning about something that is known, but not built yet. */
-export function notBuilt(what: string): string {
+function notBuilt(what: string): string {
   return `${what} is known, but not built yet: it has no effect`;
 }
 
