@@ -85,7 +85,7 @@ export interface StreamConfig {
   readonly sample?: {
     /** 0 to 1. */
     readonly rate: number;
-    /** Records with the same value of this field pass or stay together. */
+    /** Records with the same value of this field pass or stay together; `trace_id` where it is absent. */
     readonly key?: string;
     /** A text in the query language for records that always pass. */
     readonly keep?: string;

@@ -163,7 +163,11 @@ export const streamSchema = v.strictObject({
     v.pipe(
       v.strictObject({
         rate: share('The share of records that passes.'),
-        key: v.optional(text('Records with the same value of this field pass or stay together.')),
+        key: v.optional(
+          text(
+            'Records with the same value of this field pass or stay together; `trace_id` unless told otherwise.',
+          ),
+        ),
         keep: v.optional(text('A filter for records that always pass.')),
       }),
       v.description('Lets a share of the records through.'),

@@ -1,6 +1,6 @@
 import { formatDuration, type LogRecord } from '@treeline/contract';
 import type { StreamConfig } from '../config/config.ts';
-import { fieldsKey } from './record-value.ts';
+import { fieldsKey, readField } from './record-value.ts';
 import type { Line, Thinning } from './thinning.ts';
 
 /** So many different records are remembered; beyond, the oldest is forgotten early and told of. */
@@ -48,6 +48,7 @@ export function compileDedupe({ windowMs, by, summary }: NonNullable<StreamConfi
   return {
     reason: 'dedupe',
     passes(line) {
+      if (isUnique(line.record(), by)) return true;
       const key = fieldsKey(line.record(), by);
       const window = windows.get(key);
       if (window && Math.abs(line.timeMs - window.startMs) < windowMs) {
@@ -73,6 +74,13 @@ export function compileDedupe({ windowMs, by, summary }: NonNullable<StreamConfi
   };
 }
 
+/** A span's open and close belong together, whatever they look like; and a record without the fields is like no other. */
+function isUnique(record: LogRecord, by: readonly string[]): boolean {
+  const { span } = record;
+  if (typeof span === 'object' && span !== null && 'op' in span) return true;
+  return by.every((path) => path === 'level' || readField(record, path) === undefined);
+}
+
 /** A record of the kind that was repeated, so that it goes where its like goes and is found as they are. */
 function summaryOf({ level, name, msg, repeated }: Window, windowMs: number): LogRecord {
   const text = msg === '' ? '' : `: ${msg}`;
@@ -81,6 +89,6 @@ function summaryOf({ level, name, msg, repeated }: Window, windowMs: number): Lo
     time: Date.now(),
     ...(name !== undefined && { name }),
     repeated,
-    msg: `repeated ${repeated} times within ${formatDuration(windowMs)}${text}`,
+    msg: `repeated ${repeated === 1 ? 'once' : `${repeated} times`} within ${formatDuration(windowMs)}${text}`,
   };
 }

@@ -6,17 +6,17 @@ import type { Line, Thinning } from './thinning.ts';
 const HASHES = 2 ** 32;
 
 /**
- * Lets a share of the records through. Decided by a hash, of the key's value or of the record's number: all records of a trace pass or
- * stay together, in every process, and a record that is offered twice gets the same answer.
+ * Lets a share of the records through. Decided by a hash, of the key's value, else of the record's number: all records of a trace pass
+ * or stay together, in every process, and a record that is offered twice gets the same answer.
  */
 export function compileSample(sample: NonNullable<StreamConfig['sample']>): Thinning {
-  const { rate, key, keep } = sample;
+  const { rate, key = 'trace_id', keep } = sample;
   const limit = rate * HASHES;
   const kept = keep === undefined ? undefined : compileLineFilter(keep);
   const isKept = (line: Line): boolean =>
     kept !== undefined && (kept.decide(line.level) ?? kept.test(line.record(), line.level));
   const hashOf = (line: Line): number => {
-    const value = key === undefined ? undefined : readField(line.record(), key);
+    const value = readField(line.record(), key);
     return value === undefined || value === null
       ? spread(line.seq)
       : hashText(typeof value === 'string' ? value : JSON.stringify(value));
