@@ -147,10 +147,11 @@ test('a broken file is told once, shows in the stats, and changes nothing; in-pl
     fs.writeFileSync(file, '');
     await sleep(100);
     fs.writeFileSync(file, config('info'));
-    await program.until(
+    const reloaded = await program.until(
       ({ config: { reloads } }) => reloads === 2,
       'the reload of a file that was rewritten',
     );
+    await program.until(({ accepted }) => accepted > reloaded.accepted, 'a record at the new level');
 
     const { n, stats } = await program.end();
     expect(program.stderr().match(/the old one holds/g)).toHaveLength(1);
