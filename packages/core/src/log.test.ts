@@ -68,18 +68,20 @@ const numbered = (from: number, to: number, padding = ''): string[] =>
   Array.from({ length: to - from }, (_, index) => `{"level":30,"n":${from + index},"pad":"${padding}"}\n`);
 
 describe('Log', () => {
-  test('gathers the lines of a tick into one chunk and numbers them from 1', async () => {
+  test('gathers the lines of a tick, and of those that follow closely, into one chunk and numbers them from 1', async () => {
     const { log, posted, messages } = openLog();
     log.write('a\n', 1);
     log.write('b\n', 1);
     expect(posted).toEqual([]);
     await nextTick();
-    log.write('c\n', 1);
-    await nextTick();
-    expect(posted).toEqual(['a\nb\n', 'c\n']);
+    for (const line of ['c\n', 'd\n']) {
+      log.write(line, 1);
+      await nextTick();
+    }
+    await expect.poll(() => posted).toEqual(['a\nb\n', 'c\nd\n']);
     expect(messages).toMatchObject([
       { firstSeq: 1, count: 2 },
-      { firstSeq: 3, count: 1 },
+      { firstSeq: 3, count: 2 },
     ]);
   });
 

@@ -158,23 +158,26 @@ describe('random reloads under load', () => {
 describe('reload', () => {
   const out = (): string => path.join(folder, 'out.log');
 
-  test('changes levels and filters in place, from the next record on', async () => {
-    const stream = { name: 'out', type: 'file', path: out() };
-    const logger = createLogger(writeConfig({ streams: [stream] }));
-    logger.debug({ n: 1 });
-    logger.info({ n: 2 });
-    await logger.flush();
-    writeConfig({ level: 'debug', streams: [{ ...stream, filter: 'n!=4' }] });
-    const { plan } = await logger.reload();
-    expect(plan).toEqual({
-      streams: [{ name: 'out', action: 'live', changed: ['filter'] }],
-      live: ['level'],
-      restart: [],
-    });
-    for (const n of [3, 4, 5]) logger.debug({ n });
-    await logger.close();
-    expect(numbersOf(out())).toEqual([2, 3, 5]);
-  });
+  test.each(['worker', 'in-process'])(
+    'changes levels and filters in place, from the next record on (%s)',
+    async (mode) => {
+      const stream = { name: 'out', type: 'file', path: out() };
+      const logger = createLogger(writeConfig({ mode, streams: [stream] }));
+      logger.debug({ n: 1 });
+      logger.info({ n: 2 });
+      await logger.flush();
+      writeConfig({ mode, level: 'debug', streams: [{ ...stream, filter: 'n!=4' }] });
+      const { plan } = await logger.reload();
+      expect(plan).toEqual({
+        streams: [{ name: 'out', action: 'live', changed: ['filter'] }],
+        live: ['level'],
+        restart: [],
+      });
+      for (const n of [3, 4, 5]) logger.debug({ n });
+      await logger.close();
+      expect(numbersOf(out())).toEqual([2, 3, 5]);
+    },
+  );
 
   test('an unchanged config changes nothing', async () => {
     const logger = createLogger(writeConfig({ streams: [{ name: 'out', type: 'file', path: out() }] }));

@@ -155,7 +155,10 @@ export class LogWriter {
         maxLevel: Math.min(maxLevel, UNKNOWN_LEVEL),
         length,
         recordsBefore: this.#records,
-        payloadCrc: payloadCrc(frame.subarray(FRAME_HEADER_BYTES, FRAME_HEADER_BYTES + length)),
+        // Of a view that is there already: durable logging comes here for every line.
+        payloadCrc: payloadCrc(
+          typeof lines === 'string' ? frame.subarray(FRAME_HEADER_BYTES, FRAME_HEADER_BYTES + length) : lines,
+        ),
       };
       encodeFrameHeader(frame, header, segment.salt);
       segment.append(frame, FRAME_HEADER_BYTES + length);

@@ -30,7 +30,7 @@ export async function run(options: RunFlags): Promise<number> {
   const { config } = loaded;
   if (process.stdin.isTTY) tell('reads from the terminal, one record a line; Ctrl-D ends');
   const startMs = performance.now();
-  const end = awaitEndSignal();
+  const end = awaitEndSignal({ survivesHangUp: true });
   const pipeline = openPipeline(config, { source: { loaded, load: read } });
 
   const intake: Intake = { splitter: new LineSplitter(), state: 'reading' };
