@@ -4,9 +4,10 @@ import fs from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ConfigStats, FlushResult, LoggerStats, StreamStats } from '@treeline/core';
+import { openLogStore } from '@treeline/sqlite';
 import { expect, test } from 'vitest';
 import { TREELINE } from './command.ts';
-import { count, numbersIn, programFile, readRecords, scratchFolder } from './program.ts';
+import { count, numbersIn, programFile, readRecords, runProgram, scratchFolder } from './program.ts';
 
 const SWAPS = 20;
 const WAIT_MS = 60_000;
@@ -226,3 +227,24 @@ test('treeline run follows its config too', async () => {
     child.kill('SIGKILL');
   }
 }, 120_000);
+
+test('a worker that dies in the middle of reloads loses and doubles nothing', async () => {
+  using folder = scratchFolder();
+  const ended = await runProgram('reloads-without-its-worker.mjs', ['6'], { cwd: folder.path });
+  expect(ended.code, ended.stderr).toBe(0);
+  const { n, closed, stats } = JSON.parse(ended.stdout) as Report;
+  expect(closed?.ok).toBe(true);
+  for (const name of ['moves', 'changes']) {
+    expect(stats.streams[name]).toMatchObject({ accepted: n, delivered: n, dropped: {}, queued: 0 });
+    const files = fs.readdirSync(folder.path).filter((file) => file.startsWith(name) && file.endsWith('.db'));
+    const rows = files.flatMap((file) => storedNumbers(join(folder.path, file)));
+    expect(rows.toSorted((a, b) => a - b)).toEqual(count(0, n));
+  }
+}, 120_000);
+
+function storedNumbers(file: string): number[] {
+  const store = openLogStore(file);
+  const rows = [...store.queryLogs({ limit: 1_000_000 })];
+  store.close();
+  return numbersIn(rows.map(({ record }) => record));
+}
