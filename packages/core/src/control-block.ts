@@ -54,6 +54,8 @@ const LOG_COUNTERS = [
   'reservedTo',
   /** What is settled and written down as such. */
   'savedSeq',
+  /** Up to here segments were given up to make room, whether or not every stream had them. Written by the main thread. */
+  'overrunSeq',
   /** 1 while the worker wants to be woken when more is spilled. */
   'idle',
   /** 1 while the main thread holds chunks back for want of credit. */

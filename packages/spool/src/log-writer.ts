@@ -229,6 +229,16 @@ export class LogWriter {
     return freed;
   }
 
+  /**
+   * Unlinks the oldest segment whatever is in it, but not the one being written: to go on where `maxBytes` or the disk leaves no room.
+   * Returns its last record; undefined where there is none, or it could not be unlinked.
+   */
+  dropOldestSegment(): number | undefined {
+    const oldest = this.#sealed[0];
+    if (oldest === undefined || this.releaseUpTo(oldest.lastSeq) === 0) return undefined;
+    return oldest.lastSeq;
+  }
+
   /** Lets the log go as it is: what is in it is left to whoever adopts it. */
   close(): void {
     this.#end();

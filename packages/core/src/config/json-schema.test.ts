@@ -18,22 +18,37 @@ const REFERENCE = { type: 'string', pattern: '\\$\\{.+\\}' } as const;
 
 function convert(schema: v.GenericSchema): JsonSchema {
   const patterns = unitPatterns(schema);
-  return toJsonSchema(schema, {
-    typeMode: 'input',
-    errorMode: 'ignore',
-    target: 'draft-07',
-    overrideSchema: ({ valibotSchema, jsonSchema }) => {
-      const pattern = patterns.get(valibotSchema);
-      if (pattern) return { anyOf: [{ type: 'number', minimum: 0 }, { type: 'string', pattern }, REFERENCE] };
-      const { type } = jsonSchema;
-      if (type === 'boolean' || type === 'number' || type === 'integer' || jsonSchema.enum) {
-        return { anyOf: [jsonSchema, REFERENCE] };
-      }
-      if (jsonSchema.additionalProperties === false)
-        return { ...jsonSchema, patternProperties: { '^x-': {} } };
-      return undefined;
-    },
-  });
+  return withAnnotations(
+    toJsonSchema(schema, {
+      typeMode: 'input',
+      errorMode: 'ignore',
+      target: 'draft-07',
+      overrideSchema: ({ valibotSchema, jsonSchema }) => {
+        const pattern = patterns.get(valibotSchema);
+        if (pattern)
+          return { anyOf: [{ type: 'number', minimum: 0 }, { type: 'string', pattern }, REFERENCE] };
+        const { type } = jsonSchema;
+        if (type === 'boolean' || type === 'number' || type === 'integer' || jsonSchema.enum) {
+          return { anyOf: [jsonSchema, REFERENCE] };
+        }
+        if (jsonSchema.additionalProperties === false)
+          return { ...jsonSchema, patternProperties: { '^x-': {} } };
+        return undefined;
+      },
+    }),
+  ) as JsonSchema;
+}
+
+/** What our schemas say beyond JSON Schema's own words, under names that no validator takes for one. */
+function withAnnotations(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withAnnotations);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, item]) => {
+      const isAnnotation = (key === 'reload' || key === 'variable') && typeof item === 'string';
+      return [isAnnotation ? `x-${key}` : key, withAnnotations(item)];
+    }),
+  );
 }
 
 /** The unions that a pipe reads as a size or a duration, which show by what the pipe accepts. */

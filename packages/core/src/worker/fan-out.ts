@@ -94,7 +94,7 @@ export class FanOut {
         this.#skip(chunk.firstSeq - 1);
         continue;
       }
-      if (!this.#hasTaker()) return 'wait';
+      if (!this.#hasRoom()) return 'wait';
       const batch = isNext ? this.#takeArrived(nextSeq) : this.#readSegments(nextSeq);
       if (batch) return batch;
     }
@@ -149,8 +149,8 @@ export class FanOut {
     for (const { resolve } of due) resolve();
   }
 
-  /** Somebody can take more; where nobody wants any, lines go by. */
-  #hasTaker(): boolean {
+  /** Where nobody wants anything there is always room for it. */
+  #hasRoom(): boolean {
     const { streams } = this.#options;
     return streams.every((stream) => stream.isRetired) || streams.some((stream) => stream.hasRoom);
   }
@@ -160,7 +160,7 @@ export class FanOut {
     const { control } = this.#options;
     this.#running = false;
     control.write('idle', 1);
-    const more = control.read('spilledSeq') > this.#fannedSeq && this.#hasTaker();
+    const more = control.read('spilledSeq') > this.#fannedSeq && this.#hasRoom();
     if (more) this.resume();
   }
 }
