@@ -200,7 +200,7 @@ class Run {
       segment,
     };
     const entries = { [META.watermark]: JSON.stringify(watermark), [META.plan]: undefined };
-    const pacing = new Pacing(FIRST_DELETE_ROWS, MAX_DELETE_ROWS);
+    const pacing = new Pacing(FIRST_DELETE_ROWS, MAX_DELETE_ROWS, () => this.#db.dataVersion());
     let deleted = 0;
     for (let done = false; !done;) {
       const step = await pacing.step((size) => this.#db.deletePage(selection, size, entries));
@@ -215,7 +215,7 @@ class Run {
   }
 
   async #reclaim(segment: string): Promise<void> {
-    const pacing = new Pacing(FIRST_RECLAIM_PAGES, MAX_RECLAIM_PAGES);
+    const pacing = new Pacing(FIRST_RECLAIM_PAGES, MAX_RECLAIM_PAGES, () => this.#db.dataVersion());
     for (let left = 1; left > 0;) {
       left = await pacing.step((size) => this.#db.reclaim(size));
       this.#progress({ step: 'reclaim', segment, done: left, total: undefined });

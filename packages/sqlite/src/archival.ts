@@ -51,6 +51,8 @@ export interface ArchivalStore {
   deletePage(selection: Selection, maxRows: number, entries: MetaEntries): { deleted: number; done: boolean };
   /** Gives free pages back to the file system; returns how many are left. */
   reclaim(maxPages: number): number;
+  /** Changes when another connection has committed. */
+  dataVersion(): number;
   /** No row gets an id up to this one any more. Returns whether that was news. */
   reserveIds(upTo: number): boolean;
   close(): void;
@@ -203,6 +205,10 @@ class SqliteArchivalStore implements ArchivalStore {
       this.#db.exec(`PRAGMA incremental_vacuum(${maxPages})`);
       return Number(this.#db.pragma('freelist_count', { simple: true }));
     });
+  }
+
+  dataVersion(): number {
+    return this.#guarded(() => Number(this.#db.pragma('data_version', { simple: true })));
   }
 
   reserveIds(upTo: number): boolean {

@@ -1,4 +1,5 @@
-import { openLogReader, type LogReader, type LogRow } from '@treeline/sqlite';
+import { openMergedReader, type MergedReader } from '@treeline/archive';
+import type { LogRow } from '@treeline/sqlite';
 import { EXIT } from '../exit-code.ts';
 import { readRequest, type QueryFlags, type QueryRequest } from '../query-request.ts';
 import { createRowPrinter } from '../row-printer.ts';
@@ -36,7 +37,7 @@ export async function query(args: readonly string[], flags: QueryFlags): Promise
 
 function* storedRows(request: QueryRequest): Generator<LogRow> {
   const { limit = DEFAULT_LIMIT, cursor } = request;
-  const reader = openLogReader(request.store);
+  const reader = openMergedReader(request.store, { onWarning: tell });
   try {
     yield* selectRows(reader, request, limit, () => {
       if (request.limit !== undefined) return;
@@ -55,7 +56,7 @@ async function* followRows(request: QueryRequest): AsyncGenerator<LogRow> {
   // The first step fixes where following begins: what is written while the newest rows are read comes twice, not never.
   const first = following.next();
   const printed = new Set<string>();
-  const reader = openLogReader(request.store);
+  const reader = openMergedReader(request.store, { onWarning: tell });
   try {
     for (const row of selectRows(reader, request, request.limit ?? DEFAULT_FOLLOW_LIMIT)) {
       printed.add(row.cursor);
@@ -72,7 +73,7 @@ async function* followRows(request: QueryRequest): AsyncGenerator<LogRow> {
 
 /** At most `limit` rows in the order in which they are printed; `more` is called where they are not all. */
 function* selectRows(
-  reader: LogReader,
+  reader: MergedReader,
   { conditions, cursor, reverse }: QueryRequest,
   limit: number,
   more?: () => void,
