@@ -29,7 +29,8 @@ export function formatSegmentName({ store, segment, firstMs, lastMs }: SegmentNa
 export function parseSegmentName(name: string): SegmentName | undefined {
   const [, store = '', segment, first = '', last = ''] = NAME.exec(name) ?? [];
   const parsed = { store, segment: Number(segment), firstMs: parseTime(first), lastMs: parseTime(last) };
-  return Number.isSafeInteger(parsed.segment + parsed.firstMs + parsed.lastMs) ? parsed : undefined;
+  const { segment: number, firstMs, lastMs } = parsed;
+  return [number, firstMs, lastMs].every(Number.isSafeInteger) ? parsed : undefined;
 }
 
 /** Colons are not for file names everywhere. */
