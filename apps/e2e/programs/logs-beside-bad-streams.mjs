@@ -5,7 +5,9 @@ import { createLogger } from '@treeline/core';
 const [config, lines, perTick] = process.argv.slice(2);
 const sink = (type) => ({ type, module: new URL(`./sinks/${type}.mjs`, import.meta.url) });
 
-const logger = createLogger(JSON.parse(config), { transports: ['throwing', 'stuck', 'exiting'].map(sink) });
+const logger = createLogger(JSON.parse(config), {
+  transports: ['throwing', 'stuck', 'exiting', 'refusing'].map(sink),
+});
 
 // Idle is the process with its pipeline up.
 logger.info('the first line');

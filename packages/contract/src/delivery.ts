@@ -15,10 +15,10 @@ export function backoffMs(attempt: number, policy: RetryPolicy = DEFAULT_RETRY):
   return Math.random() * Math.min(policy.maxMs, policy.minMs * 2 ** Math.min(attempt - 1, 30));
 }
 
-/** What became of a batch. `pending` is what could not be delivered before the signal came. */
+/** What became of a batch. `seq` of a dead record is NaN in a batch without a position; `pending` is what could not be delivered before the signal came. */
 export interface Delivery {
   readonly delivered: number;
-  readonly dead: readonly { readonly line: Buffer; readonly reason: string }[];
+  readonly dead: readonly { readonly line: Buffer; readonly seq: number; readonly reason: string }[];
   readonly pending: Batch | undefined;
 }
 
@@ -34,7 +34,7 @@ export interface DeliverOptions {
 
 /** Offers a batch to a sink until every record is delivered or dead, in order. Never rejects. */
 export async function deliver(sink: Sink, batch: Batch, options: DeliverOptions): Promise<Delivery> {
-  const dead: { line: Buffer; reason: string }[] = [];
+  const dead: { line: Buffer; seq: number; reason: string }[] = [];
   let rest = batch;
   let refused = false;
   for (let attempt = 1; !options.signal.aborted; attempt++) {
@@ -44,7 +44,9 @@ export async function deliver(sink: Sink, batch: Batch, options: DeliverOptions)
     rest = unsettled;
     const outcome = await attemptWrite(sink, rest, options.signal);
     if (outcome === 'aborted') break;
-    for (const { index, reason } of outcome.dead) dead.push({ line: rest.line(index), reason });
+    for (const { index, reason } of outcome.dead) {
+      dead.push({ line: rest.line(index), seq: rest.seq(index), reason });
+    }
     if (outcome.retry.length === 0 && outcome.fault === undefined) {
       if (attempt > 1) options.onRecovered?.();
       return { delivered: batch.count - dead.length, dead, pending: undefined };

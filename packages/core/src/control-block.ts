@@ -4,6 +4,8 @@ export const DROP_REASONS = [
   'log-full',
   'disk-fault',
   'closed',
+  'refused',
+  'reader-gone',
   'sample',
   'rate-limit',
   'dedupe',

@@ -1,9 +1,7 @@
 import fs from 'node:fs';
-import { createRequire } from 'node:module';
-import { fileURLToPath } from 'node:url';
-import { builtFile } from './built-file.ts';
+import { requireBuilt } from './built-file.ts';
 import type { ListedTransport } from './config/transports.ts';
-import { buildLogger, type PinoOptions, type TreelineLogger } from './logger.ts';
+import type { PinoOptions, TreelineLogger } from './logger.ts';
 
 /** What a program can say beside its config. */
 export interface CreateLoggerOptions {
@@ -23,7 +21,11 @@ export interface CreateLoggerOptions {
  */
 export function createLogger(source?: string | object, options: CreateLoggerOptions = {}): TreelineLogger {
   const { transports = [], overrides } = options;
-  const { formatProblems, loadConfig } = loadConfigModule();
+  // A program that only has the package among its imports doesn't pay for pino, the pipeline and the reading of configs.
+  const { formatProblems, loadConfig } = requireBuilt(
+    'config/loader.js',
+  ) as typeof import('./config/loader.ts');
+  const { buildLogger } = requireBuilt('logger.js') as typeof import('./logger.ts');
   const { config, warnings } = loadConfig(source, { transports, ...(overrides && { overrides }) });
   if (warnings.length > 0) writeToStderr(`${formatProblems(warnings)}\n`);
   return buildLogger(config, options.pino);
@@ -35,10 +37,4 @@ function writeToStderr(text: string): void {
   } catch {
     // A stderr that is closed or full must not keep the program from starting.
   }
-}
-
-/** Reading a config takes longer to import than pino itself: a program that only has the package among its imports doesn't pay. */
-function loadConfigModule(): typeof import('./config/loader.ts') {
-  const path = fileURLToPath(builtFile('config/loader.js'));
-  return createRequire(import.meta.url)(path) as typeof import('./config/loader.ts');
 }

@@ -1,11 +1,12 @@
 import { pino, type BaseLogger } from 'pino';
 import { describe, expect, test } from 'vitest';
 import { guardLogMethod } from './guard.ts';
+import { ReservedKeys } from './reserved-keys.ts';
 
 function loggerWithLines(): { logger: BaseLogger; records: Record<string, unknown>[] } {
   const records: Record<string, unknown>[] = [];
   const logger = pino(
-    { hooks: { logMethod: guardLogMethod(undefined) } },
+    { hooks: { logMethod: guardLogMethod(undefined, new ReservedKeys()) } },
     { write: (line: string) => records.push(JSON.parse(line) as Record<string, unknown>) },
   );
   return { logger, records };

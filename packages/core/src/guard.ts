@@ -1,4 +1,5 @@
 import type { LogFn, Logger } from 'pino';
+import type { ReservedKeys } from './reserved-keys.ts';
 
 type LogArguments = Parameters<LogFn>;
 
@@ -9,16 +10,22 @@ const SALVAGE_LIMITS = { depth: 5, keys: 100, textLength: 10_000 };
 
 /**
  * Wraps pino's log methods so that a log call never throws: pino does on throwing getters, throwing proxies and very deep cause
- * chains. What can be read is logged instead, and says so under `unloggable`.
+ * chains. What can be read is logged instead, and says so under `unloggable`. Reserved keys are moved out of the way.
  */
-export function guardLogMethod(inner: LogMethodHook | undefined): LogMethodHook {
+export function guardLogMethod(inner: LogMethodHook | undefined, reserved: ReservedKeys): LogMethodHook {
   return function guarded(args, method, level) {
     try {
-      if (inner) inner.call(this, args, method, level);
-      else method.apply(this, args);
+      if (inner) inner.call(this, args, movingReservedKeys(method, reserved), level);
+      else method.apply(this, reserved.moveInArguments(args));
     } catch (error) {
-      logSalvaged(this, args, method, error);
+      logSalvaged(this, args, movingReservedKeys(method, reserved), error);
     }
+  };
+}
+
+function movingReservedKeys(method: LogFn, reserved: ReservedKeys): LogFn {
+  return function moving(this: Logger, ...args: LogArguments): void {
+    method.apply(this, reserved.moveInArguments(args));
   };
 }
 

@@ -3,7 +3,7 @@ import type { PipelineConfig } from './config/config.ts';
 import { readForeignLines, type PipelineLines } from './foreign-lines.ts';
 import { PipelineClient } from './pipeline-client.ts';
 import type { FlushResult, StreamStatus } from './protocol.ts';
-import type { LoggerStats } from './stats.ts';
+import type { LogStats } from './stats.ts';
 
 const FLUSH_TIMEOUT_MS = 10_000;
 
@@ -28,7 +28,7 @@ export interface Pipeline {
   onStatus(listener: (status: StreamStatus) => void): () => void;
 }
 
-export interface PipelineStats extends LoggerStats {
+export interface PipelineStats extends LogStats {
   /** Lines that were no JSON objects, of those accepted. */
   readonly textLines: number;
   /** How often, and for how long, `write` waited for room in the window. */

@@ -1,10 +1,11 @@
 import { formatLevel, parseLevel } from '@treeline/contract';
 import os from 'node:os';
-import { pino, type Logger, type LoggerOptions } from 'pino';
+import { pino, type Bindings, type ChildLoggerOptions, type Logger, type LoggerOptions } from 'pino';
 import type { PipelineConfig } from './config/config.ts';
 import { guardLogMethod } from './guard.ts';
 import { PipelineClient } from './pipeline-client.ts';
 import type { FlushResult, StreamStatus } from './protocol.ts';
+import { ReservedKeys } from './reserved-keys.ts';
 import type { LoggerStats } from './stats.ts';
 
 const FLUSH_TIMEOUT_MS = 10_000;
@@ -38,6 +39,7 @@ export interface TreelineLogger extends Omit<Logger, 'flush'> {
 /** Builds the logger for a config that has been loaded. */
 export function buildLogger(config: PipelineConfig, options: PinoOptions = {}): TreelineLogger {
   refuseOptions(options);
+  const reserved = new ReservedKeys();
   const client = new PipelineClient(config.enabled ? config : { ...config, streams: [] });
   const root = pino(
     {
@@ -47,16 +49,16 @@ export function buildLogger(config: PipelineConfig, options: PinoOptions = {}): 
         pid: process.pid,
         hostname: os.hostname(),
         ...serviceOf(config),
-        ...config.fields,
-        ...options.base,
+        ...reserved.move({ ...config.fields, ...options.base }),
       },
       timestamp: config.timestamp,
-      hooks: { ...options.hooks, logMethod: guardLogMethod(options.hooks?.logMethod) },
+      hooks: { ...options.hooks, logMethod: guardLogMethod(options.hooks?.logMethod, reserved) },
     },
     client,
   );
   followRootLevel(root, config, client);
-  return Object.assign(root, methodsOf(client)) as unknown as TreelineLogger;
+  moveReservedBindings(root, reserved);
+  return Object.assign(root, methodsOf(client, reserved)) as unknown as TreelineLogger;
 }
 
 function refuseOptions(options: object): void {
@@ -71,7 +73,22 @@ function serviceOf(config: PipelineConfig): { service?: string } {
   return config.serviceName === undefined ? {} : { service: config.serviceName };
 }
 
-function methodsOf(client: PipelineClient): object {
+/** Bindings become part of every line; children inherit these methods. */
+function moveReservedBindings(root: Logger, reserved: ReservedKeys): void {
+  // oxlint-disable-next-line typescript/unbound-method -- called below with the logger that they are called on
+  const { child, setBindings } = root;
+  Object.assign(root, {
+    child(this: object, bindings: Bindings, options?: ChildLoggerOptions): Logger {
+      // Without bindings pino throws, as it does by itself.
+      return Reflect.apply(child, this, [bindings && reserved.move(bindings), options]);
+    },
+    setBindings(this: object, bindings: Bindings): void {
+      Reflect.apply(setBindings, this, [reserved.move(bindings)]);
+    },
+  });
+}
+
+function methodsOf(client: PipelineClient, reserved: ReservedKeys): object {
   const flush = (
     argument?: { timeoutMs?: number } | ((error?: Error) => void),
   ): Promise<FlushResult> | void => {
@@ -87,7 +104,7 @@ function methodsOf(client: PipelineClient): object {
   return {
     flush,
     close,
-    stats: async () => client.stats(),
+    stats: async () => ({ ...client.stats(), reservedKeys: reserved.moved }),
     onStatus: (listener: (status: StreamStatus) => void) => client.onStatus(listener),
     [Symbol.asyncDispose]: async () => {
       await close();

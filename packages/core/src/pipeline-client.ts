@@ -14,7 +14,7 @@ import type {
   StreamStatus,
   ToPipeline,
 } from './protocol.ts';
-import { readStreamStats, type LoggerStats } from './stats.ts';
+import { readStreamStats, type LogStats } from './stats.ts';
 import { prepareStdio } from './stdio.ts';
 import { streamKey } from './stream-key.ts';
 
@@ -131,7 +131,7 @@ export class PipelineClient implements PipelineOwner {
     return () => this.#listeners.delete(listener);
   }
 
-  stats(): LoggerStats {
+  stats(): LogStats {
     const streams = this.#config.streams.map(
       ({ name }, index) =>
         [name, readStreamStats(this.#control.stream(index), this.#lastErrors.get(name))] as const,

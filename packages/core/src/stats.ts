@@ -25,7 +25,8 @@ export interface StreamStats {
   readonly lastError?: string;
 }
 
-export interface LoggerStats {
+/** What has become of a log's lines. */
+export interface LogStats {
   /** Log calls that became a line. */
   readonly accepted: number;
   /** Lines that have not been offered to the streams yet. */
@@ -35,6 +36,11 @@ export interface LoggerStats {
   /** Log calls after `close()`. */
   readonly droppedAfterClose: number;
   readonly streams: Readonly<Record<string, StreamStats>>;
+}
+
+export interface LoggerStats extends LogStats {
+  /** Keys of the line's own format that log calls and bindings have set by hand: they stand under `user.<key>`. */
+  readonly reservedKeys: number;
 }
 
 export function readStreamStats(counters: StreamCounters, lastError: string | undefined): StreamStats {

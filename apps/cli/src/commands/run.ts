@@ -1,7 +1,8 @@
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LineSplitter, messageOf } from '@treeline/contract';
-import { openPipeline, type Pipeline, type PipelineStats, type StreamStats } from '@treeline/core';
+import type { StreamStats } from '@treeline/core';
+import { openPipeline, type Pipeline, type PipelineStats } from '@treeline/core/ingest';
 import { formatProblems, loadConfig, type PipelineConfig } from '@treeline/core/config';
 import { loadContext, type ConfigFlags } from '../config-source.ts';
 import { awaitEndSignal, type EndSignal } from '../end-signal.ts';

@@ -378,6 +378,8 @@ describe('a broken config', () => {
   test.each<[string, () => object, string]>([
     ['that contains itself', cyclic, 'CFG003'],
     ['with a function', () => ({ serviceName: () => 1 }), 'CFG102'],
+    ['with a function for a third party', () => thirdParty({ onError: () => 1 }), 'CFG102'],
+    ['with what no thread can be given', () => thirdParty({ jobs: new WeakMap() }), 'CFG102'],
     ['with a Date', () => ({ serviceName: new Date() }), 'CFG102'],
     ['with __proto__ from JSON', () => JSON.parse('{ "__proto__": {} }') as object, 'CFG006'],
     ['that is an array', () => [], 'CFG102'],
@@ -441,6 +443,10 @@ describe('formatProblems', () => {
     for (const format of ['text', 'json', 'github'] as const) expect(report(format)).not.toContain('hunter2');
   });
 });
+
+function thirdParty(options: object): object {
+  return { streams: [{ name: 'loki', type: 'pino', target: 'pino-loki', options }] };
+}
 
 function cyclic(): object {
   const value: Record<string, unknown> = {};

@@ -61,7 +61,7 @@ export function nodeFrom(value: unknown, origin: Origin): ConfigNode {
   return { kind: 'object', origin, members };
 }
 
-function isPlainObject(value: unknown): value is Record<string, unknown> {
+export function isPlainObject(value: unknown): value is Record<string, unknown> {
   if (typeof value !== 'object' || value === null) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === null || prototype === Object.prototype;

@@ -1,6 +1,14 @@
 import { parse, type ValueNode } from '@humanwhocodes/momoa';
 import { MAX_BYTES, MAX_DEPTH } from './limits.ts';
-import { nodeFrom, type ConfigNode, type Member, type Origin, type Path } from './node.ts';
+import {
+  formatPath,
+  isPlainObject,
+  nodeFrom,
+  type ConfigNode,
+  type Member,
+  type Origin,
+  type Path,
+} from './node.ts';
 import type { ProblemList } from './problem-list.ts';
 import { explainSyntax, scanConfig, withoutComments } from './syntax.ts';
 
@@ -75,7 +83,11 @@ function findFault(
   value: unknown,
   path: Path,
   above: readonly object[],
-): { code: 'CFG003' | 'CFG006'; message: string; path: Path } | undefined {
+): { code: 'CFG003' | 'CFG006' | 'CFG102'; message: string; path: Path } | undefined {
+  if (!canBeCloned(value)) {
+    const message = `${formatPath(path)} must be data that a thread can be given; got a ${typeof value}`;
+    return { code: 'CFG102', message, path };
+  }
   if (typeof value !== 'object' || value === null) return undefined;
   if (above.includes(value))
     return { code: 'CFG003', message: 'the config contains itself', path: path.slice(0, 3) };
@@ -95,6 +107,19 @@ function findFault(
     if (fault) return fault;
   }
   return undefined;
+}
+
+/** Options go to a worker; a list or a plain object is as good as what it holds, which is looked at by itself. */
+function canBeCloned(value: unknown): boolean {
+  if (typeof value === 'function' || typeof value === 'symbol') return false;
+  if (typeof value !== 'object' || value === null || Array.isArray(value) || isPlainObject(value))
+    return true;
+  try {
+    structuredClone(value);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function isSyntaxError(error: unknown): error is Error & { offset: number } {

@@ -7,6 +7,7 @@ import { adoptFor } from './adoption.ts';
 import { CursorKeeper } from './cursor-keeper.ts';
 import { FanOut } from './fan-out.ts';
 import { loadSink } from './load-sink.ts';
+import { RefusedRecords } from './refused-records.ts';
 import { SegmentFrames } from './segment-frames.ts';
 import { Stream } from './stream.ts';
 
@@ -68,6 +69,7 @@ export class Pipeline {
       counters: this.#control.stream(index),
       frames: this.#openFrames(),
       spilledSeq: () => this.#control.read('spilledSeq'),
+      refused: new RefusedRecords(config, stream),
       windowBytes: config.windowBytes,
       adopted,
       load: () => loadSink(stream, [logId], report),

@@ -18,9 +18,12 @@ import { AdoptedLines, type AdoptedLinesOptions } from './adopted-lines.ts';
 import { Backlog, type Dropped, type LogFrames } from './backlog.ts';
 import { dropNotice } from './drop-notice.ts';
 import { LevelGate } from './level-gate.ts';
+import type { RefusedOutcome, RefusedRecords } from './refused-records.ts';
 
 /** What the window doesn't count: posted and not yet let go of. */
 const IN_TRANSIT_BYTES = 16 * 1024 * 1024;
+
+const NOTHING_REFUSED: RefusedOutcome = { kept: 0, dropped: new Map() };
 
 /** A destination that can be opened, and how large its batches are. */
 export interface OpenableSink {
@@ -34,6 +37,7 @@ export interface StreamOptions {
   readonly rootLevel: number;
   readonly counters: StreamCounters;
   readonly frames: LogFrames;
+  readonly refused: RefusedRecords;
   spilledSeq(): number;
   /** What may stay in memory while the segments can't take it. */
   readonly windowBytes: number;
@@ -172,6 +176,7 @@ export class Stream {
     this.#driver?.stop();
     await this.#opened;
     await this.#sink?.close();
+    this.#options.refused.close();
     this.#setState('closed');
   }
 
@@ -250,14 +255,11 @@ export class Stream {
   #account(batch: Batch, delivery: Delivery): void {
     this.#delivering = undefined;
     if (delivery.pending) return;
-    const [firstDead] = delivery.dead;
-    if (firstDead) {
-      const count = delivery.dead.length;
-      this.#options.report({ type: 'dropped', reason: `refused: ${firstDead.reason}`, count });
-    }
+    const refused = this.#refuse(batch, delivery.dead);
     this.#options.counters.add({
+      ...Object.fromEntries(refused.dropped),
       delivered: delivery.delivered,
-      deadLettered: delivery.dead.length,
+      deadLettered: refused.kept,
       queued: -batch.count,
       queuedBytes: -batch.bytes.length,
     });
@@ -269,6 +271,18 @@ export class Stream {
     this.#gate.forget(this.settledSeq);
     this.#options.settled();
     this.#tellDrops();
+  }
+
+  #refuse(batch: Batch, dead: Delivery['dead']): RefusedOutcome {
+    const [first] = dead;
+    if (!first) return NOTHING_REFUSED;
+    const outcome = this.#options.refused.keep(batch, dead);
+    this.#options.report({ type: 'dropped', reason: `refused: ${first.reason}`, count: dead.length });
+    for (const [reason, count] of outcome.dropped) {
+      // A destination that refuses this stream's notices, or has no reader, is not told again: that would go on for ever.
+      if (batch.position && reason !== 'reader-gone') this.#countDrop(reason, count);
+    }
+    return outcome;
   }
 
   /** With nothing waiting, everything offered is settled; what is still counted as queued was lost with its segment. */
@@ -336,6 +350,8 @@ const DROP_EXPLANATIONS: Readonly<Record<DropReason, string>> = {
   'log-full': 'the log has reached spool.maxBytes: the oldest lines are dropped',
   'disk-fault': 'lines are missing from the log on disk',
   closed: 'the logger is closed',
+  refused: 'the destination refuses lines, and the file for them (dead letters) is full',
+  'reader-gone': 'the reader has closed the pipe',
   sample: 'lines are sampled',
   'rate-limit': 'the rate limit is reached',
   dedupe: 'repeated lines are left out',

@@ -1,0 +1,61 @@
+/** Keys that the line's format owns; `level` and `time` stand in every line, the others on lines within a span. */
+const RESERVED_KEYS: ReadonlySet<string> = new Set([
+  'level',
+  'time',
+  'trace_id',
+  'span_id',
+  'parent_span_id',
+  'trace_flags',
+  'span',
+  'span_seq',
+]);
+
+/** Moves what a program writes under a reserved key to `user.<key>`, and counts it. */
+export class ReservedKeys {
+  #moved = 0;
+
+  /** How many keys have been moved. */
+  get moved(): number {
+    return this.#moved;
+  }
+
+  /** The arguments of a log call; the same array where nothing has to move. */
+  moveInArguments<Arguments extends unknown[]>(args: Arguments): Arguments {
+    const [first] = args;
+    if (!isMergingObject(first) || !holdsReservedKey(first)) return args;
+    return [this.move(first), ...args.slice(1)] as Arguments;
+  }
+
+  /** The fields of a record, in their order. */
+  move(fields: object): object {
+    if (!holdsReservedKey(fields)) return fields;
+    return Object.fromEntries(
+      Object.entries(fields).map(([key, value]) => {
+        if (!RESERVED_KEYS.has(key)) return [key, value];
+        this.#moved++;
+        return [`user.${key}`, value];
+      }),
+    );
+  }
+}
+
+/** One look for each key: this stands on the path of every log call, where walking the object's own keys would cost more. */
+function holdsReservedKey(fields: object): boolean {
+  return (
+    'level' in fields ||
+    'time' in fields ||
+    'trace_id' in fields ||
+    'span_id' in fields ||
+    'parent_span_id' in fields ||
+    'trace_flags' in fields ||
+    'span' in fields ||
+    'span_seq' in fields
+  );
+}
+
+/** pino writes errors, requests and responses below a key of their own. */
+function isMergingObject(value: unknown): value is object {
+  if (typeof value !== 'object' || value === null || value instanceof Error) return false;
+  const { method, headers, socket, setHeader } = value as Record<string, unknown>;
+  return !(method && headers && socket) && typeof setHeader !== 'function';
+}
