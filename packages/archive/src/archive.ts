@@ -5,7 +5,16 @@ import { failpoint } from './failpoint.ts';
 import { listSegments, makeFolder } from './folder.ts';
 import { checkOptions, type ArchiveOptions, type CheckedArchiveOptions } from './options.ts';
 import { Pacing } from './pacing.ts';
-import { META, parseMeta, relativeToStore, resolveFromStore, type Plan, type Watermark } from './plan.ts';
+import {
+  META,
+  readFolders,
+  readPlan,
+  readWatermark,
+  relativeToStore,
+  resolveFromStore,
+  type Plan,
+  type Watermark,
+} from './plan.ts';
 import { findChain, isIntact, publishSegment, type PublishedSegment } from './publish.ts';
 import { formatSegmentName, storePrefix } from './segment-name.ts';
 
@@ -85,6 +94,7 @@ class Run {
   readonly #db: ArchivalStore;
   readonly #options: CheckedArchiveOptions;
   readonly #hooks: ArchiveHooks;
+  readonly #meta = { get: (key: string): string | undefined => this.#db.getMeta(key) };
   readonly #segments: PublishedSegment[] = [];
   #deleted = 0;
   #damaged = false;
@@ -103,7 +113,7 @@ class Run {
     const cutoffMs = nowMs - this.#options.olderThan;
     this.#checkClock(nowMs);
     this.#checkIds(folder);
-    const begun = parseMeta<Plan>(this.#db.getMeta(META.plan));
+    const begun = readPlan(this.#meta);
     if (begun) await this.#continue(begun);
     for (let plan = this.#plan(folder, cutoffMs); plan; plan = this.#plan(folder, cutoffMs)) {
       await this.#archiveSegment(plan);
@@ -177,11 +187,11 @@ class Run {
       return;
     }
     const { rows, bytes, sha256 } = published;
-    const folders = new Set([...(parseMeta<string[]>(this.#db.getMeta(META.folders)) ?? []), plan.folder]);
+    const folders = new Set([...readFolders(this.#meta, this.#path), folder]);
     const sealed: Plan = { ...plan, sealed: { rows, bytes, sha256 } };
     this.#db.setMeta({
       [META.plan]: JSON.stringify(sealed),
-      [META.folders]: JSON.stringify([...folders]),
+      [META.folders]: JSON.stringify([...folders].map((each) => relativeToStore(this.#path, each))),
       [META.sealed]: String(Number(this.#db.getMeta(META.sealed) ?? 0) + 1),
     });
     failpoint('archive-sealed');
@@ -192,7 +202,7 @@ class Run {
   async #delete(plan: Plan): Promise<void> {
     const { selection, name, segment } = plan;
     const total = this.#db.countSelected(selection);
-    const before = parseMeta<Watermark>(this.#db.getMeta(META.watermark));
+    const before = readWatermark(this.#meta);
     const watermark: Watermark = {
       cutoffMs: Math.max(selection.cutoffMs, before?.cutoffMs ?? -Infinity),
       atMs: Math.max(plan.plannedMs, before?.atMs ?? -Infinity),
@@ -225,7 +235,7 @@ class Run {
 
   /** An earlier cut takes fewer rows, so a clock that was set back does no harm but should be known. */
   #checkClock(nowMs: number): void {
-    const watermark = parseMeta<Watermark>(this.#db.getMeta(META.watermark));
+    const watermark = readWatermark(this.#meta);
     if (!watermark || nowMs >= watermark.atMs - CLOCK_TOLERANCE_MS) return;
     const [now, then] = [nowMs, watermark.atMs].map((ms) => new Date(ms).toISOString());
     this.#notice(

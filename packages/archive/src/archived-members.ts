@@ -6,7 +6,7 @@ import { compareRows, rowOfArchivedLine, type Place, type RowTest } from '@treel
 import { codeOf, listSegments, readManifest } from './folder.ts';
 import { expandMemberSync } from './member.ts';
 import { sha256, type Member } from './manifest.ts';
-import { META, parseMeta, resolveFromStore } from './plan.ts';
+import { META, readFolders } from './plan.ts';
 import { DATA_SUFFIX, storePrefix } from './segment-name.ts';
 
 /** A member that may hold rows of the answer; its rows are read when their turn has come. */
@@ -37,9 +37,7 @@ export class ArchivedMembers {
     const sealed = this.#reader.meta.get(META.sealed);
     if (sealed === this.#sealed) return;
     this.#sealed = sealed;
-    for (const folder of parseMeta<string[]>(this.#reader.meta.get(META.folders)) ?? []) {
-      this.#addFolder(resolveFromStore(this.#reader.path, folder), behind);
-    }
+    for (const folder of readFolders(this.#reader.meta, this.#reader.path)) this.#addFolder(folder, behind);
     const { order } = this.#test;
     // The next one last.
     this.#sources.sort((a, b) => compareRows(firstPlace(b, order), firstPlace(a, order), order));
@@ -130,7 +128,7 @@ export class ArchivedMembers {
         .slice(0, -1)
         .map(rowOfArchivedLine)
         .filter((row) => this.#test.matches(row));
-      return this.#test.order === 'asc' ? rows.reverse() : rows;
+      return this.#test.order === 'asc' ? rows.toReversed() : rows;
     } catch (error) {
       const [from, to] = [member.first.ts, member.last.ts].map((ms) => new Date(ms).toISOString());
       this.#warn(

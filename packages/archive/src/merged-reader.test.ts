@@ -38,7 +38,7 @@ async function createOverlapping(): Promise<{ readonly split: ScratchStore; read
   const rows = daysOfRows(3000, HOUR_MS, nowMs);
   const [split, whole] = [createScratchStore(rows), createScratchStore(rows)];
   await archive(split, { olderThan: '60d', to: split.to, maxRowsPerFile: 800 });
-  for (const store of [split, whole]) store.append(late);
+  for (const each of [split, whole]) each.append(late);
   await archive(split, { olderThan: '30d', to: join(split.folder, 'other') });
   return { split, whole };
 }

@@ -91,6 +91,10 @@ export function checkOptions(options: ArchiveOptions): CheckedArchiveOptions {
 
 /** What a config says under `archive`. */
 export const options = v.strictObject({
+  enabled: v.optional(
+    v.pipe(v.boolean('must be true or false'), v.description('False archives nothing.')),
+    true,
+  ),
   ...entries,
   store: v.optional(
     v.pipe(
@@ -106,8 +110,8 @@ export const options = v.strictObject({
         if (!dataset.typed) return;
         try {
           new Cron(dataset.value, { paused: true }).stop();
-        } catch (error) {
-          addIssue({ message: `must be a cron expression like "0 3 * * *": ${messageOf(error)}` });
+        } catch {
+          addIssue({ message: 'must be a cron expression like "0 3 * * *"' });
         }
       }),
       v.description(
@@ -120,6 +124,7 @@ export const options = v.strictObject({
 
 /** The options under `archive` in a config, completed. */
 export interface ScheduledArchiveOptions extends CheckedArchiveOptions {
+  readonly enabled: boolean;
   readonly store: string;
   readonly schedule: string;
 }

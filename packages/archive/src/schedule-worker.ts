@@ -9,7 +9,7 @@ import { readLastRun } from './last-run.ts';
  * The thread that core starts for `archive` in a config: `workerData` is the checked options; what it has to say it posts as
  * `SinkEvent`. It may be ended at any moment: the next run goes on where it stood.
  */
-const { store, schedule, ...options } = workerData as ScheduledArchiveOptions;
+const { store, schedule, enabled: _enabled, ...options } = workerData as ScheduledArchiveOptions;
 
 function report(event: SinkEvent): void {
   parentPort?.postMessage(event);
@@ -20,15 +20,15 @@ let isDown = false;
 async function run(): Promise<void> {
   try {
     const result = await archive(store, options, {
-      onNotice: ({ message }) => report({ type: 'warning', reason: `archive: ${message}` }),
+      onNotice: ({ message }) => report({ type: 'warning', reason: message }),
     });
-    if (isDown) report({ type: 'recovered', reason: `archive: ${result.deleted} rows archived` });
+    if (isDown) report({ type: 'recovered', reason: `${result.deleted} rows archived` });
     isDown = false;
   } catch (error) {
     // Another process with the same config does it, or nothing has been logged yet.
     if (error instanceof Error && 'code' in error && EXPECTED.has(String(error.code))) return;
     isDown = true;
-    report({ type: 'down', reason: `archive: ${messageOf(error)}` });
+    report({ type: 'down', reason: messageOf(error) });
   }
 }
 

@@ -33,7 +33,7 @@ function fill(entries: LogEntry[]): void {
 }
 
 /** Rows in no order of time, over a day either side of the epoch and today's. */
-function entries(count: number): LogEntry[] {
+function mixedEntries(count: number): LogEntry[] {
   return Array.from({ length: count }, (_, index) => ({
     source: `s${index % 3}`,
     type: index % 5 === 0 ? 'job' : 'log',
@@ -124,30 +124,30 @@ describe('openArchivalStore', () => {
   });
 
   test('selects by time and id, in order, and never what is written later', () => {
-    fill(entries(2000));
+    fill(mixedEntries(2000));
     const store = openArchivalStore(path);
     const selection = store.select(0, 1e9);
     fill([{ source: 'late', ts: -400_000 }]);
     const ids: number[] = [];
     const times: number[] = [];
-    for (let page = selection && store.readPage(selection, undefined); page && selection;) {
+    if (!selection) throw new Error('nothing selected');
+    for (let page = store.readPage(selection, undefined); page; page = store.readPage(selection, page.last)) {
       for (const line of page.bytes.toString().split('\n').slice(0, -1)) {
         const row = rowOfArchivedLine(line);
         ids.push(row.id);
         times.push(row.ts);
       }
-      page = store.readPage(selection, page.last);
     }
     expect(ids).toHaveLength(1000);
     expect(ids).not.toContain(2001);
     expect(times).toEqual(times.toSorted((a, b) => a - b));
     expect(times.at(-1)).toBeLessThan(0);
-    expect(selection && store.countSelected(selection)).toBe(1000);
+    expect(store.countSelected(selection)).toBe(1000);
     store.close();
   });
 
   test('takes at most so many rows at a time, the oldest first', () => {
-    fill(entries(1000));
+    fill(mixedEntries(1000));
     const store = openArchivalStore(path);
     const selection = store.select(DAY_MS, 100);
     expect(selection && store.countSelected(selection)).toBe(100);
@@ -168,7 +168,7 @@ describe('openArchivalStore', () => {
   });
 
   test('deletes rows with their counts, and sets facts in the transaction of the last delete alone', () => {
-    fill(entries(2000));
+    fill(mixedEntries(2000));
     const store = openArchivalStore(path);
     const selection = store.select(0, 1e9);
     if (!selection) throw new Error('nothing selected');
@@ -222,7 +222,7 @@ describe('acquireArchiveLease', () => {
 
 describe('openRestoreTarget', () => {
   test('puts rows back under their ids, once, into a store that is append-only', () => {
-    fill(entries(300));
+    fill(mixedEntries(300));
     const source = openArchivalStore(path);
     const lines = linesOf(source, 0);
     const { storeId } = source;
@@ -249,7 +249,7 @@ describe('openRestoreTarget', () => {
   });
 
   test('refuses a store that programs write to', () => {
-    fill(entries(3));
+    fill(mixedEntries(3));
     expect(() => openRestoreTarget(path, 'other')).toThrow(
       expect.objectContaining({ code: 'DESTINATION_UNUSABLE' }),
     );
@@ -271,7 +271,7 @@ describe('compileRowTest', () => {
     ['a time in the filter', { filter: 'time<1970-01-01T00:00:00Z', utc: true }],
     ['a source twice', { source: 's1', filter: 'source=s2' }],
   ])('holds for the same rows as the store finds: %s', (_, query) => {
-    fill(entries(400));
+    fill(mixedEntries(400));
     // Without a time in the record, that of arrival counts.
     const db = new BetterSqlite3(path);
     db.prepare(
@@ -279,9 +279,11 @@ describe('compileRowTest', () => {
     ).run();
     db.close();
     const reader = openLogReader(path);
-    const { matches } = compileRowTest(query);
+    const rowTest = compileRowTest(query);
     const expected = reader.queryLogs({ ...query, limit: Infinity, order: 'asc' }).map(({ id }) => id);
-    const found = [...reader.iterate({ order: 'asc' })].filter((row) => matches(row)).map(({ id }) => id);
+    const found = [...reader.iterate({ order: 'asc' })]
+      .filter((row) => rowTest.matches(row))
+      .map(({ id }) => id);
     reader.close();
     expect(found).toEqual(expected);
   });

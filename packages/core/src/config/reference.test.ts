@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url';
+import { options as archiveOptions } from '@treeline/archive/options';
 import { options as fileOptions } from '@treeline/file/options';
 import { options as sqliteOptions } from '@treeline/sqlite/options';
 import { expect, test } from 'vitest';
@@ -140,6 +141,10 @@ ${sections.join('\n\n')}
 | \`target\` | text |  | A pino transport that the program listed in \`transports\`. |  | swap |
 | \`options\` | object | \`{}\` | The options of the target. |  | swap |
 
+## \`archive\`
+
+${table(rowsOf(archiveOptions, ['archive']))}
+
 ## Environment variables
 
 | variable | meaning |
@@ -164,6 +169,7 @@ test('every key of a config is described', () => {
     [rootSchema, []],
     [streamSchema, ['streams', 0]],
     [consoleOptions, ['streams', 0]],
+    [archiveOptions, ['archive']],
   ];
   const silent = schemas.flatMap(([schema, at]) =>
     rowsOf(schema, at).filter(({ description }) => description === ''),

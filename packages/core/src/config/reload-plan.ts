@@ -34,6 +34,7 @@ const RESTART_KEYS = [
   'durability',
   'windowBytes',
   'spool',
+  'archive',
 ] as const;
 
 const LIVE_KEYS = [
@@ -120,6 +121,7 @@ export const ROOT_RESTART: ReadonlySet<string> = new Set([
   'durability',
   'window',
   'spool',
+  'archive',
   'version',
 ]);
 

@@ -222,6 +222,9 @@ export const rootSchema = v.strictObject({
       v.description('The destinations.'),
     ),
   ),
+  archive: v.optional(
+    anyObject('Moves old rows of a store into verified files, on a schedule. Needs `@treeline/archive`.'),
+  ),
   enhancedFeatures: v.optional(
     v.pipe(
       v.strictObject({

@@ -4,6 +4,7 @@ import type { MessagePort } from 'node:worker_threads';
 import { ControlBlock } from '../control-block.ts';
 import type { FlushResult, FromPipeline, PipelineRequest, PipelineSpec, ToPipeline } from '../protocol.ts';
 import { adoptFor } from './adoption.ts';
+import { ARCHIVE_NAME, ArchiveThread } from './archive-thread.ts';
 import { CursorKeeper } from './cursor-keeper.ts';
 import { FanOut } from './fan-out.ts';
 import { loadSink } from './load-sink.ts';
@@ -26,6 +27,7 @@ export class Pipeline {
   readonly #frames: SegmentFrames[] = [];
   readonly #cursors: CursorKeeper;
   readonly #fanOut: FanOut;
+  readonly #archive: ArchiveThread | undefined;
   #closing: Promise<FlushResult> | undefined;
 
   constructor(spec: PipelineSpec, port: MessagePort) {
@@ -50,6 +52,7 @@ export class Pipeline {
       },
       fanned: () => this.#publishSettled(),
     });
+    this.#archive = this.#startArchive();
     void this.#adopt().finally(allowDelivery);
     port.on('message', (message: ToPipeline) => this.#receive(message));
     this.#fanOut.resume();
@@ -80,6 +83,14 @@ export class Pipeline {
       },
       report,
     });
+  }
+
+  #startArchive(): ArchiveThread | undefined {
+    const { archive } = this.#spec.config;
+    if (!archive) return undefined;
+    return new ArchiveThread(archive, (event) =>
+      this.#post({ type: 'status', status: { ...event, stream: ARCHIVE_NAME } }),
+    );
   }
 
   #openFrames(): SegmentFrames {
@@ -178,6 +189,7 @@ export class Pipeline {
   #close(request: PipelineRequest): Promise<FlushResult> {
     this.#closing ??= this.#flush(request).then(async (result) => {
       await this.#settleWithin(request.timeoutMs, (stream) => stream.close());
+      await this.#archive?.close();
       this.#cursors.close();
       for (const frames of this.#frames) frames.close();
       return result;
