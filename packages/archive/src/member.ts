@@ -5,7 +5,7 @@ const gzipAsync = promisify<Buffer, zlib.ZlibOptions, Buffer>(zlib.gzip);
 const gunzipAsync = promisify<Buffer, zlib.ZlibOptions, Buffer>(zlib.gunzip);
 
 /** A member of the file takes about so many bytes of lines: what a reader decompresses at once. */
-export const MEMBER_RAW_BYTES = 4 * 1024 * 1024;
+export const MEMBER_RAW_BYTES = 2 * 1024 * 1024;
 
 /** Compresses in another thread. */
 export function compressMember(raw: Buffer, level: number): Promise<Buffer> {

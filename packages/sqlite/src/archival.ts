@@ -63,7 +63,7 @@ export type MetaEntries = Readonly<Record<string, string | undefined>>;
 /** How long a call may wait for another process that writes; an archiver has its own thread or process. */
 const BUSY_TIMEOUT_MS = 10_000;
 
-const MAX_PAGE_ROWS = 1000;
+const MAX_PAGE_ROWS = 500;
 const MAX_PAGE_BYTES = 2 * 1024 * 1024;
 
 /**
