@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import { join } from 'node:path';
 import { messageOf, TreelineError } from '@treeline/contract';
 import type { LogReader, LogRow } from '@treeline/sqlite';
-import { compareRows, rowOfArchivedLine, type Place, type RowTest } from '@treeline/sqlite/archival';
+import { compareRows, type Place, type RowTest } from '@treeline/sqlite/archival';
 import { codeOf, listSegments, readManifest } from './folder.ts';
 import { expandMemberSync } from './member.ts';
 import { sha256, type Member } from './manifest.ts';
@@ -126,8 +126,8 @@ export class ArchivedMembers {
         .toString()
         .split('\n')
         .slice(0, -1)
-        .map(rowOfArchivedLine)
-        .filter((row) => this.#test.matches(row));
+        .map((line) => this.#test.select(line))
+        .filter((row) => row !== undefined);
       return this.#test.order === 'asc' ? rows.toReversed() : rows;
     } catch (error) {
       const [from, to] = [member.first.ts, member.last.ts].map((ms) => new Date(ms).toISOString());

@@ -2,7 +2,8 @@ import type { LogRecord } from '@treeline/contract';
 import { compileFilter, parseQuery, type Field, type Filter, type RecordPredicate } from '@treeline/query';
 import type { Place } from './cursor.ts';
 import { checkQuery, type CheckedQuery, type LogQuery } from './log-query.ts';
-import type { LogRow } from './row.ts';
+import { readArchivedLine } from './archived-line.ts';
+import { toLogRow, type LogRow } from './row.ts';
 
 /** A query for rows that are in no database: the same question, asked of one row at a time. */
 export interface RowTest extends Pick<
@@ -10,6 +11,8 @@ export interface RowTest extends Pick<
   'sinceMs' | 'untilMs' | 'level' | 'after' | 'order' | 'limit' | 'timeoutMs'
 > {
   matches(row: LogRow): boolean;
+  /** The row of an archived line where it matches. What its columns rule out is not parsed. */
+  select(line: string): LogRow | undefined;
 }
 
 /** The key under which a record shows its row's id to a filter; not enumerable, so that `any:` does not see it. */
@@ -24,6 +27,14 @@ export function compileRowTest(query: LogQuery, nowMs: number = Date.now()): Row
   const checked = checkQuery(query, nowMs);
   const { source, type, refId, level, sinceMs = -Infinity, untilMs = Infinity } = checked;
   const predicate = compileCondition(query, nowMs);
+  const columnsMatch = (row: Pick<LogRow, 'ts' | 'level' | 'source' | 'type' | 'refId'>): boolean =>
+    row.ts >= sinceMs &&
+    row.ts < untilMs &&
+    (level === undefined || row.level >= level) &&
+    (source === undefined || row.source === source) &&
+    (type === undefined || row.type === type) &&
+    (refId === undefined || row.refId === refId);
+  const matches = (row: LogRow): boolean => columnsMatch(row) && (!predicate || predicate(recordOfRow(row)));
   return {
     sinceMs: checked.sinceMs,
     untilMs: checked.untilMs,
@@ -32,14 +43,15 @@ export function compileRowTest(query: LogQuery, nowMs: number = Date.now()): Row
     order: checked.order,
     limit: checked.limit,
     timeoutMs: checked.timeoutMs,
-    matches: (row) =>
-      row.ts >= sinceMs &&
-      row.ts < untilMs &&
-      (level === undefined || row.level >= level) &&
-      (source === undefined || row.source === source) &&
-      (type === undefined || row.type === type) &&
-      (refId === undefined || row.refId === refId) &&
-      (!predicate || predicate(recordOfRow(row))),
+    matches,
+    select(line) {
+      const raw = readArchivedLine(line);
+      const [, rowSource, rowType, rowRefId, ts, rowLevel] = raw;
+      if (!columnsMatch({ ts, level: rowLevel, source: rowSource, type: rowType, refId: rowRefId }))
+        return undefined;
+      const row = toLogRow(raw);
+      return matches(row) ? row : undefined;
+    },
   };
 }
 

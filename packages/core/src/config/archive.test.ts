@@ -110,6 +110,15 @@ describe('archive in a config', () => {
     expect(found).toEqual([{ code, message: expect.stringMatching(message), path }]);
   });
 
+  test('stands in the guide as it works', () => {
+    const guide = fs.readFileSync(new URL('../../../../docs/guide/archive.md', import.meta.url), 'utf8');
+    const text = /```json\n(\{\n[^]*?"archive"[^]*?)```/.exec(guide)?.[1] ?? '';
+    expect(load(JSON.parse(text) as object)).toMatchObject({
+      warnings: [],
+      config: { archive: { options: { schedule: '0 3 * * *' } } },
+    });
+  });
+
   test('is printed with its defaults, and explained', () => {
     const config = { streams: [STORE], archive: ARCHIVE };
     expect(printConfig(config, { cwd, env: {} })).toContain('"schedule": "0 3 * * *"');
