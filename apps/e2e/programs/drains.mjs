@@ -2,7 +2,7 @@
 import { createLogger } from '@treeline/core';
 
 const sink = (type) => ({ type, module: new URL(`./sinks/${type}.mjs`, import.meta.url) });
-const logger = createLogger(JSON.parse(process.argv[2]), { transports: ['stuck'].map(sink) });
+const logger = createLogger(JSON.parse(process.argv[2]), { transports: ['stuck', 'refusing'].map(sink) });
 logger.info('the next start');
 const flushed = await logger.flush({ timeoutMs: 30_000 });
 const stats = await logger.stats();

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { describe, expect, test } from 'vitest';
-import { ControlBlock } from './control-block.ts';
+import { ControlBlock, STREAM_COUNTERS } from './control-block.ts';
 import { readStreamStats } from './stats.ts';
 
 describe('ControlBlock', () => {
@@ -24,19 +24,34 @@ describe('ControlBlock', () => {
     expect(block.waitUntil(() => true, 0)).toBe(true);
   });
 
+  test('takes back what a dead worker had queued, of its own log and of those that it had taken over', () => {
+    const counters = ControlBlock.create(1).stream(0);
+    counters.add({ accepted: 10, adopted: 5, delivered: 8, queued: 7, queuedAdopted: 3, queuedBytes: 700 });
+    counters.forgetQueued();
+    expect(readStreamStats(counters, undefined)).toMatchObject({
+      accepted: 6,
+      adopted: 2,
+      delivered: 8,
+      queued: 0,
+    });
+  });
+
   test('never shows a snapshot of two moments while another thread counts', async () => {
     const block = ControlBlock.create(1);
     // The writer of the real thing is the pipeline worker; here its protocol is spelled out over the raw memory.
     const writer = new Worker(
       `const { workerData, parentPort } = require('node:worker_threads');
-       const numbers = new BigInt64Array(workerData.buffer, workerData.offset, 16);
+       const numbers = new BigInt64Array(workerData.buffer, workerData.offset);
        parentPort.postMessage('started');
        for (let i = 0; i < 300000; i++) {
          Atomics.add(numbers, 0, 1n);
          Atomics.add(numbers, 2, 2n); Atomics.add(numbers, 4, 1n); Atomics.add(numbers, 6, 1n);
          Atomics.add(numbers, 0, 1n);
        }`,
-      { eval: true, workerData: { buffer: block.buffer, offset: block.buffer.byteLength - 16 * 8 } },
+      {
+        eval: true,
+        workerData: { buffer: block.buffer, offset: block.buffer.byteLength - STREAM_COUNTERS.length * 8 },
+      },
     );
     await once(writer, 'message');
     const exited = once(writer, 'exit');

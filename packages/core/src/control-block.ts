@@ -24,6 +24,8 @@ export const STREAM_COUNTERS = [
   'delivered',
   'deadLettered',
   'queued',
+  /** Of those queued, records of logs that were taken over. */
+  'queuedAdopted',
   'queuedBytes',
   /** Index into STREAM_STATES. */
   'state',
@@ -174,12 +176,12 @@ export class StreamCounters {
   forgetQueued(): void {
     // It may have died in the middle of a change, which would never end.
     if (this.read('version') % 2 === 1) Atomics.add(this.#numbers, 0, 1n);
-    const { accepted, adopted, queued } = this.snapshot();
-    const own = Math.min(accepted, queued);
+    const { accepted, adopted, queued, queuedAdopted } = this.snapshot();
     this.update({
-      accepted: accepted - own,
-      adopted: adopted - (queued - own),
+      accepted: accepted - (queued - queuedAdopted),
+      adopted: adopted - queuedAdopted,
       queued: 0,
+      queuedAdopted: 0,
       queuedBytes: 0,
       state: 0,
     });

@@ -41,6 +41,7 @@ function openLog(change: Partial<PipelineConfig> = {}): OpenedLog {
   const log = new Log({
     config,
     control,
+    settledSeqs: () => new Map(),
     begin: () => {
       begun++;
     },

@@ -21,6 +21,8 @@ const MAX_BYTES_PER_UNIT = 3;
 export interface LogOptions {
   readonly config: PipelineConfig;
   readonly control: ControlBlock;
+  /** By stream key, the last record that each stream has settled. */
+  settledSeqs(): ReadonlyMap<string, number>;
   /** Sends a message to the pipeline; false while there is none. */
   post(message: ToPipeline): boolean;
   /** Called when the first chunk is there, before it is posted. */
@@ -58,7 +60,7 @@ export class Log {
     this.#control = options.control;
     this.#isDurable = options.config.durability !== 'none';
     this.#ring = new Ring(options.config.windowBytes);
-    this.#spill = new Spill(options.config);
+    this.#spill = this.#openSpill();
   }
 
   get id(): string {
@@ -159,14 +161,25 @@ export class Log {
   }
 
   /** Leaves the segments to the next start, or takes them off the disk where everything is settled. Later lines find new ones. */
-  end(settledSeqs?: ReadonlyMap<string, number>): void {
+  end(): void {
     const { isSettled } = this;
     if (!isSettled) {
       this.spillAll();
-      if (settledSeqs) this.#spill.saveCursors(settledSeqs);
+      this.#spill.saveCursors();
     }
     this.#spill.end(isSettled);
-    this.#spill = new Spill(this.#options.config);
+    this.#spill = this.#openSpill();
+  }
+
+  /** The same for good: the memory of the window is given back where the worker has no use for it any more. */
+  close(): void {
+    const { isSettled } = this;
+    this.end();
+    if (isSettled) this.#ring.giveBack();
+  }
+
+  #openSpill(): Spill {
+    return new Spill(this.#options.config, () => this.#options.settledSeqs());
   }
 
   readonly #closeLater = (): void => {

@@ -1,4 +1,5 @@
 import { createStderrReporter, parseLevel } from '@treeline/contract';
+import { createOwnerId } from '@treeline/spool';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
 import type { PipelineConfig } from './config/config.ts';
@@ -50,6 +51,7 @@ export class PipelineClient implements PipelineOwner {
   readonly #listeners = new Set<(status: StreamStatus) => void>();
   readonly #lastErrors = new Map<string, string>();
   readonly #reportToStderr = createStderrReporter();
+  readonly #adopterId = createOwnerId();
   /** Made with the first line: a logger that is never used takes no memory. */
   #log: Log | undefined;
   #port: MessagePort | undefined;
@@ -79,6 +81,7 @@ export class PipelineClient implements PipelineOwner {
       memory,
       config: this.#config,
       control: this.#control.buffer,
+      adopterId: this.#adopterId,
     };
   }
 
@@ -188,6 +191,7 @@ export class PipelineClient implements PipelineOwner {
     this.#log = new Log({
       config: this.#config,
       control: this.#control,
+      settledSeqs: () => this.#settledSeqs(),
       post: (message) => this.#post(message),
       begin: () => {
         prepareStdio(this.#config.streams);
@@ -224,7 +228,7 @@ export class PipelineClient implements PipelineOwner {
     if (this.#isClosed || !log.hasBegun) return;
     if (this.#isInProcess) {
       // This thread would wait for itself.
-      log.end(this.#settledSeqs());
+      log.end();
       this.#tellKept();
       return;
     }
@@ -234,7 +238,7 @@ export class PipelineClient implements PipelineOwner {
     const deadlineMs = this.#endStartedMs + this.#config.shutdownTimeoutMs;
     const isDrained = this.#control.waitUntil(() => this.#control.read('drained') >= token, deadlineMs);
     if (!isDrained) this.#keepForNextStart(log);
-    if (this.#isExiting) log.end(this.#settledSeqs());
+    if (this.#isExiting) log.end();
   }
 
   #keepForNextStart(log: Log): void {
@@ -272,10 +276,10 @@ export class PipelineClient implements PipelineOwner {
   async #close(timeoutMs: number): Promise<FlushResult> {
     const result = await this.#request('close', timeoutMs);
     this.#isClosed = true;
-    if (this.#log?.hasBegun) this.#log.end(this.#settledSeqs());
+    if (this.#log?.hasBegun) this.#log.close();
     this.#releaseEnd?.();
     this.#port?.close();
-    await closePipeline(this);
+    closePipeline(this);
     return result;
   }
 

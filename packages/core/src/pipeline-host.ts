@@ -7,8 +7,14 @@ import type { OpenMessage, PipelineSpec, StopMessage } from './protocol.ts';
 /** Waits before a worker that died is started again. */
 const RESTART_MS = { min: 100, max: 30_000 };
 
-/** What a sink's thread may need to come back from a call. */
-const STOP_MS = 250;
+/** A worker without loggers stays for so long: who makes them one after the other does not pay its start for each. */
+const IDLE_MS = 1_000;
+
+/** What a worker may need to end by itself, the threads of its sinks included. */
+const STOP_MS = 500;
+
+/** The worker passes bytes on and makes few objects: V8's 48 MB would be taken up by garbage all the same, at no gain in speed. */
+const YOUNG_GENERATION_MB = 4;
 
 /** A logger's side of its pipeline, told about the worker's life. */
 export interface PipelineOwner {
@@ -19,8 +25,9 @@ export interface PipelineOwner {
   detached(reason: string): void;
 }
 
-/** The process's pipeline worker: started for the first logger that needs it, ended with the last. */
+/** The process's pipeline worker: started for the first logger that needs it, ended some time after the last was closed. */
 let worker: Worker | undefined;
+let idleTimer: NodeJS.Timeout | undefined;
 const owners = new Set<PipelineOwner>();
 const inProcess = new Set<object>();
 let failures = 0;
@@ -35,20 +42,24 @@ export function openPipeline(owner: PipelineOwner): void {
   attach(owner, worker);
 }
 
-export async function closePipeline(owner: PipelineOwner): Promise<void> {
+export function closePipeline(owner: PipelineOwner): void {
   if (!owners.delete(owner) || owners.size > 0) return;
-  const ended = worker;
+  idleTimer ??= setTimeout(stopIdleWorker, IDLE_MS).unref();
+  idleTimer.refresh();
+}
+
+function stopIdleWorker(): void {
+  const idle = worker;
+  if (owners.size > 0 || !idle) return;
   worker = undefined;
-  if (ended) await stopWorker(ended);
+  void stopWorker(idle);
 }
 
 async function stopWorker(ended: Worker): Promise<void> {
   const exit = once(ended, 'exit');
-  const message: StopMessage = { type: 'stop', timeoutMs: STOP_MS };
+  const message: StopMessage = { type: 'stop' };
   ended.postMessage(message);
-  // Unreferenced, it would let the process end in the middle.
-  ended.ref();
-  await raceAbort(exit, AbortSignal.timeout(2 * STOP_MS));
+  await raceAbort(exit, AbortSignal.timeout(STOP_MS));
   await ended.terminate();
 }
 
@@ -64,7 +75,11 @@ async function openInProcess(owner: PipelineOwner): Promise<void> {
 }
 
 function startWorker(): Worker {
-  const started = new Worker(builtFile('worker/pipeline-worker.js'), { stdout: false, stderr: false });
+  const started = new Worker(builtFile('worker/pipeline-worker.js'), {
+    stdout: false,
+    stderr: false,
+    resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
+  });
   // A logger must not keep an idle process alive; what is undelivered is waited for in `exit`.
   started.unref();
   let reason = 'the pipeline worker ended';

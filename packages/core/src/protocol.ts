@@ -12,6 +12,8 @@ export interface PipelineSpec {
   readonly memory: SharedArrayBuffer;
   readonly config: PipelineConfig;
   readonly control: SharedArrayBuffer;
+  /** Under which logs of dead processes are adopted, by each worker that the pipeline comes to run in. */
+  readonly adopterId: string;
 }
 
 /** To the worker itself. */
@@ -24,7 +26,6 @@ export interface OpenMessage {
 /** Asks the worker to end, its sinks' threads first. */
 export interface StopMessage {
   readonly type: 'stop';
-  readonly timeoutMs: number;
 }
 
 /** From a logger to its pipeline. */

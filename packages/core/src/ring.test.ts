@@ -41,4 +41,15 @@ describe('Ring', () => {
     expect(ring.wrapFor(64)).toBe(true);
     expect(ring.wrapFor(65)).toBe(false);
   });
+
+  test('uses the memory that another of its size has given back, once', () => {
+    const first = new Ring(4096);
+    first.write('left behind');
+    first.giveBack();
+    expect(new Ring(8192).memory).not.toBe(first.memory);
+    const second = new Ring(4096);
+    expect(second.memory).toBe(first.memory);
+    expect([second.end, second.usedBytes]).toEqual([0, 0]);
+    expect(new Ring(4096).memory).not.toBe(first.memory);
+  });
 });

@@ -6,8 +6,10 @@ import { serviceOf } from './service.ts';
 export class Spill {
   readonly #writer: LogWriter;
   readonly #isPowerSafe: boolean;
+  readonly #settledSeqs: () => ReadonlyMap<string, number>;
 
-  constructor(config: PipelineConfig) {
+  /** @param settledSeqs tells by stream key how far each stream has come. */
+  constructor(config: PipelineConfig, settledSeqs: () => ReadonlyMap<string, number>) {
     const { stateDirectory, spool, durability } = config;
     this.#isPowerSafe = durability === 'power';
     this.#writer = createLog({
@@ -16,7 +18,9 @@ export class Spill {
       segmentBytes: spool.segmentBytes,
       maxBytes: spool.maxBytes,
       durability: this.#isPowerSafe ? 'power' : 'process',
+      settledSeqs,
     });
+    this.#settledSeqs = settledSeqs;
   }
 
   get logId(): string {
@@ -49,9 +53,9 @@ export class Spill {
   }
 
   /** Writes how far each stream has come, once no worker does it any more. */
-  saveCursors(settledSeqs: ReadonlyMap<string, number>): void {
+  saveCursors(): void {
     const cursors = openCursors(this.#writer.directory);
-    for (const [key, seq] of settledSeqs) cursors.set(key, { seq, counters: {} });
+    for (const [key, seq] of this.#settledSeqs()) cursors.set(key, { seq, counters: {} });
     cursors.close();
   }
 

@@ -1,9 +1,13 @@
+import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { adoptLogs, listLogs, type AdoptedLog } from './adoption.ts';
 import { openCursors } from './cursors.ts';
+import { createOwnerId } from './layout.ts';
 import { openLogReader, type Damage } from './log-reader.ts';
 import { createLog } from './log-writer.ts';
 import { listSegments } from './segment-files.ts';
@@ -152,3 +156,23 @@ function readFirst(
   reader.close();
   return { firstSeq, damage };
 }
+
+test('a thread that takes the place of one that died gets the logs that it had adopted, and nobody else does', async () => {
+  const log = createLog({ stateDirectory, service });
+  log.append(0, 1, '{}\n');
+  log.close();
+  const ownerId = createOwnerId();
+  // As a thread that ends without giving anything back: its socket goes, its files stay.
+  const dying = fileURLToPath(new URL('../fixtures/dying-adopter.mjs', import.meta.url));
+  const thread = new Worker(dying, { workerData: { stateDirectory, service, ownerId } });
+  const [adopted]: unknown[] = await once(thread, 'message');
+  await thread.terminate();
+  expect(adopted).toBe(1);
+
+  expect((await adoptLogs({ stateDirectory, service })).logs).toEqual([]);
+  const { logs } = await adoptLogs({ stateDirectory, service, ownerId });
+  expect(logs.map(({ logId }) => logId)).toEqual([log.logId]);
+  expect((await adoptLogs({ stateDirectory, service })).logs).toEqual([]);
+  for (const each of logs) each.remove();
+  expect(readdirSync(join(stateDirectory, service), { recursive: true })).toEqual(['owners']);
+});

@@ -69,6 +69,11 @@ export interface AdoptOptions {
   readonly service: string;
   /** @default 'process' */
   readonly durability?: Durability | undefined;
+  /**
+   * From `createOwnerId`: whose logs they become. A thread that takes the place of one that died passes the same one, and gets what that
+   * one had taken; to all others they are a living process's all the while. @default a new one
+   */
+  readonly ownerId?: string | undefined;
 }
 
 /** What `adoptLogs` found. */
@@ -88,11 +93,12 @@ export async function adoptLogs(options: AdoptOptions): Promise<Adoption> {
   const service = serviceDirectory(stateDirectory, options.service);
   const logs: AdoptedLog[] = [];
   const skipped: { directory: string; reason: string }[] = [];
-  const owner = new Owner(stateDirectory, service);
+  const owner = new Owner(stateDirectory, service, options.ownerId);
   const states = new Map<string, OwnerState>();
   for (const { directory, logId, ownerId } of logsOf(service)) {
-    const state = states.get(ownerId) ?? (await probeOwner(service, ownerId));
-    states.set(ownerId, state);
+    const isOurs = ownerId === owner.id;
+    const state = isOurs ? 'dead' : (states.get(ownerId) ?? (await probeOwner(service, ownerId)));
+    if (!isOurs) states.set(ownerId, state);
     if (state === 'foreign')
       skipped.push({ directory, reason: 'its owner is on a host that cannot be asked from here' });
     if (state !== 'dead') continue;
@@ -105,7 +111,7 @@ export async function adoptLogs(options: AdoptOptions): Promise<Adoption> {
     }
     try {
       failpoint('adopt-before');
-      renameSync(directory, taken);
+      if (!isOurs) renameSync(directory, taken);
       failpoint('adopt-after');
       if (options.durability === 'power') syncDirectory(service);
       const log = new AdoptedLog(taken, logId, owner, options.durability ?? 'process');

@@ -31,7 +31,7 @@ export {
   type DeadLetters,
 } from './dead-letters.ts';
 export { FAILPOINTS, type Failpoint } from './failpoint.ts';
-export type { Durability } from './layout.ts';
+export { createOwnerId, type Durability } from './layout.ts';
 export {
   openLogReader,
   type Damage,

@@ -15,7 +15,7 @@ import {
 const READ_BYTES = 256 * 1024;
 const DEFAULT_RUN_BYTES = 64 * 1024;
 
-/** A run of complete lines with consecutive sequence numbers. The bytes are the caller's to keep. */
+/** A run of complete lines with consecutive sequence numbers. The bytes are the caller's to keep, unless the window is reused. */
 export interface LogRun {
   readonly firstSeq: number;
   readonly count: number;
@@ -50,6 +50,11 @@ export interface LogReaderOptions {
   readonly follow: boolean;
   /** Told of damage within the call of `next` or `seek` that meets it, before what follows it is returned. */
   readonly onDamage: (damage: Damage) => void;
+  /**
+   * Reads into the same memory again and again: a run's bytes then live until the reader is used next. Fresh memory for each read is
+   * garbage that the collector lets grow to 64 MB. @default false
+   */
+  readonly reuseWindow?: boolean | undefined;
   /** Small frames are joined up to this size. @default 64 KiB */
   readonly runBytes?: number | undefined;
 }
@@ -81,7 +86,8 @@ export class LogReader {
   /** Whether the segment's end, when it is met, is final. */
   #isSealed = false;
 
-  /** A part of the segment; frames are handed out from it without copying, so a read never reuses one. */
+  readonly #memory: Buffer | undefined;
+  /** A part of the segment; frames are handed out from it without copying. */
   #window: Buffer = Buffer.alloc(0);
   #windowOffset = 0;
 
@@ -101,6 +107,7 @@ export class LogReader {
     this.#follow = options.follow;
     this.#onDamage = options.onDamage;
     this.#runBytes = options.runBytes ?? DEFAULT_RUN_BYTES;
+    this.#memory = options.reuseWindow ? Buffer.allocUnsafeSlow(READ_BYTES) : undefined;
     this.seek(options.fromSeq ?? 0);
   }
 
@@ -297,7 +304,8 @@ export class LogReader {
 
   #readAt(position: number, bytes: number): Buffer {
     if (this.#fd === undefined || bytes <= 0) return Buffer.alloc(0);
-    const buffer = Buffer.allocUnsafeSlow(bytes);
+    const isRoomy = this.#memory !== undefined && bytes <= this.#memory.length;
+    const buffer = isRoomy ? this.#memory : Buffer.allocUnsafeSlow(bytes);
     let length = 0;
     while (length < bytes) {
       const read = readSync(this.#fd, buffer, length, bytes - length, position + length);

@@ -13,6 +13,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { adoptLogs } from './adoption.ts';
+import { readCursors } from './cursors.ts';
 import { openLogReader, type Damage } from './log-reader.ts';
 import { createLog, type LogOptions } from './log-writer.ts';
 
@@ -214,3 +215,26 @@ function readText(directory: string): string {
   expect(damage).toEqual([]);
   return text;
 }
+
+test('the streams of a log are written down before its first frame', () => {
+  const settledSeqs = new Map([
+    ['a', 3],
+    ['b', -1],
+  ]);
+  const log = createLog({ ...options, settledSeqs: () => settledSeqs });
+  expect(readCursors(log.directory).state).toBe('missing');
+  expect(log.append(4, 1, '{}\n')).toBe('appended');
+  const { streams } = readCursors(log.directory);
+  expect([...streams].map(([key, { seq }]) => [key, seq])).toEqual([...settledSeqs]);
+  log.remove();
+});
+
+test('a log whose first cursors can not be written takes nothing, and the next append tries again', () => {
+  let key = 'x'.repeat(20 * 1024 * 1024);
+  const log = createLog({ ...options, settledSeqs: () => new Map([[key, 0]]) });
+  expect(log.append(1, 1, '{}\n')).toBe('io-error');
+  expect(log.lastError?.message).toContain('too-large');
+  key = 'a';
+  expect(log.append(1, 1, '{}\n')).toBe('appended');
+  log.remove();
+});

@@ -1,5 +1,6 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import { openCursors } from './cursors.ts';
 import { failpoint } from './failpoint.ts';
 import { removeLog } from './log-directory.ts';
 import { GroupSync } from './group-sync.ts';
@@ -54,6 +55,11 @@ export interface LogOptions {
   readonly maxBytes?: number | undefined;
   /** @default 'process' */
   readonly durability?: Durability | undefined;
+  /**
+   * Asked once the log comes to be on disk: by stream key, the last record that each of its streams has settled. Written down before
+   * the first frame, so that whoever adopts the log knows whose it is, however early the process died.
+   */
+  readonly settledSeqs?: (() => ReadonlyMap<string, number>) | undefined;
   /** Stands in for `fs.writeSync` in tests of short writes and full disks. */
   readonly write?: WriteBytes | undefined;
 }
@@ -80,7 +86,7 @@ export class LogWriter {
   readonly #maxBytes: number;
   readonly #owner: Owner;
   readonly #sealed: SealedSegment[] = [];
-  readonly #syncs = new GroupSync(() => this.#active?.syncInBackground() ?? Promise.resolve());
+  readonly #syncs = new GroupSync(() => this.#syncActive());
   #active: SegmentWriter | undefined;
   #scratch: Buffer | undefined;
   #owns = false;
@@ -188,6 +194,12 @@ export class LogWriter {
       this.#lastError = asError(error);
       return false;
     }
+  }
+
+  async #syncActive(): Promise<void> {
+    failpoint('sync-before');
+    await this.#active?.syncInBackground();
+    failpoint('sync-after');
   }
 
   /**
@@ -318,14 +330,36 @@ export class LogWriter {
     if (this.#owns) return;
     this.#owner.hold();
     try {
-      mkdirSync(this.directory, { mode: DIRECTORY_MODE });
-      if (this.#options.durability === 'power') this.#syncParents();
+      this.#createDirectory();
     } catch (error) {
       this.#owner.release();
       throw error;
     }
     this.#owns = true;
+  }
+
+  /** Makes all of it, or leaves nothing behind for the next try to stumble over. */
+  #createDirectory(): void {
+    mkdirSync(this.directory, { mode: DIRECTORY_MODE });
     failpoint('log-directory-created');
+    try {
+      this.#writeFirstCursors();
+      if (this.#options.durability === 'power') this.#syncParents();
+    } catch (error) {
+      rmSync(this.directory, { recursive: true, force: true });
+      throw error;
+    }
+  }
+
+  #writeFirstCursors(): void {
+    const { settledSeqs, durability } = this.#options;
+    if (settledSeqs === undefined) return;
+    const cursors = openCursors(this.directory, durability && { durability });
+    for (const [key, seq] of settledSeqs()) cursors.set(key, { seq, counters: {} });
+    const outcome = cursors.write();
+    cursors.close();
+    if (outcome !== 'written')
+      throw cursors.lastError ?? new Error(`the cursors can't be written (${outcome})`);
   }
 
   #disown(): void {

@@ -25,13 +25,15 @@ export type OwnerState = 'live' | 'dead' | 'foreign';
 
 /** One holder of logs in this process. It keeps no process alive. */
 export class Owner {
-  readonly id: string = createOwnerId();
+  readonly id: string;
   readonly #stateDirectory: string;
   readonly #serviceDirectory: string;
   #server: Server | undefined;
   #holds = 0;
 
-  constructor(stateDirectory: string, serviceDirectory: string) {
+  /** @param id that of an owner whose thread has died goes on with what that one held. */
+  constructor(stateDirectory: string, serviceDirectory: string, id: string = createOwnerId()) {
+    this.id = id;
     this.#stateDirectory = stateDirectory;
     this.#serviceDirectory = serviceDirectory;
   }
@@ -50,6 +52,8 @@ export class Owner {
 
   #show(): void {
     makePrivateDirectory(this.#stateDirectory, ownersDirectory(this.#serviceDirectory));
+    // Of a thread that died, with nobody behind it any more: it would stand in the way of the new one.
+    removeQuietly(socketPath(this.#serviceDirectory, this.id));
     const server = createServer((socket) => socket.destroy());
     // Without a socket, on a file system that has none, the process's identity alone speaks for the owner.
     server.on('error', () => {});
@@ -112,12 +116,15 @@ function isYoung(path: string): boolean {
 
 function removeOwnerFiles(serviceDirectory: string, ownerId: string): void {
   const path = identityPath(serviceDirectory, ownerId);
-  for (const leftover of [path, `${path}.new`, socketPath(serviceDirectory, ownerId)]) {
-    try {
-      unlinkSync(leftover);
-    } catch {
-      // Gone already, or a directory that may not be changed: nothing depends on it.
-    }
+  for (const leftover of [path, `${path}.new`, socketPath(serviceDirectory, ownerId)])
+    removeQuietly(leftover);
+}
+
+function removeQuietly(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch {
+    // Gone already, or in a directory that may not be changed: nothing depends on it.
   }
 }
 

@@ -1,5 +1,6 @@
 import { BatchQueue, createBatch, type Batch, type BatchHints } from '@treeline/contract';
 import { openLogReader, type Damage, type LogReader } from '@treeline/spool';
+import { ChunkPool } from './chunk-pool.ts';
 import type { LevelGate } from './level-gate.ts';
 
 export interface AdoptedLinesOptions {
@@ -18,6 +19,7 @@ export class AdoptedLines {
   readonly #gate: LevelGate;
   readonly #hints: BatchHints;
   readonly #queue: BatchQueue;
+  readonly #memory = new ChunkPool((_firstSeq, lastSeq) => lastSeq >= this.#queue.firstSeq);
   readonly #reader: LogReader;
   readonly #counted: (count: number, bytes: number, lost: number) => void;
   #lost = 0;
@@ -41,6 +43,7 @@ export class AdoptedLines {
     this.#reader = openLogReader(options.directory, {
       fromSeq: options.settledSeq + 1,
       follow: false,
+      reuseWindow: true,
       onDamage: (damage: Damage) => {
         this.#lost += damage.records;
       },
@@ -51,6 +54,7 @@ export class AdoptedLines {
     return this.#atEnd && this.#queue.count === 0;
   }
 
+  /** The next lines for the sink, which is done with the ones before. */
   take(): Batch | undefined {
     this.#readAhead();
     return this.#queue.take();
@@ -79,7 +83,8 @@ export class AdoptedLines {
         this.#settledSeq = Math.max(this.#settledSeq, this.#queue.count === 0 ? this.#reader.nextSeq - 1 : 0);
       }
       const wanted =
-        run && this.#gate.select(createBatch(run.bytes, { logId: this.logId, seq: run.firstSeq }));
+        run &&
+        this.#gate.select(createBatch(this.#memory.copy(run), { logId: this.logId, seq: run.firstSeq }));
       if (wanted) this.#queue.push(wanted, 0);
       this.#counted(wanted?.count ?? 0, wanted?.bytes.length ?? 0, this.#lost);
     }

@@ -9,21 +9,46 @@ export interface Adopter {
   adopt(lines: AdoptedLinesOptions): void;
 }
 
+/** What a pipeline has taken over. */
+export interface Takeover {
+  /** What was left alone, each with the reason. */
+  readonly skipped: readonly string[];
+  /** Writes down how far the streams have come. */
+  save(): void;
+  /** Gives back what the streams have not come to the end of: whoever starts next may have it. */
+  close(): void;
+}
+
 /**
  * Takes over the logs that dead processes of the same service left and hands each stream what is its own. What matches no stream stays
  * on disk for a config that knows it.
  *
- * @returns what was left alone, each with the reason.
+ * @param ownerId the same for a worker that takes the place of one that died: what that one had taken is its own again.
  */
 export async function adoptFor(
   config: PipelineConfig,
   adopters: readonly Adopter[],
-): Promise<readonly string[]> {
+  ownerId: string,
+): Promise<Takeover> {
+  const { stateDirectory } = config;
   const durability = config.durability === 'power' ? 'power' : 'process';
-  const service = serviceOf(config);
-  const { logs, skipped } = await adoptLogs({ stateDirectory: config.stateDirectory, service, durability });
-  for (const log of logs) new AdoptedLogDelivery(log, adopters).begin();
-  return skipped.map(({ directory, reason }) => `${directory}: ${reason}`);
+  const { logs, skipped } = await adoptLogs({
+    stateDirectory,
+    service: serviceOf(config),
+    durability,
+    ownerId,
+  });
+  const deliveries = logs.map((log) => new AdoptedLogDelivery(log, adopters));
+  for (const delivery of deliveries) delivery.begin();
+  return {
+    skipped: skipped.map(({ directory, reason }) => `${directory}: ${reason}`),
+    save() {
+      for (const delivery of deliveries) delivery.save();
+    },
+    close() {
+      for (const delivery of deliveries) delivery.close();
+    },
+  };
 }
 
 /** Follows the streams through one adopted log, and gives the log up when all have come to its end. */
@@ -32,6 +57,7 @@ class AdoptedLogDelivery {
   readonly #cursors: Cursors;
   readonly #adopters: readonly Adopter[];
   readonly #unfinished = new Set<string>();
+  #isFinished = false;
 
   constructor(log: AdoptedLog, adopters: readonly Adopter[]) {
     this.#log = log;
@@ -62,8 +88,20 @@ class AdoptedLogDelivery {
     }
   }
 
+  save(): void {
+    if (!this.#isFinished) this.#cursors.write();
+  }
+
+  /** Lets the log go as it is, unless it has been given up already. */
+  close(): void {
+    if (this.#isFinished) return;
+    this.#isFinished = true;
+    this.#cursors.close();
+    this.#log.close();
+  }
+
   #settled(key: string, seq: number, isDone: boolean): void {
-    if (!this.#unfinished.has(key)) return;
+    if (this.#isFinished || !this.#unfinished.has(key)) return;
     this.#cursors.set(key, { seq, counters: {} });
     this.#cursors.writeIfDue();
     if (!isDone) return;
@@ -75,8 +113,12 @@ class AdoptedLogDelivery {
     const ours = new Set(this.#adopters.map(({ key }) => key));
     const others = [...this.#log.cursors.streams.keys()].filter((key) => !ours.has(key));
     const isWanted = others.length > 0 || (ours.size === 0 && this.#log.cursors.state !== 'read');
+    if (isWanted) {
+      this.close();
+      return;
+    }
+    this.#isFinished = true;
     this.#cursors.close();
-    if (isWanted) this.#log.close();
-    else this.#log.remove();
+    this.#log.remove();
   }
 }

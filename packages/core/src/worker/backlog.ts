@@ -7,6 +7,7 @@ import {
   type BatchHints,
   type DrivenLines,
 } from '@treeline/contract';
+import { ChunkPool } from './chunk-pool.ts';
 import type { LevelGate } from './level-gate.ts';
 
 /** Of a stream that lags, what may stay in memory although the segments have it. */
@@ -21,7 +22,7 @@ const THIN_BYTES = 16 * 1024 * 1024;
 /** Least levels that thinning tries in turn, until half of what it looks at has gone. */
 const THIN_LEVELS = [LEVELS.info, LEVELS.warn, LEVELS.error, LEVELS.fatal, Infinity];
 
-/** A run of lines that was read back from the log's segments. */
+/** A run of lines that was read back from the log's segments; the bytes live until the next is read. */
 export interface LogFrame {
   readonly firstSeq: number;
   readonly count: number;
@@ -61,6 +62,7 @@ export class Backlog implements DrivenLines {
   readonly #options: BacklogOptions;
   readonly #queue: BatchQueue;
   readonly #readBack: BatchQueue;
+  readonly #readBackMemory = new ChunkPool((_firstSeq, lastSeq) => lastSeq >= this.#readBack.firstSeq);
   #hints: BatchHints;
   #takenSeq: number;
   #readSeq: number;
@@ -124,6 +126,7 @@ export class Backlog implements DrivenLines {
     return this.isLagging ? 0 : this.#queue.dueInMs(nowMs);
   }
 
+  /** The next lines for the sink, which is done with the ones before. */
   take(): Batch | undefined {
     this.#readAhead();
     const batch =
@@ -197,7 +200,7 @@ export class Backlog implements DrivenLines {
   *#allWaiting(afterSeq: number): Iterable<Batch> {
     yield* this.#readBack.batches();
     for (let seq = Math.max(this.#readSeq, afterSeq); seq < this.#replayTo;) {
-      const read = this.#readFrame(seq);
+      const read = this.#readFrame(seq, ({ bytes }) => Buffer.from(bytes));
       if (!read) break;
       seq = read.lastSeq;
       yield read.wanted;
@@ -219,18 +222,21 @@ export class Backlog implements DrivenLines {
       this.#readBack.bytes < this.#hints.maxBytes &&
       this.#readBack.count < this.#hints.maxRecords
     ) {
-      const read = this.#readFrame(this.#readSeq);
+      const read = this.#readFrame(this.#readSeq, (frame) => this.#readBackMemory.copy(frame));
       // What the segments have lost is accounted for when nothing waits any more.
       this.#readSeq = read?.lastSeq ?? this.#replayTo;
       if (read) this.#readBack.push(read.wanted, performance.now());
     }
   }
 
-  #readFrame(afterSeq: number): { wanted: Batch; lastSeq: number } | undefined {
+  #readFrame(
+    afterSeq: number,
+    copy: (frame: LogFrame) => Buffer,
+  ): { wanted: Batch; lastSeq: number } | undefined {
     const { frames, gate, logId } = this.#options;
     const frame = frames.next(afterSeq + 1);
     if (!frame || frame.firstSeq > this.#replayTo) return undefined;
-    const whole = createBatch(frame.bytes, { logId, seq: frame.firstSeq });
+    const whole = createBatch(copy(frame), { logId, seq: frame.firstSeq });
     const from = Math.max(0, afterSeq + 1 - frame.firstSeq);
     const to = Math.min(whole.count, this.#replayTo - frame.firstSeq + 1);
     const part = from === 0 && to === whole.count ? whole : sliceBatch(whole, from, to);

@@ -1,6 +1,6 @@
 import { createBatch, sliceBatch, type Batch } from '@treeline/contract';
 import type { ControlBlock } from '../control-block.ts';
-import { lastSeqOf, type Chunk } from '../window.ts';
+import type { Chunk } from '../window.ts';
 import type { LogFrame, LogFrames } from './backlog.ts';
 import { ChunkPool } from './chunk-pool.ts';
 import type { Stream } from './stream.ts';
@@ -30,8 +30,9 @@ export interface FanOutOptions {
 export class FanOut {
   readonly #options: FanOutOptions;
   readonly #ring: Uint8Array;
-  readonly #pool = new ChunkPool();
-  readonly #arrived: LogFrame[] = [];
+  readonly #pool: ChunkPool;
+  /** Posted and still in the ring: the worker copies no more than the streams have room for. */
+  readonly #arrived: Chunk[] = [];
   #waiters: { readonly seq: number; readonly resolve: () => void }[] = [];
   #running = false;
   #fannedSeq: number;
@@ -39,23 +40,16 @@ export class FanOut {
   constructor(options: FanOutOptions) {
     this.#options = options;
     this.#ring = new Uint8Array(options.memory);
+    this.#pool = new ChunkPool(
+      (firstSeq, lastSeq) =>
+        lastSeq > this.#fannedSeq || options.streams.some((stream) => stream.holds(firstSeq, lastSeq)),
+    );
     this.#fannedSeq = options.control.read('fannedSeq');
   }
 
-  /** Takes a chunk that the main thread has posted; chunks come in order. */
+  /** Takes note of a chunk that the main thread has posted; chunks come in order. */
   arrive(chunk: Chunk): void {
-    const { control } = this.#options;
-    const offset = chunk.start % this.#ring.length;
-    const bytes = this.#pool.copy(
-      this.#ring.subarray(offset, offset + chunk.length),
-      chunk.firstSeq,
-      lastSeqOf(chunk),
-    );
-    control.write('fannedBytes', control.read('fannedBytes') + chunk.length);
-    this.#options.taken();
-    // Written over while it was copied: it has been spilled, and is read from there.
-    const isWhole = control.readAfter('reservedTo') <= chunk.start + this.#ring.length;
-    if (isWhole) this.#arrived.push({ firstSeq: chunk.firstSeq, count: chunk.count, bytes });
+    this.#arrived.push(chunk);
     this.resume();
   }
 
@@ -65,15 +59,6 @@ export class FanOut {
     this.#running = true;
     this.#options.control.write('idle', 0);
     this.#advance();
-  }
-
-  /** To be called when streams have let go of lines. */
-  recycle(): void {
-    const { streams } = this.#options;
-    this.#pool.recycle(
-      (firstSeq, lastSeq) =>
-        lastSeq > this.#fannedSeq || streams.some((stream) => stream.holds(firstSeq, lastSeq)),
-    );
   }
 
   /** Resolves when the streams have been offered everything up to `seq`. */
@@ -97,29 +82,40 @@ export class FanOut {
     setImmediate(() => this.#advance());
   }
 
-  /** The next lines in the log's order, from memory or from the segments; `wait` where none are to be had, or nobody has room. */
+  /** The next lines in the log's order, from the ring or from the segments; `wait` where none are to be had, or nobody has room. */
   #nextBatch(): Batch | 'wait' {
+    const { control, streams } = this.#options;
     for (;;) {
       const nextSeq = this.#fannedSeq + 1;
       const chunk = this.#arrived[0];
-      if (chunk && chunk.firstSeq <= nextSeq) {
-        const batch = this.#takeArrived(nextSeq);
-        if (batch) return batch;
-      } else if (this.#options.control.read('spilledSeq') >= nextSeq) {
-        if (!this.#options.streams.some((stream) => stream.hasRoom)) return 'wait';
-        const batch = this.#readSegments(nextSeq);
-        if (batch) return batch;
-      } else if (chunk) this.#skip(chunk.firstSeq - 1);
-      else return 'wait';
+      const isNext = chunk !== undefined && chunk.firstSeq <= nextSeq;
+      if (!isNext && control.read('spilledSeq') < nextSeq) {
+        if (!chunk) return 'wait';
+        this.#skip(chunk.firstSeq - 1);
+        continue;
+      }
+      if (!streams.some((stream) => stream.hasRoom)) return 'wait';
+      const batch = isNext ? this.#takeArrived(nextSeq) : this.#readSegments(nextSeq);
+      if (batch) return batch;
     }
   }
 
-  /** The next posted chunk, without what the segments have already given. */
+  /** The next posted chunk; undefined where the segments have already given it, or have to. */
   #takeArrived(nextSeq: number): Batch | undefined {
+    const { control, logId } = this.#options;
     const chunk = this.#arrived.shift();
     if (!chunk) return undefined;
-    if (chunk.firstSeq + chunk.count <= nextSeq) return undefined;
-    return from(createBatch(chunk.bytes, { logId: this.#options.logId, seq: chunk.firstSeq }), nextSeq);
+    const { firstSeq, count, start, length } = chunk;
+    const isNew = firstSeq + count > nextSeq;
+    const offset = start % this.#ring.length;
+    const bytes =
+      isNew && this.#pool.copy({ firstSeq, count, bytes: this.#ring.subarray(offset, offset + length) });
+    // Written over before or while it was copied: it has been spilled, and is read from there.
+    const isWhole = control.readAfter('reservedTo') <= start + this.#ring.length;
+    control.write('fannedBytes', control.read('fannedBytes') + length);
+    this.#options.taken();
+    if (!bytes || !isWhole) return undefined;
+    return from(createBatch(bytes, { logId, seq: firstSeq }), nextSeq);
   }
 
   #readSegments(nextSeq: number): Batch | undefined {
@@ -127,7 +123,9 @@ export class FanOut {
     const frame: LogFrame | undefined = frames.next(nextSeq);
     const firstSeq = frame?.firstSeq ?? control.read('spilledSeq') + 1;
     if (firstSeq > nextSeq) this.#skip(firstSeq - 1);
-    return frame && from(createBatch(frame.bytes, { logId, seq: frame.firstSeq }), this.#fannedSeq + 1);
+    if (!frame) return undefined;
+    const bytes = this.#pool.copy(frame);
+    return from(createBatch(bytes, { logId, seq: frame.firstSeq }), this.#fannedSeq + 1);
   }
 
   /** Goes on behind records that are neither in memory nor in the segments. */

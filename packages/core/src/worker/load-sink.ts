@@ -14,11 +14,18 @@ const SHARED_THREAD_TYPES = new Set(['console', 'file', 'network']);
 /** Runs the target that a stream of type `pino` names; the target itself is loaded in the stream's thread. */
 const PINO_SINK_URL = builtFile('worker/pino-sink.js').href;
 
+export interface LoadOptions {
+  /** The logs whose records will come. */
+  readonly logIds: readonly string[];
+  /** When it comes, a thread that runs the sink ends, whatever it is at. */
+  readonly ended: AbortSignal;
+  readonly report: (event: SinkEvent) => void;
+}
+
 /** Finds a stream's transport; nothing is opened yet. */
 export async function loadSink(
   config: StreamConfig,
-  logIds: readonly string[],
-  report: (event: SinkEvent) => void,
+  { logIds, ended, report }: LoadOptions,
 ): Promise<OpenableSink> {
   const context: SinkContext = { streamName: config.name, report };
   const { options } = config;
@@ -33,7 +40,9 @@ export async function loadSink(
   return {
     batch: batchHints(definition, options),
     async open() {
-      if (inOwnThread) return openThreadSink({ moduleUrl, options, streamName: config.name, logIds }, report);
+      if (inOwnThread) {
+        return openThreadSink({ moduleUrl, options, streamName: config.name, logIds }, report, ended);
+      }
       const sink = await definition.open(options, context);
       return config.type === 'console' ? refuseWithoutReader(sink, report) : sink;
     },

@@ -15,5 +15,5 @@ function open({ spec, port }: OpenMessage): void {
 /** The process's pipeline worker: holds a pipeline for each logger, and runs our own code only. */
 parentPort?.on('message', (message: OpenMessage | StopMessage) => {
   if (message.type === 'open') open(message);
-  else void stopThreads(message.timeoutMs).finally(() => process.exit());
+  else void stopThreads().finally(() => process.exit());
 });

@@ -1,9 +1,9 @@
-import { parseLevel, raceAbort, type SinkEvent } from '@treeline/contract';
+import { messageOf, parseLevel, raceAbort, type SinkEvent } from '@treeline/contract';
 import type { Damage } from '@treeline/spool';
 import type { MessagePort } from 'node:worker_threads';
 import { ControlBlock } from '../control-block.ts';
 import type { FlushResult, FromPipeline, PipelineRequest, PipelineSpec, ToPipeline } from '../protocol.ts';
-import { adoptFor } from './adoption.ts';
+import { adoptFor, type Takeover } from './adoption.ts';
 import { ARCHIVE_NAME, ArchiveThread } from './archive-thread.ts';
 import { CursorKeeper } from './cursor-keeper.ts';
 import { FanOut } from './fan-out.ts';
@@ -28,6 +28,9 @@ export class Pipeline {
   readonly #cursors: CursorKeeper;
   readonly #fanOut: FanOut;
   readonly #archive: ArchiveThread | undefined;
+  /** Comes when the pipeline is closed: what still runs for it ends. */
+  readonly #ended = new AbortController();
+  #takeover: Takeover | undefined;
   #closing: Promise<FlushResult> | undefined;
 
   constructor(spec: PipelineSpec, port: MessagePort) {
@@ -75,10 +78,9 @@ export class Pipeline {
       refused: new RefusedRecords(config, stream),
       windowBytes: config.windowBytes,
       adopted,
-      load: () => loadSink(stream, [logId], report),
+      load: () => loadSink(stream, { logIds: [logId], report, ended: this.#ended.signal }),
       settled: () => {
         this.#publishSettled();
-        this.#fanOut.recycle();
         this.#fanOut.resume();
       },
       report,
@@ -99,10 +101,19 @@ export class Pipeline {
     return frames;
   }
 
+  /** Must not reject: what can't be taken over now waits for the next start, and the streams for nothing. */
   async #adopt(): Promise<void> {
-    const skipped = await adoptFor(this.#spec.config, this.#streams);
-    for (const reason of skipped)
+    const { config, adopterId } = this.#spec;
+    try {
+      this.#takeover = await adoptFor(config, this.#streams, adopterId);
+    } catch (error) {
+      const reason = `what earlier processes left can't be taken over: ${messageOf(error)}`;
+      this.#reportToAll({ type: 'warning', reason });
+      return;
+    }
+    for (const reason of this.#takeover.skipped)
       this.#reportToAll({ type: 'warning', reason: `a log was left alone: ${reason}` });
+    if (this.#ended.signal.aborted) this.#takeover.close();
   }
 
   #receive(message: ToPipeline): void {
@@ -121,6 +132,7 @@ export class Pipeline {
         break;
       case 'save':
         this.#cursors.save();
+        this.#takeover?.save();
         this.#control.write('saved', message.token);
         this.#control.notify();
         break;
@@ -190,6 +202,8 @@ export class Pipeline {
     this.#closing ??= this.#flush(request).then(async (result) => {
       await this.#settleWithin(request.timeoutMs, (stream) => stream.close());
       await this.#archive?.close();
+      this.#ended.abort();
+      this.#takeover?.close();
       this.#cursors.close();
       for (const frames of this.#frames) frames.close();
       return result;

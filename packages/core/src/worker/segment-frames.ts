@@ -13,7 +13,12 @@ export class SegmentFrames implements LogFrames {
   }
 
   next(seq: number): LogFrame | undefined {
-    this.#reader ??= openLogReader(this.#directory, { fromSeq: seq, follow: true, onDamage: this.#onDamage });
+    this.#reader ??= openLogReader(this.#directory, {
+      fromSeq: seq,
+      follow: true,
+      onDamage: this.#onDamage,
+      reuseWindow: true,
+    });
     if (this.#reader.nextSeq !== seq) this.#reader.seek(seq);
     return this.#reader.next();
   }

@@ -104,9 +104,9 @@ export class Stream {
     return batch.seq(0) <= lastSeq && batch.seq(batch.count - 1) >= firstSeq;
   }
 
-  /** Whether more of the log may be read ahead for this stream. */
+  /** Whether more of the log may be read ahead for this stream: one that drops reads on, for its policy to act. */
   get hasRoom(): boolean {
-    return this.#backlog.hasRoom;
+    return this.#backlog.hasRoom || this.#options.config.queue.whenFull !== 'spill';
   }
 
   /** A stream without a level of its own follows the root level. */
@@ -158,11 +158,13 @@ export class Stream {
     this.#options.settled();
   }
 
-  /** Resolves when everything offered so far is settled and the sink has flushed; rejects with the sink's error. */
+  /** Resolves when everything offered or taken over so far is settled and the sink has flushed; rejects with the sink's error. */
   async flush(): Promise<void> {
     const upToSeq = this.#offeredSeq;
     await this.#opened;
-    const error = await this.#driver?.flush(() => this.settledSeq >= upToSeq && !this.#isTelling);
+    const error = await this.#driver?.flush(
+      () => this.settledSeq >= upToSeq && this.#adopted.length === 0 && !this.#isTelling,
+    );
     if (error) throw error;
   }
 
@@ -174,6 +176,7 @@ export class Stream {
   async #close(): Promise<void> {
     this.#closing.abort();
     this.#driver?.stop();
+    for (const lines of this.#adopted) lines.close();
     await this.#opened;
     await this.#sink?.close();
     this.#options.refused.close();
@@ -188,6 +191,8 @@ export class Stream {
         this.#backlog.setHints(this.#hints(openable.batch));
         this.#sink = await openable.open();
         await this.#options.adopted;
+        // Closed meanwhile: what waits belongs to the next start.
+        if (this.#closing.signal.aborted) return;
         this.#takeOver(this.#hints(openable.batch));
         this.#start(this.#sink);
         return;
@@ -227,7 +232,13 @@ export class Stream {
     this.#adopted = this.#adoptions.map((lines) => {
       const gate = new LevelGate(config.level ?? rootLevel, config.maxLevel);
       return new AdoptedLines(lines, gate, hints, (count, bytes, lost) => {
-        counters.add({ adopted: count + lost, queued: count, queuedBytes: bytes, 'disk-fault': lost });
+        counters.add({
+          adopted: count + lost,
+          queued: count,
+          queuedAdopted: count,
+          queuedBytes: bytes,
+          'disk-fault': lost,
+        });
         if (lost > 0) this.#countDrop('disk-fault', lost);
       });
     });
@@ -255,17 +266,19 @@ export class Stream {
   #account(batch: Batch, delivery: Delivery): void {
     this.#delivering = undefined;
     if (delivery.pending) return;
+    const { logId, seq: settledSeq } = batch.position ?? { logId: this.#options.logId, seq: 0 };
+    const isAdopted = logId !== this.#options.logId;
     const refused = this.#refuse(batch, delivery.dead);
     this.#options.counters.add({
       ...Object.fromEntries(refused.dropped),
       delivered: delivery.delivered,
       deadLettered: refused.kept,
       queued: -batch.count,
+      queuedAdopted: isAdopted ? -batch.count : 0,
       queuedBytes: -batch.bytes.length,
     });
     if (!batch.position) this.#isTelling = false;
-    const { logId, seq: settledSeq } = batch.position ?? { logId: this.#options.logId, seq: 0 };
-    if (logId !== this.#options.logId) this.#adopted[0]?.settle(settledSeq);
+    if (isAdopted) this.#adopted[0]?.settle(settledSeq);
     else if (settledSeq > this.settledSeq) this.#options.counters.update({ settledSeq });
     this.#settleIfIdle();
     this.#gate.forget(this.settledSeq);

@@ -21,22 +21,31 @@ import {
 /** The threads that run, those that are still opening their sink included. */
 const threads = new Set<Worker>();
 
-/** Lets every thread end by itself; those that don't within the time are terminated. */
-export async function stopThreads(timeoutMs: number): Promise<void> {
-  const ended = [...threads].map(async (thread) => {
-    thread.postMessage(STOP);
-    await once(thread, 'exit');
-  });
-  await raceAbort(Promise.all(ended), AbortSignal.timeout(timeoutMs));
-  await Promise.all([...threads].map((thread) => thread.terminate()));
+/** What a thread may need to come back from a call before it is terminated. */
+const STOP_MS = 250;
+
+/** Lets every thread end by itself; those that don't in time are terminated. */
+export async function stopThreads(): Promise<void> {
+  await Promise.all([...threads].map(stopThread));
+}
+
+async function stopThread(thread: Worker): Promise<void> {
+  const exit = once(thread, 'exit');
+  thread.postMessage(STOP);
+  await raceAbort(exit, AbortSignal.timeout(STOP_MS));
+  await thread.terminate();
 }
 
 /**
  * Runs a sink in a thread of its own and looks like that sink. When the thread dies, calls under way reject, and the next write
  * starts another one: what the sink had already settled is asked for then, so that nothing is written twice.
  */
-export async function openThreadSink(spec: ThreadSpec, report: (event: SinkEvent) => void): Promise<Sink> {
-  const sink = new ThreadSink(spec, report);
+export async function openThreadSink(
+  spec: ThreadSpec,
+  report: (event: SinkEvent) => void,
+  ended: AbortSignal,
+): Promise<Sink> {
+  const sink = new ThreadSink(spec, report, ended);
   await sink.start();
   return sink;
 }
@@ -44,6 +53,7 @@ export async function openThreadSink(spec: ThreadSpec, report: (event: SinkEvent
 class ThreadSink implements Sink {
   readonly #spec: ThreadSpec;
   readonly #report: (event: SinkEvent) => void;
+  readonly #ended: AbortSignal;
   readonly #calls = new Map<
     number,
     { resolve(result: WriteResult | void): void; reject(error: Error): void }
@@ -53,9 +63,10 @@ class ThreadSink implements Sink {
   #worker: Worker | undefined;
   #closed = false;
 
-  constructor(spec: ThreadSpec, report: (event: SinkEvent) => void) {
+  constructor(spec: ThreadSpec, report: (event: SinkEvent) => void, ended: AbortSignal) {
     this.#spec = spec;
     this.#report = report;
+    this.#ended = ended;
   }
 
   async start(): Promise<void> {
@@ -63,6 +74,8 @@ class ThreadSink implements Sink {
     threads.add(worker);
     // In-process it would keep the program alive: what is under way is waited for at the end, for as long as the end may take.
     worker.unref();
+    const stop = (): void => void stopThread(worker);
+    this.#ended.addEventListener('abort', stop, { once: true });
     let isOpen = false;
     await new Promise<void>((resolve, reject) => {
       worker.on('message', (message: ThreadMessage) => {
@@ -83,6 +96,7 @@ class ThreadSink implements Sink {
       );
       worker.on('exit', (exitCode) => {
         threads.delete(worker);
+        this.#ended.removeEventListener('abort', stop);
         const error = new TreelineError('THREAD_DIED', `its thread ended with code ${exitCode}`);
         reject(error);
         if (isOpen) this.#died(error);
