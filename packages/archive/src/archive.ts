@@ -1,6 +1,12 @@
+import fs from 'node:fs';
 import { resolve } from 'node:path';
 import { TreelineError } from '@treeline/contract';
-import { acquireArchiveLease, openArchivalStore, type ArchivalStore } from '@treeline/sqlite/archival';
+import {
+  acquireArchiveLease,
+  openArchivalStore,
+  type ArchivalStore,
+  type MetaEntries,
+} from '@treeline/sqlite/archival';
 import { failpoint } from './failpoint.ts';
 import { listSegments, makeFolder } from './folder.ts';
 import { checkOptions, type ArchiveOptions, type CheckedArchiveOptions } from './options.ts';
@@ -113,6 +119,7 @@ class Run {
     const cutoffMs = nowMs - this.#options.olderThan;
     this.#checkClock(nowMs);
     this.#checkIds(folder);
+    this.#adoptFolder(folder);
     const begun = readPlan(this.#meta);
     if (begun) await this.#continue(begun);
     for (let plan = this.#plan(folder, cutoffMs); plan; plan = this.#plan(folder, cutoffMs)) {
@@ -187,12 +194,10 @@ class Run {
       return;
     }
     const { rows, bytes, sha256 } = published;
-    const folders = new Set([...readFolders(this.#meta, this.#path), folder]);
     const sealed: Plan = { ...plan, sealed: { rows, bytes, sha256 } };
     this.#db.setMeta({
       [META.plan]: JSON.stringify(sealed),
-      [META.folders]: JSON.stringify([...folders].map((each) => relativeToStore(this.#path, each))),
-      [META.sealed]: String(Number(this.#db.getMeta(META.sealed) ?? 0) + 1),
+      ...this.#foldersEntry([...readFolders(this.#meta, this.#path), folder]),
     });
     failpoint('archive-sealed');
     this.#segments.push(published);
@@ -252,6 +257,22 @@ class Run {
       'store-set-back',
       `${this.#path} is older than its archive: ids up to ${maxId} are in ${folder} already and will not be given again`,
     );
+  }
+
+  /** A folder with rows of this store that the store does not know of, moved or older than it is, takes the place of those that are gone. */
+  #adoptFolder(folder: string): void {
+    const known = readFolders(this.#meta, this.#path);
+    if (known.includes(folder) || findChain(folder, this.#db.storeId).segment === 0) return;
+    this.#db.setMeta(this.#foldersEntry([...known.filter((each) => fs.existsSync(each)), folder]));
+  }
+
+  /** Where readers find the rows; the number tells them that something has changed. */
+  #foldersEntry(folders: readonly string[]): MetaEntries {
+    const relative = [...new Set(folders)].map((each) => relativeToStore(this.#path, each));
+    return {
+      [META.folders]: JSON.stringify(relative),
+      [META.sealed]: String(Number(this.#db.getMeta(META.sealed) ?? 0) + 1),
+    };
   }
 
   #progress(progress: ArchiveProgress): void {

@@ -122,6 +122,31 @@ describe('an archiver that is killed while others write', () => {
   });
 });
 
+test(
+  'a file that is damaged before its rows were deleted costs none of those that are left',
+  { timeout: 60_000 },
+  async () => {
+    const store = createScratchStore(
+      Array.from({ length: 600 }, (_, n) => ({
+        source: 'bulk',
+        ts: Date.now() - 2 * DAY_MS,
+        payload: { n },
+      })),
+    );
+    expect(await runArchiver(store, 'archive-sealed')).toMatchObject({ signal: 'SIGKILL' });
+    const [data = ''] = fs.readdirSync(store.to).filter((name) => name.endsWith('.gz'));
+    fs.truncateSync(`${store.to}/${data}`, 100);
+    const next = await runArchiver(store);
+    expect(next).toMatchObject({ code: 1, output: expect.stringContaining('notice segment-damaged') });
+    expect(next.output).toContain('deleted 600');
+    const { findings } = await verifyArchive(store.to);
+    expect(new Set(findings.map(({ file }) => file))).toEqual(new Set([data]));
+    const { restored } = await restoreArchive(store.to, { to: `${store.folder}/scratch.db` });
+    expect(restored).toBe(600);
+    store.remove();
+  },
+);
+
 test.each(FAILPOINTS)('the README says what holds after %s', (name) => {
   expect(readme).toMatch(new RegExp(`^\\|.*\`${name}\`.*\\|`, 'm'));
 });

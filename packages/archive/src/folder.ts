@@ -1,5 +1,5 @@
 import fs from 'node:fs';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { messageOf, TreelineError } from '@treeline/contract';
 import { parseHead, parseManifest, sha256, type ChainHead, type Manifest } from './manifest.ts';
 import {
@@ -18,13 +18,17 @@ export interface StoredManifest {
 }
 
 /**
- * Makes an archive's folder where it is missing.
+ * Makes an archive's folder, durably, where it is missing. The path is absolute.
  *
  * @throws TreelineError `DESTINATION_UNUSABLE` where something else is in the way.
  */
 export function makeFolder(folder: string): void {
   try {
-    fs.mkdirSync(folder, { recursive: true });
+    const first = fs.mkdirSync(folder, { recursive: true });
+    // Rows that are deleted must not depend on a folder that a power cut takes back.
+    for (let made = folder; first !== undefined && made.length >= first.length; made = dirname(made)) {
+      syncFolder(dirname(made));
+    }
   } catch (cause) {
     throw new TreelineError(
       'DESTINATION_UNUSABLE',
@@ -102,7 +106,7 @@ export function replaceFile(path: string, text: string, written: () => void = ()
     fs.writeFileSync(partial, text, { flush: true });
     written();
     fs.renameSync(partial, path);
-    syncFolder(join(path, '..'));
+    syncFolder(dirname(path));
   } catch (cause) {
     fs.rmSync(partial, { force: true });
     throw writeFault(path, cause);

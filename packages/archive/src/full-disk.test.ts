@@ -42,8 +42,9 @@ type Step = ArchiveProgress['step'];
 test.for<[string, 'archive' | 'store', Step | 'start', number]>([
   ['before the first byte', 'archive', 'start', 0],
   ['while rows are written', 'archive', 'start', 5],
-  ['at the manifest', 'archive', 'compare', 0],
-  ['at the head', 'archive', 'compare', 1],
+  ['when the chain begins', 'archive', 'compare', 0],
+  ['at the manifest', 'archive', 'compare', 1],
+  ['at the head', 'archive', 'compare', 2],
   ['when the store is to note the file', 'store', 'compare', 0],
   ['while rows are deleted', 'store', 'delete', 0],
 ])(

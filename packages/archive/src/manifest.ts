@@ -50,9 +50,9 @@ export type Member = Readonly<v.InferOutput<typeof memberSchema>>;
 const headSchema = v.strictObject({
   version: v.literal(1),
   store: v.string(),
-  /** The newest segment, and the SHA-256 of its manifest. */
+  /** The newest segment, and the SHA-256 of its manifest; 0 and null before the first. */
   segment: count,
-  sha256: hash,
+  sha256: v.nullable(hash),
 });
 
 /** The end of a store's chain, which no later manifest vouches for. */

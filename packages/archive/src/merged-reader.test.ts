@@ -155,6 +155,17 @@ describe('openMergedReader', () => {
     expect(warnings).toEqual([expect.stringContaining(`${store.to} does not exist`)]);
   });
 
+  test('finds an archive that was moved by itself after the next run, and asks for the old place no more', async () => {
+    await archive(store, { olderThan: '60d', to: store.to });
+    const moved = join(store.folder, 'moved');
+    fs.renameSync(store.to, moved);
+    expect(merged({ order: 'asc' }).length).toBeLessThan(before.length);
+    expect(warnings).toHaveLength(1);
+    await archive(store, { olderThan: '60d', to: moved });
+    expect(merged({ order: 'asc' })).toEqual(before);
+    expect(warnings).toEqual([]);
+  });
+
   test('finds the archive when store and archive were moved together', async () => {
     await archive(store, { olderThan: '60d', to: store.to });
     const moved = `${store.folder}-moved`;

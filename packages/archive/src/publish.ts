@@ -121,6 +121,9 @@ async function writeSegment(
     fs.rmSync(partial, { force: true });
     throw writeFault(path, cause);
   }
+  // So that a missing head always means that somebody took it.
+  if (!fs.existsSync(headPath(folder, store.storeId)) && findChain(folder, store.storeId).segment === 0)
+    publishHead(folder, { version: 1, store: store.storeId, segment: 0, sha256: null });
   const manifest: Manifest = {
     version: MANIFEST_VERSION,
     store: store.storeId,

@@ -12,10 +12,6 @@ import type { VerifyFinding } from './verify.ts';
 export interface RestoreOptions {
   /** The store to make; it may be one that an earlier restore has begun. */
   readonly to: string;
-  /** Only rows of segments that reach into this time, inclusive. */
-  readonly sinceMs?: number | undefined;
-  /** Exclusive. */
-  readonly untilMs?: number | undefined;
   readonly onProgress?:
     | ((progress: { readonly segment: string; readonly rows: number; readonly total: number }) => void)
     | undefined;
@@ -39,11 +35,10 @@ const LINES_PER_TRANSACTION = 5000;
  * @throws TreelineError where the archive is missing or of several stores, or the target holds other rows.
  */
 export async function restoreArchive(folder: string, options: RestoreOptions): Promise<RestoreResult> {
-  const { sinceMs = -Infinity, untilMs = Infinity, onProgress } = options;
-  const all = listSegments(folder);
-  if (all.length === 0)
+  const { onProgress } = options;
+  const segments = listSegments(folder);
+  if (segments.length === 0)
     throw new TreelineError('ARCHIVE_MISSING', `${resolve(folder)} holds no archive; check the path`);
-  const segments = all.filter(({ firstMs, lastMs }) => lastMs >= sinceMs && firstMs < untilMs);
   const findings: VerifyFinding[] = [];
   const manifests = readManifests(folder, segments, findings);
   const stores = new Set(manifests.map(({ manifest }) => manifest.store));
