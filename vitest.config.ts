@@ -9,7 +9,7 @@ export default defineConfig({
           include: [
             'packages/*/src/**/*.test.ts',
             'packages/*/examples/*.test.mjs',
-            'apps/{cli,gateway}/src/**/*.test.ts',
+            'apps/{cli,daemon,gateway}/src/**/*.test.ts',
             'scripts/*.test.mjs',
           ],
           testTimeout: 15_000,

@@ -1,13 +1,21 @@
+import fs from 'node:fs';
+import os from 'node:os';
+import { join } from 'node:path';
 import { openLogStore, type LogStore } from '@treeline/sqlite';
-import { median, percentile, printHeader, printTable, textArgument } from './report.ts';
+import { DAY_MS, fillDay, openSink } from './day-store.ts';
+import { median, numberArgument, percentile, printHeader, printTable, textArgument } from './report.ts';
 
-/* How long the usual questions take in the store that `sqlite-growth --keep` leaves: `--store <path>`. */
+/* How long the usual questions take in a store of one day, which is made first: `--rows`; or in one that is there: `--store <path>`. */
 
-const path = textArgument('store');
-if (path === undefined) throw new Error('--store <path> is missing: make one with sqlite-growth --keep');
-
-const DAY_MS = Date.UTC(2026, 0, 1);
 const HOUR_MS = 3_600_000;
+
+const folder = fs.mkdtempSync(join(os.tmpdir(), 'treeline-bench-'));
+const path = textArgument('store') ?? join(folder, 'logs.db');
+if (textArgument('store') === undefined) {
+  const sink = await openSink(path);
+  await fillDay(sink, numberArgument('rows', 5_000_000));
+  await sink.close();
+}
 
 const store = openLogStore(path);
 const rows = store.count();
@@ -62,3 +70,4 @@ const answers = Object.entries(QUESTIONS).map(([question, ask]) => {
 });
 printTable(answers);
 store.close();
+fs.rmSync(folder, { recursive: true, force: true });

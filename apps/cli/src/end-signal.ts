@@ -1,3 +1,5 @@
+import { watchTerminal } from '@treeline/core';
+
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** The first signal that asks the process to end; a second one ends it at once. */
@@ -8,9 +10,14 @@ export interface EndSignal {
   readonly arrived: Promise<void>;
   /** Ends the process by the signal, as it would have ended without us, so that shells and supervisors see why. */
   raise(): void;
+  /** Lets signals end the process again by themselves. */
+  release(): void;
 }
 
-/** Takes over the signals that end a process, so that it can drain first. */
+/**
+ * Takes over the signals that end a process, so that it can drain first. A SIGHUP that no closed terminal has sent does not: it makes the
+ * pipeline open its files anew.
+ */
 export function awaitEndSignal(): EndSignal {
   let received: NodeJS.Signals | undefined;
   let arrive = (): void => undefined;
@@ -21,13 +28,14 @@ export function awaitEndSignal(): EndSignal {
     process.removeAllListeners(signal);
     process.kill(process.pid, signal);
   };
-  for (const signal of SIGNALS) {
-    process.on(signal, () => {
-      if (received) raise(signal);
-      received = signal;
-      arrive();
-    });
-  }
+  const isTerminalGone = watchTerminal();
+  const receive = (signal: NodeJS.Signals): void => {
+    if (signal === 'SIGHUP' && !isTerminalGone()) return;
+    if (received) raise(signal);
+    received = signal;
+    arrive();
+  };
+  for (const signal of SIGNALS) process.on(signal, receive);
   return {
     get received() {
       return received;
@@ -35,6 +43,9 @@ export function awaitEndSignal(): EndSignal {
     arrived,
     raise() {
       if (received) raise(received);
+    },
+    release() {
+      for (const signal of SIGNALS) process.off(signal, receive);
     },
   };
 }

@@ -62,7 +62,12 @@ describe('treeline', () => {
       "level>=eror\n         ^^^^\nTo search messages for the text itself: --grep 'level>=eror'\n",
     ],
     [['query', 'ref in @missing.txt', 'a.db'], "the list missing.txt can't be read (ENOENT)"],
-    [['query', 'error | count by source', 'a.db'], 'remove the "|"'],
+    [['query', 'error | count by source', '-n', '5', 'a.db'], '--limit is about single records'],
+    [['stats', 'error | count', 'a.db'], 'stats takes a condition'],
+    [
+      ['query', '--timeout', 'soon', 'a.db'],
+      '--timeout must be a duration like 500ms, 10s or 2m; got "soon"',
+    ],
     [['check', '-o', 'yaml'], "argument 'yaml' is invalid. Allowed choices are text, json, github."],
     [['query', '--\u001b[31mred'], String.raw`treeline: unknown option '--\u001b[31mred'`],
   ])('%j is refused on stderr with exit 2', async (args, message) => {

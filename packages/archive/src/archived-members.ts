@@ -37,10 +37,19 @@ export class ArchivedMembers {
     const sealed = this.#reader.meta.get(META.sealed);
     if (sealed === this.#sealed) return;
     this.#sealed = sealed;
-    for (const folder of readFolders(this.#reader.meta, this.#reader.path)) this.#addFolder(folder, behind);
+    for (const folder of this.#folders()) this.#addFolder(folder, behind);
     const { order } = this.#test;
     // The next one last.
     this.#sources.sort((a, b) => compareRows(firstPlace(b, order), firstPlace(a, order), order));
+  }
+
+  /** Files that may hold rows of the query. */
+  countFiles(): number {
+    let count = 0;
+    for (const folder of this.#folders()) {
+      count += this.#segmentsIn(folder).filter((segment) => this.#mayMatch(segment)).length;
+    }
+    return count;
   }
 
   /** The next row, where it comes before another one. */
@@ -82,18 +91,28 @@ export class ArchivedMembers {
     this.#sources[at] = source;
   }
 
-  #addFolder(folder: string, behind: Place | undefined): void {
-    const store = storePrefix(this.#reader.meta.get('store_id') ?? '');
+  #folders(): string[] {
+    return readFolders(this.#reader.meta, this.#reader.path);
+  }
+
+  /** The segments of this store in a folder; none where that is missing, which is told. */
+  #segmentsIn(folder: string): ReturnType<typeof listSegments> {
+    const own = storePrefix(this.#reader.meta.get('store_id') ?? '');
     try {
-      for (const segment of listSegments(folder)) {
-        const path = join(folder, segment.name);
-        if (segment.store !== store || this.#known.has(path)) continue;
-        this.#known.add(path);
-        if (this.#mayMatch(segment)) this.#addSegment(folder, segment.name, behind);
-      }
+      return listSegments(folder).filter(({ store }) => store === own);
     } catch (error) {
       if (!(error instanceof TreelineError)) throw error;
       this.#warn(`archived rows are left out: ${error.message}`);
+      return [];
+    }
+  }
+
+  #addFolder(folder: string, behind: Place | undefined): void {
+    for (const segment of this.#segmentsIn(folder)) {
+      const path = join(folder, segment.name);
+      if (this.#known.has(path)) continue;
+      this.#known.add(path);
+      if (this.#mayMatch(segment)) this.#addSegment(folder, segment.name, behind);
     }
   }
 

@@ -1,18 +1,19 @@
 import { openLogReader, type LogQuery, type LogReader, type LogRow, type LogRows } from '@treeline/sqlite';
 import { compareRows, compileRowTest, type Place, type RowTest } from '@treeline/sqlite/archival';
 import { ArchivedMembers } from './archived-members.ts';
-import { META } from './plan.ts';
 
 /** A store and its archive as one log. */
 export interface MergedReader extends Pick<LogReader, 'queryLogs' | 'iterate' | 'meta' | 'path' | 'close'> {
-  /** Whether rows of this store have gone to an archive. */
-  readonly hasArchive: boolean;
+  /** Number of archived files that may hold rows of a query, by their times; none is opened. */
+  countFiles(query?: LogQuery): number;
 }
 
 export interface MergedReaderOptions {
   /** Told once about each part of the archive that can't be read: the answer goes on without it. */
   readonly onWarning?: (message: string) => void;
 }
+
+type Rows = ReturnType<LogReader['iterate']>;
 
 /** Rows that are asked of the store at a time. */
 const PAGE_ROWS = 1000;
@@ -26,18 +27,19 @@ const PAGE_ROWS = 1000;
 export function openMergedReader(path: string, options: MergedReaderOptions = {}): MergedReader {
   const reader = openLogReader(path);
   const warn = onceEach(options.onWarning ?? (() => undefined));
-  const iterate = (query: LogQuery = {}): IterableIterator<LogRow> =>
+  const iterate = (query: LogQuery = {}): Rows =>
     readMerged(reader, query, compileRowTest({ limit: Infinity, ...query }), warn);
   return {
     path,
     meta: reader.meta,
-    hasArchive: reader.meta.get(META.folders) !== undefined,
+    countFiles: (query = {}) => new ArchivedMembers(reader, compileRowTest(query), warn).countFiles(),
     iterate,
     queryLogs(query = {}): LogRows {
-      const test = compileRowTest(query);
-      const deadlineMs = performance.now() + test.timeoutMs;
-      const rows = [...readMerged(reader, query, test, warn)];
-      return Object.assign(rows, { complete: performance.now() < deadlineMs });
+      const merged = readMerged(reader, query, compileRowTest(query), warn);
+      const rows: LogRow[] = [];
+      let next = merged.next();
+      for (; !next.done; next = merged.next()) rows.push(next.value);
+      return Object.assign(rows, next.value);
     },
     close: () => reader.close(),
   };
@@ -53,7 +55,7 @@ function* readMerged(
   query: LogQuery,
   test: RowTest,
   warn: (message: string) => void,
-): Generator<LogRow, void> {
+): Rows {
   const { order, limit, timeoutMs } = test;
   const deadlineMs = performance.now() + timeoutMs;
   const archived = new ArchivedMembers(reader, test, warn);
@@ -72,9 +74,9 @@ function* readMerged(
     }
     const stored = page.at(-1);
     const cold = archived.peek(stored);
-    if (performance.now() > deadlineMs) return;
+    if (performance.now() > deadlineMs) return { complete: false };
     const row = !stored || (cold && compareRows(cold, stored, order) < 0) ? cold : stored;
-    if (!row) return;
+    if (!row) return { complete: true };
     if (row === stored) page.pop();
     else archived.take();
     if (place && compareRows(row, place, order) <= 0) continue;
@@ -82,6 +84,7 @@ function* readMerged(
     count++;
     yield row;
   }
+  return { complete: true };
 }
 
 function onceEach(tell: (message: string) => void): (message: string) => void {

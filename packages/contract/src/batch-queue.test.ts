@@ -44,6 +44,29 @@ describe('BatchQueue', () => {
     expect(queue.dueInMs(0)).toBe(0);
   });
 
+  test('is due at once while a line of the urgent level waits, and not when that was taken or dropped', () => {
+    const queue = new BatchQueue({ ...UNBOUNDED, maxRecords: 2, urgentLevel: 50 });
+    const leveled = (level: number, seq: number): Batch =>
+      createBatch(lines([{ ...record(seq), level }]), { logId: 'log-1', seq });
+    queue.push(leveled(40, 1), 0);
+    expect(queue.dueInMs(10)).toBe(90);
+    queue.push(leveled(50, 2), 0);
+    expect(queue.dueInMs(10)).toBe(0);
+    expect(queue.take()?.count).toBe(2);
+    queue.push(leveled(40, 3), 0);
+    expect(queue.dueInMs(10)).toBe(90);
+    queue.push(leveled(60, 4), 0);
+    queue.dropUpTo(4);
+    queue.push(leveled(30, 5), 0);
+    expect(queue.dueInMs(10)).toBe(90);
+    queue.setHints({ ...UNBOUNDED, urgentLevel: 30 });
+    expect(queue.dueInMs(10)).toBe(0);
+    queue.setHints({ ...UNBOUNDED, urgentLevel: 50 });
+    queue.push(leveled(60, 6), 0);
+    queue.retain((batch) => selectLines(batch, batch.seq(0) === 6 ? [] : [0]));
+    expect(queue.dueInMs(10)).toBe(90);
+  });
+
   test('lets a line over the limit go alone', () => {
     const queue = new BatchQueue({ ...UNBOUNDED, maxBytes: 10 });
     queue.push(sample(2, 1), 0);

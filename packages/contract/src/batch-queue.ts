@@ -5,6 +5,8 @@ export interface BatchHints {
   readonly maxBytes: number;
   readonly maxRecords: number;
   readonly maxDelayMs: number;
+  /** A record of this level or above waits for no others: it goes with what waits before it. Without it all wait alike. */
+  readonly urgentLevel?: number | undefined;
 }
 
 interface Part {
@@ -12,6 +14,7 @@ interface Part {
   /** The first line that was not taken yet. */
   from: number;
   readonly atMs: number;
+  isUrgent: boolean;
 }
 
 /** Lines that wait for their sink, gathered into batches of the size that it wants. */
@@ -20,6 +23,8 @@ export class BatchQueue {
   readonly #parts: Part[] = [];
   #bytes = 0;
   #count = 0;
+  /** How many parts are urgent. */
+  #urgent = 0;
 
   constructor(hints: BatchHints) {
     this.#hints = hints;
@@ -42,6 +47,8 @@ export class BatchQueue {
   /** Other hints, for what waits as well. */
   setHints(hints: BatchHints): void {
     this.#hints = hints;
+    for (const part of this.#parts) part.isUrgent = hasLevel(part.batch, hints.urgentLevel);
+    this.#urgent = this.#parts.filter(({ isUrgent }) => isUrgent).length;
   }
 
   /**
@@ -50,20 +57,23 @@ export class BatchQueue {
    */
   push(batch: Batch, nowMs: number): void {
     if (batch.count > 0) {
-      this.#parts.push({ batch, from: 0, atMs: nowMs });
+      const isUrgent = hasLevel(batch, this.#hints.urgentLevel);
+      this.#parts.push({ batch, from: 0, atMs: nowMs, isUrgent });
       this.#bytes += batch.bytes.length;
       this.#count += batch.count;
+      if (isUrgent) this.#urgent++;
       return;
     }
     const last = this.#parts.at(-1);
     if (last && logOf(last.batch) === logOf(batch)) last.batch = joinBatches([last.batch, batch]);
   }
 
-  /** How long to wait until a batch should go: 0 where one is full or its oldest line has waited long enough. */
+  /** How long to wait until a batch should go: 0 where one is full, a line is urgent or the oldest has waited long enough. */
   dueInMs(nowMs: number): number {
     const oldest = this.#parts[0];
     if (!oldest) return Infinity;
-    if (this.#bytes >= this.#hints.maxBytes || this.#count >= this.#hints.maxRecords) return 0;
+    if (this.#urgent > 0 || this.#bytes >= this.#hints.maxBytes || this.#count >= this.#hints.maxRecords)
+      return 0;
     return Math.max(0, oldest.atMs + this.#hints.maxDelayMs - nowMs);
   }
 
@@ -83,7 +93,7 @@ export class BatchQueue {
       this.#count -= batch.count - from;
       this.#bytes -= batch.bytes.length - (from === 0 ? 0 : (batch.ends[from - 1] ?? 0));
     }
-    this.#parts.splice(0, dropped);
+    this.#remove(dropped);
     return lastSeq;
   }
 
@@ -100,6 +110,7 @@ export class BatchQueue {
       .map((part) => ({ ...part, batch: sliceBatch(part.batch, part.from, part.batch.count) }));
     this.#bytes = 0;
     this.#count = 0;
+    this.#urgent = 0;
     for (const { batch, atMs } of before) this.push(select(batch), atMs);
   }
 
@@ -126,13 +137,23 @@ export class BatchQueue {
       if (to < batch.count) break;
       partsUsedUp++;
     }
-    this.#parts.splice(0, partsUsedUp);
+    this.#remove(partsUsedUp);
     if (taken.length === 0) return undefined;
     const batch = joinBatches(taken, scratch);
     this.#bytes -= batch.bytes.length;
     this.#count -= batch.count;
     return batch;
   }
+
+  #remove(parts: number): void {
+    for (const { isUrgent } of this.#parts.splice(0, parts)) if (isUrgent) this.#urgent--;
+  }
+}
+
+function hasLevel({ levels }: Batch, least: number | undefined): boolean {
+  if (least === undefined) return false;
+  for (const level of levels) if (level >= least) return true;
+  return false;
 }
 
 function logOf(batch: Batch): string | undefined {

@@ -194,19 +194,22 @@ describe('Log', () => {
     });
     const lines = numbered(0, 10_000, 'x'.repeat(100));
     for (const line of lines) log.write(line, 1);
-    expect(messages.filter(({ type }) => type === 'log-full')).toHaveLength(1);
+    expect(messages.filter(({ type }) => type === 'make-room')).toHaveLength(1);
     expect(spilled().length).toBeLessThan(256 * 1024);
     expect(log.lastSeq).toBe(10_000);
   });
 
-  test('takes its segments off the disk when everything is settled, and leaves them where not', () => {
+  test('takes its segments off the disk when everything is settled; what comes then is the same log’s', () => {
     const { log, control, spilled } = openLog();
     for (const line of numbered(0, 10_000, 'x'.repeat(300))) log.write(line, 1);
     log.closeChunk();
-    const directory = log.directory;
     control.write('settledSeq', 10_000);
-    log.end();
+    log.clear();
     expect(spilled()).toBe('');
-    expect(log.directory).not.toBe(directory);
+    log.write('{"late":1}\n', 1);
+    log.closeChunk();
+    log.spillAll();
+    expect(spilled()).toBe('{"late":1}\n');
+    expect(control.read('spilledSeq')).toBe(10_001);
   });
 });

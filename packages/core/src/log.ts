@@ -25,7 +25,7 @@ export interface LogOptions {
   settledSeqs(): ReadonlyMap<string, number>;
   /** Sends a message to the pipeline; false while there is none. */
   post(message: ToPipeline): boolean;
-  /** Called when the first chunk is there, before it is posted. */
+  /** Called once, at the latest when the first chunk is there, before it is posted. */
   begin(): void;
 }
 
@@ -39,7 +39,7 @@ export class Log {
   readonly #isDurable: boolean;
   readonly #window = new Window();
   readonly #ring: Ring;
-  #spill: Spill;
+  readonly #spill: Spill;
   #hasBegun = false;
   /** Up to here the ring's memory may be written to without telling. */
   #reservedTo = 0;
@@ -60,7 +60,7 @@ export class Log {
     this.#control = options.control;
     this.#isDurable = options.config.durability !== 'none';
     this.#ring = new Ring(options.config.windowBytes);
-    this.#spill = this.#openSpill();
+    this.#spill = new Spill(options.config, () => options.settledSeqs());
   }
 
   get id(): string {
@@ -104,6 +104,13 @@ export class Log {
     return this.#ring.usedBytes;
   }
 
+  /** The first chunk begins the pipeline, unless this did. */
+  begin(): void {
+    if (this.#hasBegun) return;
+    this.#hasBegun = true;
+    this.#options.begin();
+  }
+
   /** Takes complete lines, each with its line feed. */
   write(text: string, count: number): void {
     const mostBytes = text.length * MAX_BYTES_PER_UNIT;
@@ -128,7 +135,7 @@ export class Log {
     this.#window.push({ firstSeq: this.#nextSeq, count: this.#chunkCount, start: this.#chunkStart, length });
     this.#nextSeq += this.#chunkCount;
     this.#chunkCount = 0;
-    this.#beginOnce();
+    this.begin();
     this.advance();
   }
 
@@ -158,28 +165,29 @@ export class Log {
   spillAll(): void {
     this.#window.release(this.#control.read('settledSeq'));
     while (this.#spillOldest());
+    this.#spill.sync();
   }
 
-  /** Leaves the segments to the next start, or takes them off the disk where everything is settled. Later lines find new ones. */
-  end(): void {
+  /** Writes how far each stream has come, where no worker does it. */
+  saveCursors(): void {
+    this.#spill.saveCursors();
+  }
+
+  /** Takes the segments off the disk, everything being settled. Later lines are the same log's: the worker knows no other. */
+  clear(): void {
+    this.#spill.clear();
+  }
+
+  /** Leaves the segments to the next start, or takes them off the disk where everything is settled; no line comes any more. */
+  close(): void {
     const { isSettled } = this;
     if (!isSettled) {
       this.spillAll();
       this.#spill.saveCursors();
     }
     this.#spill.end(isSettled);
-    this.#spill = this.#openSpill();
-  }
-
-  /** The same for good: the memory of the window is given back where the worker has no use for it any more. */
-  close(): void {
-    const { isSettled } = this;
-    this.end();
+    // The window's memory, where the worker has no use for it any more.
     if (isSettled) this.#ring.giveBack();
-  }
-
-  #openSpill(): Spill {
-    return new Spill(this.#options.config, () => this.#options.settledSeqs());
   }
 
   readonly #closeLater = (): void => {
@@ -219,7 +227,7 @@ export class Log {
     const firstSeq = this.#nextSeq;
     this.#nextSeq += count;
     const outcome = this.#spill.append(firstSeq, count, text);
-    this.#beginOnce();
+    this.begin();
     if (outcome === 'appended') this.#spilled(firstSeq + count - 1, true);
   }
 
@@ -244,7 +252,7 @@ export class Log {
     if (!chunk) return false;
     const bytes = this.#ring.view(chunk.start, chunk.length);
     let outcome = this.#spill.append(chunk.firstSeq, chunk.count, bytes);
-    if (outcome === 'full' && this.#releaseSegments())
+    if ((outcome === 'log-full' || outcome === 'disk-full') && this.#releaseSegments(outcome))
       outcome = this.#spill.append(chunk.firstSeq, chunk.count, bytes);
     if (outcome !== 'appended') return false;
     this.#control.write('spilledSeq', lastSeqOf(chunk));
@@ -253,12 +261,12 @@ export class Log {
   }
 
   /** Gives settled segments back; where that is not enough, whoever lags most has to let go. */
-  #releaseSegments(): boolean {
+  #releaseSegments(reason: 'log-full' | 'disk-full'): boolean {
     const savedSeq = this.#control.read('savedSeq');
     const freed = this.#spill.release(savedSeq) > 0;
     if (!freed && this.#askedAtSeq !== savedSeq) {
       this.#askedAtSeq = savedSeq;
-      this.#options.post({ type: 'log-full' });
+      this.#options.post({ type: 'make-room', reason });
     }
     return freed;
   }
@@ -288,12 +296,6 @@ export class Log {
     );
     const isTaken = this.#postedBytes === this.#control.read('fannedBytes');
     if (isTaken && this.#chunkCount === 0) this.#ring.rewind();
-  }
-
-  #beginOnce(): void {
-    if (this.#hasBegun) return;
-    this.#hasBegun = true;
-    this.#options.begin();
   }
 
   #postWithinCredit(): void {

@@ -39,10 +39,16 @@ export class Spill {
     return this.#writer.lastError?.message;
   }
 
-  /** Writes lines; tells whether the segments hold it now, and if not, why. */
-  append(firstSeq: number, count: number, lines: string | Uint8Array): 'appended' | 'full' | 'fault' {
+  /** Writes lines; tells whether the segments hold it now, and if not, why: of the first two, room that is given back is the cure. */
+  append(
+    firstSeq: number,
+    count: number,
+    lines: string | Uint8Array,
+  ): 'appended' | 'log-full' | 'disk-full' | 'fault' {
     const outcome = this.#writer.append(firstSeq, count, lines);
-    if (outcome !== 'appended') return outcome === 'full' ? 'full' : 'fault';
+    if (outcome === 'full') return 'log-full';
+    if (outcome === 'no-space') return 'disk-full';
+    if (outcome !== 'appended') return 'fault';
     if (this.#isPowerSafe) void this.#writer.syncInBackground();
     return 'appended';
   }
@@ -57,6 +63,16 @@ export class Spill {
     const cursors = openCursors(this.#writer.directory);
     for (const [key, seq] of this.#settledSeqs()) cursors.set(key, { seq, counters: {} });
     cursors.close();
+  }
+
+  /** Takes what is settled off the disk; more may come. */
+  clear(): void {
+    this.#writer.clear();
+  }
+
+  /** With durability `power`, makes what was written survive power loss before it returns. */
+  sync(): void {
+    if (this.#isPowerSafe) this.#writer.sync();
   }
 
   /** Leaves the log to the next start, or takes it off the disk where all of it is settled. */

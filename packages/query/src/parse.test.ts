@@ -44,6 +44,7 @@ describe('parseQuery', () => {
     ['"level"=gold', '.level="gold"'],
     ['exists(err) -exists(err.handled)', 'exists(err) and not exists(err.handled)'],
     ['err:*', 'exists(err)'],
+    ['err:*,none', 'err="none" or exists(err)'],
     ['items.[].sku=AB-1', 'items.[].sku="AB-1"'],
     ['items[0].sku=1', 'items.[0].sku=1'],
     ['span.attrs."http.request.method"=GET', 'span.attrs."http.request.method"="GET"'],

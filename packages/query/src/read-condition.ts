@@ -65,13 +65,8 @@ function readContains(scanner: Scanner, base: FieldTest, negated: boolean): Filt
 /** `field:` takes a list, a range, a glob, `*` for "is there", or a regular expression. */
 function readMatcher(scanner: Scanner, base: FieldTest, start: number): Filter {
   const { field } = base;
-  const at = scanner.at;
   if (scanner.peek(2) === '//')
-    scanner.fail('this looks like an URL', start, at + 2, 'quote the text to search it');
-  if (scanner.match(/\*(?=[\s)|]|$)/y) !== undefined) {
-    if (base.orAbsent) scanner.fail('"?" and "*" together hold for every record', at);
-    return { kind: 'exists', field };
-  }
+    scanner.fail('this looks like an URL', start, scanner.at + 2, 'quote the text to search it');
   if (field.kind === 'path' || isTextColumn(field)) {
     const pattern = readClosedRegex(scanner);
     if (pattern !== undefined) return { kind: 'regex', ...base, pattern, flags: '', negated: false };
@@ -88,6 +83,10 @@ function readMatcher(scanner: Scanner, base: FieldTest, start: number): Filter {
 function readMatcherItem(scanner: Scanner, base: FieldTest): Value | Filter {
   const { field } = base;
   const start = scanner.at;
+  if (scanner.match(/\*(?=[\s)|,]|$)/y) !== undefined) {
+    if (base.orAbsent) scanner.fail('"?" and "*" together hold for every record', start);
+    return { kind: 'exists', field };
+  }
   const isQuoted = scanner.peek() === '"';
   if (!isQuoted) {
     const word = peekWord(scanner);

@@ -46,6 +46,21 @@ test('streams of an earlier config are kept until they are deleted', () => {
   expect([...readCursors(directory).streams.keys()]).toEqual(['new']);
 });
 
+test('they go on in the file that took the place of one that was deleted under them', () => {
+  const cursors = openCursors(directory);
+  cursors.set('db', { seq: 1, counters: {} });
+  cursors.write();
+  rmSync(directory, { recursive: true });
+  cursors.set('db', { seq: 2, counters: {} });
+  expect(cursors.write()).toBe('no-log');
+  mkdirSync(directory);
+  const other = openCursors(directory);
+  other.set('db', { seq: 0, counters: {} });
+  other.close();
+  expect(cursors.write()).toBe('written');
+  expect(readCursors(directory).streams.get('db')?.seq).toBe(2);
+});
+
 test('they are written when something moved, every 250 ms or after 1 MiB', () => {
   const cursors = openCursors(directory);
   expect(cursors.writeIfDue(0)).toBe(false);

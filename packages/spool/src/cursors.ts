@@ -1,4 +1,4 @@
-import { closeSync, fdatasyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { closeSync, fdatasyncSync, fstatSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { failpoint, failpointTears, kill } from './failpoint.ts';
@@ -125,6 +125,7 @@ export class Cursors {
     if (SLOT_HEADER_BYTES + payload.length > MAX_SLOT_BYTES) return 'too-large';
     failpoint('cursors-before');
     try {
+      this.#letGoOfDeleted();
       if (SLOT_HEADER_BYTES + payload.length > this.#slotBytes) this.#replaceFile(payload);
       else this.#writeSlot(payload);
     } catch (error) {
@@ -180,6 +181,13 @@ export class Cursors {
     this.#slotBytes = slotBytes;
     this.#generation++;
     this.#nextPosition = slotBytes;
+  }
+
+  /** The log was taken off the disk and may have come back since: what is written into the old file nobody reads. */
+  #letGoOfDeleted(): void {
+    if (this.#fd === undefined || fstatSync(this.#fd).nlink > 0) return;
+    this.#closeFile();
+    this.#slotBytes = 0;
   }
 
   #closeFile(): void {

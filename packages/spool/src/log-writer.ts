@@ -235,15 +235,23 @@ export class LogWriter {
   /** Closes the log and takes it off the disk: for one that is wholly delivered. */
   remove(): void {
     this.#end();
+    this.clear();
+    this.#disown();
+  }
+
+  /** Takes the log, which is wholly delivered, off the disk; the next append brings it back under the same id. */
+  clear(): void {
+    this.#seal();
     if (!this.#owns) return;
     try {
+      // Where that fails the directory stays ours, with all that comes.
       removeLog(this.directory, this.#options.durability ?? 'process');
       this.#sealed.length = 0;
       this.#sealedBytes = 0;
+      this.#disown();
     } catch (error) {
       this.#lastError = asError(error);
     }
-    this.#disown();
   }
 
   #end(): void {

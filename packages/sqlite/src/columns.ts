@@ -14,6 +14,33 @@ export interface Columns {
   readonly parentSpanId: string | null;
 }
 
+/** The columns of a row behind its id, in the order in which rows are written and read; the record comes last. */
+export const COLUMN_NAMES = [
+  'source',
+  'type',
+  'ref_id',
+  'ts',
+  'level',
+  'msg',
+  'trace_id',
+  'span_id',
+  'parent_span_id',
+  'payload',
+] as const;
+
+/** The values of these columns but for the record. */
+export type ColumnValues = [
+  source: string,
+  type: string,
+  refId: string | null,
+  ts: number,
+  level: number,
+  msg: string | null,
+  traceId: string | null,
+  spanId: string | null,
+  parentSpanId: string | null,
+];
+
 /** Where the record does not say who speaks: no record has an empty source itself. */
 export const NO_SOURCE = '';
 

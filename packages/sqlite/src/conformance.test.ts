@@ -72,7 +72,7 @@ describe('a store as a source', () => {
     async open(records) {
       const path = join(folder, `${files++}.db`);
       const sink = await openSqliteSink(
-        { path, synchronous: 'normal', indexes: [] },
+        { path, synchronous: 'normal', indexes: [], fullText: false },
         { streamName: 'store', report: () => undefined },
       );
       if (records.length > 0) await sink.write(createBatch(lines(records)));

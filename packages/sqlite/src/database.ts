@@ -68,11 +68,16 @@ export function openReadOnlyDatabase(path: string, options: { readonly busyTimeo
     db.exec('PRAGMA cache_size = -32000; PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF;');
     const version = storedVersion(db, path);
     if (version === SCHEMA_VERSION) return;
+    if (version === 0) {
+      // As it also is for the moment in which a program makes it.
+      throw new TreelineError(
+        'STORE_MISSING',
+        `${path} is an empty database, no log store yet; check the path, or start the program that writes it`,
+      );
+    }
     throw new TreelineError(
       'STORE_UNUSABLE',
-      version === 0
-        ? `${path} is an empty database, no log store; check the path`
-        : `${path} has schema version ${version}, this version reads ${SCHEMA_VERSION}; open it once for writing to migrate it`,
+      `${path} has schema version ${version}, this version reads ${SCHEMA_VERSION}; open it once for writing to migrate it`,
     );
   });
 }

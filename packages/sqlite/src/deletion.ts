@@ -1,5 +1,6 @@
 import { MS_PER_MINUTE } from './ddl.ts';
 import type { Database } from './driver.ts';
+import { forgetTexts } from './full-text.ts';
 
 interface Counted {
   readonly minute: number;
@@ -23,6 +24,7 @@ export function deleteRows(db: Database, ids: readonly number[]): number {
     )
     .all(list);
   const { changes } = db.prepare('DELETE FROM logs WHERE id IN (SELECT value FROM json_each(?))').run(list);
+  forgetTexts(db, list);
   subtractCounts(db, groups);
   return changes;
 }

@@ -19,7 +19,7 @@ beforeEach(() => {
 describe('examineStore', () => {
   test('tells what a store holds and what takes its space', async () => {
     const sink = await openSqliteSink(
-      { path, synchronous: 'normal', indexes: ['trace_id'] },
+      { path, synchronous: 'normal', fullText: false, indexes: ['trace_id'] },
       { streamName: 'store', report: () => undefined },
     );
     await sink.write(createBatch(Buffer.from('{"level":30,"time":1760000000000,"name":"a","x":1,"x":2}\n')));

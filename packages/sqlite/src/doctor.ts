@@ -1,5 +1,6 @@
 import { formatBytes, messageOf } from '@treeline/contract';
 import { openReadOnlyDatabase, storeError } from './database.ts';
+import { fullTextUpto, MAX_UNINDEXED } from './full-text.ts';
 import { isCorrupt, type Database } from './driver.ts';
 import { indexedFields } from './indexes.ts';
 import { MAX_WAL_BYTES, walBytes } from './wal.ts';
@@ -22,6 +23,8 @@ export interface StoreReport {
   /** Rows by source and type, most frequent first, at most 20. */
   readonly busiest: readonly { readonly source: string; readonly type: string; readonly rows: number }[];
   readonly optionalIndexes: readonly string[];
+  /** Rows that the full-text index has not come to; absent where the store has none. */
+  readonly fullTextBehind?: number;
   readonly mendedDuplicateKeys: number;
   readonly mendedDeepNesting: number;
   readonly evictedRows: number;
@@ -93,10 +96,21 @@ function readFacts(db: Database, path: string): Facts {
       )
       .all(),
     optionalIndexes: indexedFields(db),
+    ...fullTextOf(db),
     mendedDuplicateKeys: count('mended_duplicate_keys'),
     mendedDeepNesting: count('mended_deep_nesting'),
     evictedRows: count('evicted_rows'),
   };
+}
+
+function fullTextOf(db: Database): { fullTextBehind?: number } {
+  const upto = fullTextUpto(db);
+  if (upto === undefined) return {};
+  const behind = db
+    .prepare<[number], number>('SELECT count(*) FROM logs NOT INDEXED WHERE id > ?')
+    .pluck()
+    .get(upto);
+  return { fullTextBehind: behind ?? 0 };
 }
 
 function findingsOf(facts: Facts): Finding[] {
@@ -113,6 +127,12 @@ function findingsOf(facts: Facts): Finding[] {
     find(
       'note',
       `${formatBytes(facts.freeBytes)} of ${formatBytes(facts.fileBytes)} are free within the file and will be used again; to give them back: sqlite3 ${facts.path} "PRAGMA incremental_vacuum"`,
+    );
+  }
+  if (facts.fullTextBehind !== undefined && facts.fullTextBehind > MAX_UNINDEXED) {
+    find(
+      'warning',
+      `the full-text index is behind by ${facts.fullTextBehind} rows, and is not used until it has come up: the transport builds it, with the option fullText`,
     );
   }
   if (facts.evictedRows > 0) {

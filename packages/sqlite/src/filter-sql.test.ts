@@ -21,7 +21,7 @@ const TIMES = { nowMs: NOW_MS, utc: true };
 async function storeOf(lines: readonly string[], options: Partial<SqliteOptions> = {}): Promise<LogStore> {
   const path = join(folder, `${files++}.db`);
   const sink = await openSqliteSink(
-    { path, synchronous: 'normal', indexes: [], ...options },
+    { path, synchronous: 'normal', indexes: [], fullText: false, ...options },
     { streamName: 's', report: () => undefined },
   );
   if (lines.length > 0) await sink.write(createBatch(Buffer.from(lines.map((line) => `${line}\n`).join(''))));
@@ -70,6 +70,10 @@ const TEXTS = [
   '\n',
   'ſ',
   'K',
+  '\ud800',
+  'a\udc00',
+  '\ufffd',
+  '\ue000',
 ];
 const NUMBERS = [
   0,
@@ -286,6 +290,25 @@ describe('a filter', () => {
       '{"level":30,"time":1760000002000,"name":"db","msg":"fine"}',
     ]);
     expect(Array.from(store.iterate({ filter: text, order: 'asc' }), (row) => row.id)).toEqual(ids);
+    store.close();
+  });
+
+  test('tells texts apart that SQLite reads as one', async () => {
+    const store = await storeOf(
+      ['\ud800', '\ufffd', '\uffff', '\ue000'].map((msg) =>
+        JSON.stringify({ level: 30, time: NOW_MS, name: msg, msg }),
+      ),
+    );
+    const text = (each: string): Value => ({ kind: 'string', value: each });
+    const column = (name: 'msg' | 'source'): Field => ({ kind: 'column', name });
+    const ids = (asked: Filter): number[] =>
+      Array.from(store.iterate({ filter: asked, order: 'asc' }), (row) => row.id);
+    expect(ids({ kind: 'text', scope: 'msg', text: '\ufffd' })).toEqual([2]);
+    for (const name of ['msg', 'source'] as const) {
+      const compare = { kind: 'compare', field: column(name), orAbsent: false } as const;
+      expect(ids({ ...compare, op: '=', value: text('\ud800') })).toEqual([1]);
+      expect(ids({ ...compare, op: '<', value: text('\ue000') })).toEqual([1]);
+    }
     store.close();
   });
 

@@ -71,6 +71,7 @@ function compile(filter: Filter, compiler: Compiler): Sql {
     case 'not':
       return isNotTrue(compile(filter.item, compiler));
     case 'text':
+      if (isMangled(filter.text)) return wholeRecord(filter, compiler);
       return filter.scope === 'msg'
         ? containsText(columnOperand('msg'), filter.text, compiler)
         : containsAnywhere(filter, compiler);
@@ -81,10 +82,51 @@ function compile(filter: Filter, compiler: Compiler): Sql {
     case 'exists':
       return compileField(filter.field, filter, compiler, (operand) => exists(operand));
     default:
+      if (textsOf(filter).some(isMangled)) return wholeRecord(filter, compiler);
       return compileField(filter.field, filter, compiler, (operand) =>
-        compileCondition(filter, operand, compiler),
+        inOrder(filter, operand, compiler, compileCondition(filter, operand, compiler)),
       );
   }
+}
+
+/**
+ * Half a surrogate pair becomes U+FFFD where it is bound or stored as a column, and LIKE reads U+FFFE and U+FFFF as U+FFFD too: texts that
+ * JavaScript tells apart are one.
+ */
+export function isMangled(text: string): boolean {
+  return /[\p{Surrogate}\ufffd-\uffff]/u.test(text);
+}
+
+function textsOf(filter: FieldCondition): string[] {
+  const textOf = (value: Value): string[] => (value.kind === 'string' ? [value.value] : []);
+  switch (filter.kind) {
+    case 'compare':
+      return textOf(filter.value);
+    case 'range':
+      return [...textOf(filter.low), ...textOf(filter.high)];
+    case 'in':
+      return filter.values.flatMap(textOf);
+    case 'glob':
+      return [...filter.parts];
+    case 'contains':
+      return [filter.text];
+    case 'regex':
+      return [filter.pattern];
+    default:
+      return [];
+  }
+}
+
+/** U+FFFD stands behind the surrogates that it may stand for: whether such a column is more or less is asked of the record. */
+function inOrder(filter: FieldCondition, operand: Operand, compiler: Compiler, condition: Sql): Sql {
+  const isOrdered =
+    (filter.kind === 'compare' && filter.op !== '=' && filter.op !== '!=') || filter.kind === 'range';
+  if (!isOrdered || textsOf(filter).length === 0 || operand.isType('string') !== 'always') return condition;
+  const exact = wholeRecord(filter, compiler);
+  return sql(
+    `CASE WHEN instr(${operand.value.text}, char(65533)) > 0 THEN ${exact.text} ELSE ${condition.text} END`,
+    ...operand.value.params.concat(exact.params, condition.params),
+  );
 }
 
 function compileField(

@@ -1,4 +1,4 @@
-import { defineTransport, type Transport } from '@treeline/contract';
+import { defineTransport, LEVELS, type Transport } from '@treeline/contract';
 import { options, type SqliteOptions } from './options.ts';
 
 export type { BackupProgress } from './backup.ts';
@@ -18,7 +18,7 @@ export type { Table, TableQuery } from './table.ts';
 const sqlite: Transport<SqliteOptions> = defineTransport<SqliteOptions>({
   name: 'sqlite',
   options,
-  batch: { maxRecords: 20_000, maxBytes: 8 * 1024 * 1024, maxDelayMs: 100 },
+  batch: { maxRecords: 20_000, maxBytes: 8 * 1024 * 1024, maxDelayMs: 100, urgentLevel: LEVELS.error },
   async open(parsed, context) {
     const { openSqliteSink } = await import('./sink.ts');
     return openSqliteSink(parsed, context);

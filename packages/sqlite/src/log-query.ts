@@ -2,7 +2,7 @@ import { parseLevel, TreelineError, type LevelName } from '@treeline/contract';
 import { parseQuery, resolveTime, type Filter, type TimeOptions } from '@treeline/query';
 import { parseCursor, type Place } from './cursor.ts';
 import { compileFilterSql, type CompiledFilter } from './filter-sql.ts';
-import { narrow, type Narrowed } from './narrow.ts';
+import { narrow, requiredText, type Narrowed } from './narrow.ts';
 
 /** What is asked of a store; all conditions must hold. */
 export interface LogQuery {
@@ -43,6 +43,8 @@ export interface CheckedQuery {
   readonly filter: CompiledFilter | undefined;
   /** An equality of the filter with a field that may have an index of its own. */
   readonly indexed: Narrowed['indexed'];
+  /** A text that `msg` must contain, for a full-text index. */
+  readonly requiredText: string | undefined;
   readonly limit: number;
   readonly after: Place | undefined;
   readonly order: 'asc' | 'desc';
@@ -93,6 +95,7 @@ export function checkQuery(query: LogQuery, nowMs: number = Date.now()): Checked
     untilMs: lowest(timeOf('until', query.until, times), narrowed.untilMs),
     filter: checked && compileFilterSql(checked, times),
     indexed: narrowed.indexed,
+    requiredText: requiredText(checked),
     limit,
     after: query.cursor === undefined ? undefined : parseCursor(query.cursor),
     order,

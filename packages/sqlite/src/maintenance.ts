@@ -2,6 +2,7 @@ import { formatBytes, messageOf, type SinkContext } from '@treeline/contract';
 import { shrinkStep } from './budget.ts';
 import type { Connection } from './connection.ts';
 import { isBusy } from './driver.ts';
+import { createFullText, indexNextTexts } from './full-text.ts';
 import { createIndex, indexedFields } from './indexes.ts';
 import type { SqliteOptions } from './options.ts';
 import { emptyWal, MAX_WAL_BYTES, RESTART_WAL_BYTES, walBytes } from './wal.ts';
@@ -34,7 +35,11 @@ export class Maintenance {
 
   createIndexes(): void {
     const { db } = this.#connection();
-    const { path, indexes } = this.#options;
+    const { path, indexes, fullText } = this.#options;
+    if (fullText) {
+      createFullText(db);
+      this.#schedule();
+    }
     const present = new Set(indexedFields(db));
     const missing = indexes.filter((field) => !present.has(field));
     if (missing.length === 0) return;
@@ -50,7 +55,8 @@ export class Maintenance {
   /** To be called after rows were written. */
   afterWrite(): void {
     this.#boundWal();
-    if (this.#options.maxBytes !== undefined && this.#timer === undefined) this.#schedule();
+    const { maxBytes, fullText } = this.#options;
+    if (maxBytes !== undefined || fullText) this.#schedule();
   }
 
   stop(): void {
@@ -58,15 +64,33 @@ export class Maintenance {
   }
 
   #schedule(): void {
-    this.#timer = setTimeout(() => {
+    this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
-      if (this.#shrink()) this.#schedule();
+      const isMoreToIndex = this.#indexTexts();
+      if (this.#shrink() || isMoreToIndex) this.#schedule();
     }, STEP_INTERVAL_MS).unref();
   }
 
   /** Returns whether there is more to do. */
+  #indexTexts(): boolean {
+    const { path, fullText } = this.#options;
+    if (!fullText) return false;
+    try {
+      return indexNextTexts(this.#connection().db);
+    } catch (error) {
+      if (isBusy(error)) return true;
+      this.#report({
+        type: 'warning',
+        reason: `${path}: the full-text index can't be built: ${messageOf(error)}`,
+      });
+    }
+    return false;
+  }
+
+  /** Returns whether there is more to do. */
   #shrink(): boolean {
-    const { path, maxBytes = Infinity } = this.#options;
+    const { path, maxBytes } = this.#options;
+    if (maxBytes === undefined) return false;
     const { db } = this.#connection();
     try {
       const deleted = shrinkStep(db, path, maxBytes);

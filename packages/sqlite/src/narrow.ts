@@ -1,5 +1,5 @@
 import type { Field, Filter, TimeOptions, Value } from '@treeline/query';
-import { spanOf } from './filter-sql.ts';
+import { isMangled, spanOf } from './filter-sql.ts';
 
 /** What a condition says about a row's columns, for the choice of an index; `rest` is what is still to be checked. */
 export interface Narrowed {
@@ -24,6 +24,17 @@ export function narrow(filter: Filter, options: TimeOptions): Narrowed {
     ...facts,
     rest: first && (rest.length === 1 ? first : { kind: 'and', items: rest }),
   };
+}
+
+/** The longest text that `msg` must contain for the condition to hold; what a full-text index can be asked for. */
+export function requiredText(filter: Filter | undefined): string | undefined {
+  const items = filter?.kind === 'and' ? filter.items : filter ? [filter] : [];
+  const texts = items.flatMap((item) => {
+    if (item.kind === 'text') return item.scope === 'msg' ? [item.text] : [];
+    const isInMsg = item.kind === 'contains' && item.field.kind === 'column' && item.field.name === 'msg';
+    return isInMsg && !item.negated && !item.orAbsent ? [item.text] : [];
+  });
+  return texts.filter((text) => !isMangled(text)).toSorted((a, b) => b.length - a.length)[0];
 }
 
 type Facts = { -readonly [Key in keyof Omit<Narrowed, 'rest'>]: Narrowed[Key] };
@@ -72,7 +83,7 @@ const COLUMN_FACTS = { source: 'source', type: 'type', ref: 'refId' } as const;
 function absorbEquality(field: Field, value: Value, facts: Facts): boolean {
   if (field.kind === 'column') {
     // An empty source means none.
-    if (value.kind !== 'string' || value.value === '') return false;
+    if (value.kind !== 'string' || value.value === '' || isMangled(value.value)) return false;
     if (field.name === 'trace') facts.indexed ??= { field: 'trace_id', value: value.value };
     if (field.name !== 'source' && field.name !== 'type' && field.name !== 'ref') return false;
     const key = COLUMN_FACTS[field.name];
@@ -82,7 +93,9 @@ function absorbEquality(field: Field, value: Value, facts: Facts): boolean {
   }
   const keys = field.segments.filter((segment) => typeof segment === 'string');
   // Other numbers SQLite may have read an ulp apart: an index would not find them.
-  const isExact = value.kind === 'string' || (value.kind === 'number' && Number.isSafeInteger(value.value));
+  const isExact =
+    (value.kind === 'string' && !isMangled(value.value)) ||
+    (value.kind === 'number' && Number.isSafeInteger(value.value));
   if (isExact && keys.length === field.segments.length && !keys.some((key) => key.includes('.'))) {
     facts.indexed ??= { field: keys.join('.'), value: value.value };
   }

@@ -3,7 +3,12 @@ import { expect, test } from 'vitest';
 import { options } from './options.ts';
 
 test('options have defaults', () => {
-  expect(v.parse(options, {})).toEqual({ path: 'data/logs.db', synchronous: 'normal', indexes: [] });
+  expect(v.parse(options, {})).toEqual({
+    path: 'data/logs.db',
+    synchronous: 'normal',
+    indexes: [],
+    fullText: false,
+  });
 });
 
 test('sizes are read with their units', () => {

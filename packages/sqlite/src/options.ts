@@ -18,6 +18,8 @@ export interface SqliteOptions {
    * missing in a store that has many rows is named in a warning, to be made by `createIndexes`.
    */
   readonly indexes: readonly string[];
+  /** Whether a full-text index over `msg` is built behind the rows, so that `text` finds what is rare at once. */
+  readonly fullText: boolean;
   /** The most bytes that the store may take, its write-ahead log included: the oldest rows are deleted beyond, and counted. */
   readonly maxBytes?: number | undefined;
 }
@@ -47,6 +49,15 @@ export const options = v.strictObject({
       v.description('Optional indexes: `trace_id`, or paths into the record (`req.status`).'),
     ),
     [],
+  ),
+  fullText: v.optional(
+    v.pipe(
+      v.boolean('must be true or false'),
+      v.description(
+        'Whether a full-text index over `msg` is built behind the rows, so that a text that is rare is found at once.',
+      ),
+    ),
+    false,
   ),
   maxBytes: v.optional(
     v.pipe(

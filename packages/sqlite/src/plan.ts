@@ -2,13 +2,15 @@ import { LEVELS } from '@treeline/contract';
 import type { Place } from './cursor.ts';
 import { MS_PER_HOUR } from './ddl.ts';
 import type { Database } from './driver.ts';
+import { lookUpText } from './full-text.ts';
 import { indexedExpression, indexedFields, indexName } from './indexes.ts';
 import type { CheckedQuery } from './log-query.ts';
 import { allOf, sql, type Sql } from './sql.ts';
 
 /** How a query is walked: along one index in the order of time, with what the index can't answer checked row by row. */
 export interface Plan {
-  readonly index: string;
+  /** Undefined where the rows are looked up by their ids. */
+  readonly index: string | undefined;
   /** Set where the index leads with the hour: what its rows have in common. */
   readonly hourly: string | undefined;
   /** The index leads to so few rows that one statement may look at them all. */
@@ -30,7 +32,7 @@ export interface Span {
  * index that leads with the level).
  */
 export function planOf(db: Database, query: CheckedQuery): Plan {
-  const { source, type, refId, level, indexed } = query;
+  const { source, type, refId, level, indexed, requiredText } = query;
   const rest = (...without: (keyof Conditions)[]): Sql[] =>
     Object.entries(columnConditions(query)).flatMap(([key, condition]) =>
       condition && !without.some((left) => left === key) ? [condition] : [],
@@ -49,6 +51,16 @@ export function planOf(db: Database, query: CheckedQuery): Plan {
       driving: [sql(`${expression} = ?`, indexed.value)],
       residual: rest(),
     };
+  }
+  const lookup = requiredText === undefined ? undefined : lookUpText(db, requiredText);
+  if (lookup) {
+    const ids = sql(
+      `id IN (SELECT rowid FROM logs_text WHERE logs_text MATCH ?
+              UNION ALL SELECT id FROM logs NOT INDEXED WHERE id > ?)`,
+      lookup.match,
+      lookup.upto,
+    );
+    return { index: undefined, hourly: undefined, isNarrow: true, driving: [ids], residual: rest() };
   }
   if (source !== undefined && type !== undefined) {
     const driving = [sql('source = ? AND type = ?', source, type)];
@@ -125,6 +137,11 @@ export function rangeOf(query: CheckedQuery, { after, end }: Span): Sql[] {
   return conditions;
 }
 
+/** Names the plan's index in a statement. */
+export function indexedBy({ index }: Plan): string {
+  return index === undefined ? 'NOT INDEXED' : `INDEXED BY ${index}`;
+}
+
 /**
  * Walks the hours that an hourly index has within the range. Each step is one look-up; a list of all hours between the oldest and
  * the newest would break on one row from 1970.
@@ -138,7 +155,7 @@ export function hoursOf(plan: Plan, query: CheckedQuery, { after }: Span): Sql {
     ...(oldest === -Infinity ? [] : [sql('ts / 3600000 >= ?', Math.trunc(oldest / MS_PER_HOUR))]),
   ];
   const next = (...below: Sql[]): string =>
-    `SELECT ts / 3600000 FROM logs INDEXED BY ${plan.index}
+    `SELECT ts / 3600000 FROM logs ${indexedBy(plan)}
      WHERE ${allOf([sql(plan.hourly ?? '1'), ...below, ...bounds]).text} ORDER BY ts / 3600000 DESC LIMIT 1`;
   const params = bounds.flatMap((bound) => bound.params);
   return {

@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import os from 'node:os';
@@ -138,5 +138,32 @@ test(
     const free = startWriter('log', 1, stored / 200 + 1);
     await free.ended;
     expect(numbersOf('log')).toEqual(Array.from({ length: stored + 200 }, (_, index) => index + 1));
+  },
+);
+
+/** A file system of our own needs a mount, which not every machine allows. */
+const inOwnMounts = ['--user', '--map-root-user', '--mount', 'sh', '-c'];
+const canMount = spawnSync('unshare', [...inOwnMounts, 'mount -t tmpfs none /mnt']).status === 0;
+
+test.skipIf(!canMount)(
+  'a tmpfs that fills up refuses what has no room, keeps what it took, and goes on when there is room again',
+  { timeout: 60_000 },
+  () => {
+    const program = fileURLToPath(new URL('../fixtures/fill-disk.js', import.meta.url));
+    const script = 'mount -t tmpfs -o size=8m none "$1" && exec "$2" "$3" "$1"';
+    const args = [...inOwnMounts, script, 'sh', folder, process.execPath, program];
+    const { stdout, stderr } = spawnSync('unshare', args, { encoding: 'utf8' });
+    expect(stderr).toBe('');
+    const outcome = JSON.parse(stdout) as { refusedAt: number; acknowledged: number };
+    expect(outcome).toMatchObject({
+      refusal: expect.stringMatching(
+        /logs\.db can't grow: the disk is full; make room on it|in part/,
+      ) as string,
+      isWhole: true,
+      findings: [],
+      events: [expect.stringMatching(/^full: /)],
+    });
+    expect(outcome.refusedAt).toBeGreaterThan(0);
+    expect(outcome.acknowledged).toBe(outcome.refusedAt + 600);
   },
 );

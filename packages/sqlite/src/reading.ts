@@ -3,7 +3,7 @@ import { MS_PER_MINUTE } from './ddl.ts';
 import type { Database } from './driver.ts';
 import type { CheckedQuery } from './log-query.ts';
 import { useTests } from './filter-tests.ts';
-import { hoursOf, planOf, rangeOf, type Plan, type Span } from './plan.ts';
+import { hoursOf, indexedBy, planOf, rangeOf, type Plan, type Span } from './plan.ts';
 import { ROW_COLUMNS, toLogRow, type LogRow, type RawRow } from './row.ts';
 import { allOf, sql, type Sql } from './sql.ts';
 
@@ -117,7 +117,7 @@ function windowEnd(
   const { text, params } = allOf([...plan.driving, ...rangeOf(query, { after, end: undefined })]);
   return db
     .prepare<unknown[], Place>(
-      `SELECT ts, id FROM logs INDEXED BY ${plan.index} WHERE ${text} ${orderBy(query)} LIMIT 1 OFFSET ${rows - 1}`,
+      `SELECT ts, id FROM logs ${indexedBy(plan)} WHERE ${text} ${orderBy(query)} LIMIT 1 OFFSET ${rows - 1}`,
     )
     .get(...params);
 }
@@ -139,14 +139,14 @@ function select(db: Database, plan: Plan, query: CheckedQuery, span: Span, colum
     const { text, params } = allOf([sql(plan.hourly), sql('ts / 3600000 = hour'), ...conditions]);
     return {
       // CROSS JOIN keeps the order of the tables: the planner would scan the log instead.
-      text: `${hours.text} SELECT ${columns.text} FROM hours CROSS JOIN logs INDEXED BY ${plan.index} WHERE ${text}`,
+      text: `${hours.text} SELECT ${columns.text} FROM hours CROSS JOIN logs ${indexedBy(plan)} WHERE ${text}`,
       params: [...hours.params, ...columns.params, ...params],
     };
   }
   const ids = plan.index === 'logs_ts' && plan.residual.length > 0 ? idsOf(db, query, span) : undefined;
   const { text, params } = allOf(ids ? [ids, ...conditions] : conditions);
   return {
-    text: `SELECT ${columns.text} FROM logs ${ids ? 'NOT INDEXED' : `INDEXED BY ${plan.index}`} WHERE ${text}`,
+    text: `SELECT ${columns.text} FROM logs ${ids ? 'NOT INDEXED' : indexedBy(plan)} WHERE ${text}`,
     params: [...columns.params, ...params],
   };
 }

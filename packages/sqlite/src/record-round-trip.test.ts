@@ -91,7 +91,7 @@ const line = fc.oneof(
 test('a record comes back as the line that was written, for any JSON, and SQLite can read it', async () => {
   const path = join(folder, 'any.db');
   const sink = await openSqliteSink(
-    { path, synchronous: 'normal', indexes: [] },
+    { path, synchronous: 'normal', indexes: [], fullText: false },
     { streamName: 's', report: () => undefined },
   );
   const reader = openLogReader(path);

@@ -1,5 +1,5 @@
 import { parseLine, type LogRecord } from '@treeline/contract';
-import { withoutColumns } from './columns.ts';
+import { COLUMN_NAMES, withoutColumns, type ColumnValues } from './columns.ts';
 import { formatCursor } from './cursor.ts';
 
 /** A row of the log, with its record. */
@@ -26,22 +26,9 @@ export interface LogRow {
 }
 
 /** A row as it comes from SQLite, in the order of `ROW_COLUMNS`. */
-export type RawRow = [
-  number,
-  string,
-  string,
-  string | null,
-  number,
-  number,
-  string | null,
-  string | null,
-  string | null,
-  string | null,
-  string,
-];
+export type RawRow = [id: number, ...ColumnValues, payload: string];
 
-export const ROW_COLUMNS =
-  'id, source, type, ref_id, ts, level, msg, trace_id, span_id, parent_span_id, payload';
+export const ROW_COLUMNS: string = ['id', ...COLUMN_NAMES].join(', ');
 
 export function toLogRow(raw: RawRow): LogRow {
   const [id, source, type, refId, ts, level, msg, traceId, spanId, parentSpanId, line] = raw;

@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import { basename, join } from 'node:path';
-import { createBatch, selectLines, type Sink, type SinkEvent } from '@treeline/contract';
+import { createBatch, selectLines, TreelineError, type Sink, type SinkEvent } from '@treeline/contract';
 import { lines, record } from '@treeline/contract/testing';
 import BetterSqlite3 from 'better-sqlite3';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
@@ -24,7 +24,7 @@ beforeEach(() => {
 
 function open(streamName = 'store', options: Partial<SqliteOptions> = {}): Promise<Sink> {
   return openSqliteSink(
-    { path, synchronous: 'normal', indexes: [], ...options },
+    { path, synchronous: 'normal', indexes: [], fullText: false, ...options },
     { streamName, report: (event) => events.push(event) },
   );
 }
@@ -278,6 +278,37 @@ describe('a damaged store', () => {
     expect(messages()).toHaveLength(2000);
     expect(asides()).toHaveLength(1);
     expect(events.map((event) => event.reason).join('\n')).toMatch(/writing goes on in a new one/);
+  });
+
+  test('with any one byte flipped takes new rows, in its place or in a new one, and fails only as a damaged store', async () => {
+    const before = await open();
+    await before.write(createBatch(lines(records(0, 1500))));
+    await before.close();
+    const sound = fs.readFileSync(path);
+    let random = 11;
+    for (let round = 0; round < 40; round++) {
+      random = (random * 16_807) % 2_147_483_647;
+      const at = random % sound.length;
+      const flipped = Buffer.from(sound);
+      flipped.writeUInt8(flipped.readUInt8(at) ^ (1 << (random % 8)), at);
+      path = join(folder, `${files++}.db`);
+      fs.writeFileSync(path, flipped);
+      try {
+        const sink = await open();
+        await sink.write(createBatch(lines([record(99_999)])));
+        await sink.close();
+        const reader = openLogReader(path);
+        const [newest] = reader.queryLogs({ limit: 1, filter: 'msg="record 99999"' });
+        expect({ at, newest: newest?.msg }).toEqual({ at, newest: 'record 99999' });
+        reader.close();
+      } catch (error) {
+        if (!(error instanceof TreelineError)) throw error;
+        expect({ at, code: error.code }).toEqual({
+          at,
+          code: expect.stringMatching(/^STORE_(CORRUPT|UNUSABLE)$/) as string,
+        });
+      }
+    }
   });
 
   test('is refused by openLogStore, which names it', () => {

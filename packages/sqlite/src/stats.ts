@@ -59,7 +59,12 @@ export function readStats(db: Database, query: CheckedQuery, wanted: StatsQuery)
   const { histogram, top, percentiles } = wanted;
   const levels: Record<number, number> = {};
   let count = 0;
-  for (const step of countSteps(db, query, { stepMs: MS_PER_MINUTE, by: 'level' }, deadline)) {
+  const steps = histogram && countSteps(db, query, histogram, deadline);
+  const byLevel =
+    steps && histogram.by === 'level'
+      ? steps
+      : countSteps(db, query, { stepMs: MS_PER_MINUTE, by: 'level' }, deadline);
+  for (const step of byLevel) {
     levels[Number(step.by)] = (levels[Number(step.by)] ?? 0) + step.count;
     count += step.count;
   }
@@ -68,7 +73,7 @@ export function readStats(db: Database, query: CheckedQuery, wanted: StatsQuery)
     count,
     levels,
     ...(range ? { firstMs: range[0], lastMs: range[1] } : {}),
-    ...(histogram ? { histogram: countSteps(db, query, histogram, deadline) } : {}),
+    ...(steps ? { histogram: steps } : {}),
     ...(top ? { top: topValues(db, query, top, deadline) } : {}),
     ...(percentiles ? { percentiles: readPercentiles(db, query, percentiles, deadline) } : {}),
     complete: !deadline.passed,

@@ -24,8 +24,11 @@ export interface LogReader {
   readonly path: string;
   /** Rows that match, newest first unless `order` says otherwise. Blocks its thread; `timeoutMs` bounds that. */
   queryLogs(query?: LogQuery): LogRows;
-  /** The same rows one by one, without a limit of its own; holds no transaction open between them. */
-  iterate(query?: LogQuery): IterableIterator<LogRow>;
+  /**
+   * The same rows one by one, without a limit of its own; holds no transaction open between them. It returns whether that is all:
+   * `complete` is false where `timeoutMs` ended the search.
+   */
+  iterate(query?: LogQuery): Generator<LogRow, { readonly complete: boolean }>;
   /** Number of rows, by level and over time, the most frequent values and percentiles of a field. */
   stats(query?: StatsQuery): Stats;
   /**
@@ -142,9 +145,9 @@ function readerOf(db: Database, path: string): LogReader {
       const pages = readPages(db, checked);
       for (;;) {
         const page = guarded(path, () => pages.next());
-        if (page.done) return;
+        if (page.done) return { complete: true };
         yield* page.value;
-        if (performance.now() > deadlineMs) return;
+        if (performance.now() > deadlineMs) return { complete: false };
       }
     },
     count(query = {}) {

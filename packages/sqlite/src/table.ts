@@ -11,8 +11,8 @@ import { sql, type Sql } from './sql.ts';
 import { countSteps, type Deadline, type Dimension } from './stats.ts';
 import { applyStage, stepOf, topRows } from './table-stages.ts';
 
-/** A query with its stages, and bounds beside it. */
-export interface TableQuery extends Pick<LogQuery, 'since' | 'until' | 'utc' | 'timeoutMs'> {
+/** A query with its stages, and conditions beside it. */
+export interface TableQuery extends Omit<LogQuery, 'filter' | 'limit' | 'cursor' | 'order'> {
   /** In the query language: `level>=error | count by source`. */
   readonly query: string | Query;
 }
@@ -21,6 +21,10 @@ export interface TableQuery extends Pick<LogQuery, 'since' | 'until' | 'utc' | '
 export interface Table extends ReadonlyArray<TableRow> {
   /** False where `timeoutMs` ended the work: what was not looked at is missing. */
   readonly complete: boolean;
+  /** Set where only so many of the newest records were looked at, and there are more. */
+  readonly newestOnly?: number;
+  /** The records that the rows stand for, where the stages have only chosen and sorted them. */
+  readonly records?: readonly LogRow[];
 }
 
 /** Records that are read at most where a query sorts or shows them; `limit` stages ask for fewer. */
@@ -33,9 +37,9 @@ const DEFAULT_RECORDS = 1000;
  *
  * @throws TreelineError `QUERY_INVALID` for what does not parse or has too many groups.
  */
-export function readTable(db: Database, { query, ...bounds }: TableQuery): Table {
+export function readTable(db: Database, { query, ...conditions }: TableQuery): Table {
   const { filter, stages } = typeof query === 'string' ? parseQuery(query) : query;
-  const checked = checkQuery({ ...bounds, filter });
+  const checked = checkQuery({ ...conditions, filter });
   const deadlineMs = performance.now() + checked.timeoutMs;
   const work = new Work(db, checked, deadlineMs);
   const [first, ...others] = stages;
@@ -48,7 +52,15 @@ export function readTable(db: Database, { query, ...bounds }: TableQuery): Table
       'context follows the condition; what stands before it has no neighbours',
     );
   }, rows);
-  return Object.assign(table, { complete: work.complete });
+  const records = stages.every(keepsRecords)
+    ? { records: table.flatMap((row) => work.recordOf(row) ?? []) }
+    : {};
+  const newestOnly = work.newestOnly === undefined ? {} : { newestOnly: work.newestOnly };
+  return Object.assign(table, { complete: work.complete, ...newestOnly, ...records });
+}
+
+function keepsRecords({ kind }: Stage): boolean {
+  return kind === 'limit' || kind === 'sort' || kind === 'context';
 }
 
 type GroupingStage = Extract<Stage, { kind: 'count' | 'top' | 'hist' | 'stats' }>;
@@ -61,7 +73,9 @@ class Work {
   readonly #db: Database;
   readonly #query: CheckedQuery;
   readonly #deadlineMs: number;
+  readonly #records = new Map<TableRow, LogRow>();
   complete = true;
+  newestOnly: number | undefined;
 
   constructor(db: Database, query: CheckedQuery, deadlineMs: number) {
     this.#db = db;
@@ -88,16 +102,39 @@ class Work {
     }
   }
 
+  /** The record that a row of the table was made of. */
+  recordOf(row: TableRow): LogRow | undefined {
+    return this.#records.get(row);
+  }
+
   /** The records of a query whose first stage does not group, as far as its stages ask for them, and the stages that are left. */
   records(stages: readonly Stage[]): { rows: TableRow[]; rest: readonly Stage[] } {
     const [first, ...others] = stages;
     if (first?.kind === 'context') {
-      const found = this.#newest(DEFAULT_RECORDS);
-      return { rows: this.#withNeighbours(found, first.before, first.after).map(toTableRow), rest: others };
+      const found = this.#newestUpTo(DEFAULT_RECORDS);
+      return { rows: this.#tableOf(this.#withNeighbours(found, first.before, first.after)), rest: others };
     }
-    const limit =
-      first?.kind === 'limit' ? first.limit : stages.some(needsAll) ? MAX_RECORDS : DEFAULT_RECORDS;
-    return { rows: this.#newest(limit).map(toTableRow), rest: stages };
+    const found =
+      first?.kind === 'limit'
+        ? this.#newest(first.limit)
+        : this.#newestUpTo(stages.some(needsAll) ? MAX_RECORDS : DEFAULT_RECORDS);
+    return { rows: this.#tableOf(found), rest: stages };
+  }
+
+  /** A limit that nobody asked for is told of. */
+  #newestUpTo(limit: number): LogRow[] {
+    const rows = this.#newest(limit + 1);
+    if (rows.length <= limit) return rows;
+    this.newestOnly = limit;
+    return rows.slice(0, limit);
+  }
+
+  #tableOf(rows: readonly LogRow[]): TableRow[] {
+    return rows.map((row) => {
+      const tableRow = toTableRow(row);
+      this.#records.set(tableRow, row);
+      return tableRow;
+    });
   }
 
   #count(by: readonly Field[]): Grouping {

@@ -1,20 +1,10 @@
 import type { BatchPosition } from '@treeline/contract';
+import { COLUMN_NAMES, type ColumnValues } from './columns.ts';
 import type { Database, Statement } from './driver.ts';
 import type { NewRow } from './new-row.ts';
 import { Rollup } from './rollup.ts';
 
-type InsertParams = [
-  string,
-  string,
-  string | null,
-  number,
-  number,
-  string | null,
-  string | null,
-  string | null,
-  string | null,
-  Buffer | string,
-];
+type InsertParams = [...ColumnValues, payload: Buffer | string];
 
 /** Writes rows and what belongs to them (counts, position) in transactions of one connection. */
 export class LogWriter {
@@ -32,10 +22,9 @@ export class LogWriter {
   constructor(db: Database) {
     this.#db = db;
     // The cast lets bytes be bound as they are: they are text already.
+    const values = COLUMN_NAMES.map((name) => (name === 'payload' ? 'CAST(? AS TEXT)' : '?'));
     this.#insert = db.prepare(
-      `INSERT OR FAIL INTO logs
-         (source, type, ref_id, ts, level, msg, trace_id, span_id, parent_span_id, payload)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, CAST(? AS TEXT))`,
+      `INSERT OR FAIL INTO logs (${COLUMN_NAMES.join(', ')}) VALUES (${values.join(', ')})`,
     );
     this.#getMeta = db.prepare<[string], string>('SELECT value FROM meta WHERE key = ?').pluck();
     this.#setMeta = db.prepare(

@@ -1,5 +1,6 @@
 import type { BatchHints, LevelName } from '@treeline/contract';
 import type { LevelDirective } from '@treeline/query';
+import type { SamplingConfig } from '../context/sampling.ts';
 
 /** A config that has been read, checked and completed: what the pipeline is built from. Plain data that can be sent to a worker. */
 export interface PipelineConfig {
@@ -30,6 +31,8 @@ export interface PipelineConfig {
   readonly features?: Features;
   /** What moves old rows out of a store, by its schedule. */
   readonly archive?: ArchiveConfig;
+  /** Which traces are logged; all of them where it is absent. */
+  readonly sampling?: SamplingConfig;
   /** False reads the config again only on SIGHUP and by the API; the default is true. */
   readonly watch?: boolean;
 }

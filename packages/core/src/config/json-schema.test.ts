@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { options as archiveOptions } from '@treeline/archive/options';
 import { options as fileOptions } from '@treeline/file/options';
+import { options as networkOptions } from '@treeline/network/options';
 import { options as sqliteOptions } from '@treeline/sqlite/options';
 import { toJsonSchema, type JsonSchema } from '@valibot/to-json-schema';
 import * as v from 'valibot';
@@ -68,6 +69,8 @@ function firstOf(schema: unknown): unknown {
 
 function unitPattern(schema: v.GenericSchema): string | undefined {
   const accepts = (value: string): boolean => v.safeParse(schema, value).success;
+  // A text of any kind.
+  if (accepts('abc')) return undefined;
   if (accepts('10M') && !accepts('1s')) return SIZE;
   return (accepts('1m') || accepts('1s')) && !accepts('10M') ? DURATION : undefined;
 }
@@ -76,6 +79,7 @@ const STREAM_TYPES: Record<string, JsonSchema> = {
   console: convert(consoleOptions),
   file: convert(fileOptions),
   sqlite: convert(sqliteOptions),
+  network: convert(networkOptions),
   pino: {
     type: 'object',
     properties: {
@@ -96,7 +100,7 @@ function buildSchema(): JsonSchema {
     ...stream.properties,
     type: {
       ...(stream.properties?.['type'] as JsonSchema),
-      anyOf: [{ enum: [...Object.keys(STREAM_TYPES), 'network'] }, { type: 'string' }],
+      anyOf: [{ enum: Object.keys(STREAM_TYPES) }, { type: 'string' }],
     },
   } as Record<string, JsonSchema>;
   const streamItem: JsonSchema = {

@@ -1,4 +1,4 @@
-import { batchHints, type Sink, type SinkContext, type SinkEvent } from '@treeline/contract';
+import { batchHints, retryPolicy, type Sink, type SinkContext, type SinkEvent } from '@treeline/contract';
 import { builtFile } from '../built-file.ts';
 import type { StreamConfig } from '../config/config.ts';
 import type { ConsoleOptions } from '../config/console-options.ts';
@@ -39,6 +39,7 @@ export async function loadSink(
   const inOwnThread = !SHARED_THREAD_TYPES.has(config.type);
   return {
     batch: batchHints(definition, options),
+    retry: retryPolicy(definition, options),
     async open() {
       if (inOwnThread) {
         return openThreadSink({ moduleUrl, options, streamName: config.name, logIds }, report, ended);

@@ -38,6 +38,8 @@ async function perform(sink: Sink, request: ThreadRequest): Promise<WriteResult 
       return sink.write(batchFromParts(request.batch));
     case 'flush':
       return sink.flush();
+    case 'reopen':
+      return sink.reopen?.();
     case 'close':
       return sink.close();
   }

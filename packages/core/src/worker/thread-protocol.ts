@@ -11,7 +11,7 @@ export interface ThreadSpec {
 
 export type ThreadRequest =
   | { readonly type: 'write'; readonly batch: BatchParts }
-  | { readonly type: 'flush' | 'close' };
+  | { readonly type: 'flush' | 'reopen' | 'close' };
 
 /** A request with the number that its reply carries. */
 export interface ThreadCall {

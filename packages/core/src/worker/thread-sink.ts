@@ -120,6 +120,10 @@ class ThreadSink implements Sink {
     if (this.#worker) await this.#call({ type: 'flush' });
   }
 
+  async reopen(): Promise<void> {
+    if (this.#worker) await this.#call({ type: 'reopen' });
+  }
+
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
