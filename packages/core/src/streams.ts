@@ -1,6 +1,6 @@
 import { DEFAULT_BATCH_HINTS, type BatchHints, type Sink, type SinkEvent } from '@treeline/contract';
 import type { StreamConfig } from './config/config.ts';
-import { loadSink } from './worker/load-sink.ts';
+import { openSink } from './worker/open-sink.ts';
 
 export { serviceOf } from './service.ts';
 export { streamKey } from './stream-key.ts';
@@ -29,7 +29,6 @@ export async function openDestination(
   // Threads of sinks keep nothing alive: a program that only waits for one would end.
   const alive = setInterval(() => undefined, FOREVER_MS);
   ended.addEventListener('abort', () => clearInterval(alive), { once: true });
-  const openable = await loadSink(stream, { logIds: [], ended, report });
-  const hints = { ...DEFAULT_BATCH_HINTS, ...openable.batch, ...stream.batch };
-  return { sink: await openable.open(), hints };
+  const { sink, batch } = await openSink(stream, { logIds: [], ended, report });
+  return { sink, hints: { ...DEFAULT_BATCH_HINTS, ...batch, ...stream.batch } };
 }

@@ -7,7 +7,7 @@ import { adoptFor, type Takeover } from './adoption.ts';
 import { ARCHIVE_NAME, ArchiveThread } from './archive-thread.ts';
 import { CursorKeeper } from './cursor-keeper.ts';
 import { FanOut } from './fan-out.ts';
-import { loadSink } from './load-sink.ts';
+import { openSink } from './open-sink.ts';
 import { RefusedRecords } from './refused-records.ts';
 import { SegmentFrames } from './segment-frames.ts';
 import { Stream } from './stream.ts';
@@ -78,7 +78,7 @@ export class Pipeline {
       refused: new RefusedRecords(config, stream),
       windowBytes: config.windowBytes,
       adopted,
-      load: () => loadSink(stream, { logIds: [logId], report, ended: this.#ended.signal }),
+      open: () => openSink(stream, { logIds: [logId], report, ended: this.#ended.signal }),
       settled: () => {
         this.#publishSettled();
         this.#fanOut.resume();

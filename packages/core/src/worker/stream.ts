@@ -26,11 +26,11 @@ const IN_TRANSIT_BYTES = 16 * 1024 * 1024;
 
 const NOTHING_REFUSED: RefusedOutcome = { kept: 0, dropped: new Map() };
 
-/** A destination that can be opened, and how large its batches are. */
-export interface OpenableSink {
+/** A destination, how large its batches are, and how long it is waited between attempts. */
+export interface OpenedSink {
+  readonly sink: Sink;
   readonly batch: Partial<BatchHints> | undefined;
-  readonly retry?: RetryPolicy | undefined;
-  open(): Promise<Sink>;
+  readonly retry: RetryPolicy | undefined;
 }
 
 export interface StreamOptions {
@@ -45,8 +45,8 @@ export interface StreamOptions {
   readonly windowBytes: number;
   /** Nothing is delivered before what dead processes left has been taken over. */
   readonly adopted: Promise<unknown>;
-  /** Loads the transport; may reject, and is tried again. */
-  load(): Promise<OpenableSink>;
+  /** Opens the destination; may reject, and is tried again. */
+  open(): Promise<OpenedSink>;
   /** Called when `settledSeq` has moved. */
   settled(): void;
   report(event: SinkEvent): void;
@@ -200,14 +200,14 @@ export class Stream {
     const { config } = this.#options;
     for (let attempt = 1; !this.#closing.signal.aborted; attempt++) {
       try {
-        const openable = await this.#options.load();
-        this.#backlog.setHints(this.#hints(openable.batch));
-        this.#sink = await openable.open();
+        const { sink, batch, retry } = await this.#options.open();
+        this.#sink = sink;
+        this.#backlog.setHints(this.#hints(batch));
         await this.#options.adopted;
         // Closed meanwhile: what waits belongs to the next start.
         if (this.#closing.signal.aborted) return;
-        this.#takeOver(this.#hints(openable.batch));
-        this.#start(this.#sink, openable.retry);
+        this.#takeOver(this.#hints(batch));
+        this.#start(sink, retry);
         return;
       } catch (error) {
         this.#setState('down');
