@@ -145,6 +145,21 @@ describe('treeline archive', () => {
     expect(asked.stderr).toContain('100 archived rows from ');
   });
 
+  test('what is counted is of the store alone, and says so where the archive has rows of these times', async () => {
+    fill(40, 40);
+    fill(20, 1);
+    await run();
+    const counted = await treeline(['query', '-o', 'jsonl', '| count', 'logs.db'], { cwd });
+    expect(objects(counted.stdout)).toEqual([{ count: 20 }]);
+    expect(counted.stderr).toContain('this is about the store alone: its archive has 1 file of these times');
+    expect(await treeline(['query', '-o', 'jsonl', '-S', '2d', '| count', 'logs.db'], { cwd })).toMatchObject(
+      {
+        code: 0,
+        stderr: '',
+      },
+    );
+  });
+
   test('tells a second archiver who is at work, and exits with 75', async () => {
     fill(100, 40);
     const lease = acquireArchiveLease(path.join(cwd, 'logs.db'));

@@ -68,12 +68,24 @@ function describeError(row: LogRow): string[] {
   ];
 }
 
-/** pino writes the messages of a chain of causes as one, joined by a colon and a space. */
+/** The errors that led to one, each inside the one it caused. */
 function causesOf(error: unknown): string[] {
-  if (typeof error !== 'object' || error === null || !('stack' in error) || typeof error.stack !== 'string')
-    return [];
-  const causes = error.stack.split('\ncaused by: ').slice(1, 1 + MAX_CAUSES);
-  return causes.map((cause) => oneLine(cause.split('\n', 1)[0]));
+  const causes: string[] = [];
+  for (
+    let cause = causeOf(error);
+    cause !== undefined && causes.length < MAX_CAUSES;
+    cause = causeOf(cause)
+  ) {
+    const { type, message } = cause as { readonly type?: unknown; readonly message?: unknown };
+    causes.push(typeof cause === 'object' ? `${oneLine(type)}: ${oneLine(message)}` : oneLine(cause));
+  }
+  return causes;
+}
+
+function causeOf(error: unknown): unknown {
+  return typeof error === 'object' && error !== null && 'cause' in error
+    ? (error.cause ?? undefined)
+    : undefined;
 }
 
 /** What came in from outside must not move the cursor or colour the terminal. */
