@@ -26,7 +26,8 @@ export function makeFolder(folder: string): void {
   try {
     const first = fs.mkdirSync(folder, { recursive: true });
     // Rows that are deleted must not depend on a folder that a power cut takes back.
-    for (let made = folder; first !== undefined && made.length >= first.length; made = dirname(made)) {
+    if (first === undefined) return;
+    for (let made = folder; made.length >= first.length; made = dirname(made)) {
       syncFolder(dirname(made));
     }
   } catch (cause) {
