@@ -1,9 +1,11 @@
+import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { openLogReader, openLogStore, type LogEntry } from '@treeline/sqlite';
 import { acquireArchiveLease } from '@treeline/sqlite/archival';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { finish, startTreeline, treeline, writeConfig, type Finished } from './command.ts';
+import { installPackages } from './foreign-package.ts';
 import { scratchFolder } from './program.ts';
 
 const DAY_MS = 86_400_000;
@@ -16,8 +18,8 @@ beforeEach(() => {
 });
 afterEach(() => folder[Symbol.dispose]());
 
-function fill(count: number, daysAgo: number): void {
-  const store = openLogStore(path.join(cwd, 'logs.db'));
+function fill(count: number, daysAgo: number, file = 'logs.db'): void {
+  const store = openLogStore(path.join(cwd, file));
   const firstMs = Date.now() - daysAgo * DAY_MS;
   store.append(
     Array.from({ length: count }, (_, n): LogEntry => ({
@@ -41,6 +43,22 @@ const objects = (text: string): Record<string, unknown>[] =>
 
 const filesOf = (suffix: string): string[] =>
   fs.readdirSync(path.join(cwd, 'archive')).filter((name) => name.endsWith(suffix));
+
+test.each(['packages/archive/README.md', 'docs/guide/archive.md'])(
+  'the program in %s works as it stands',
+  async (page) => {
+    const text = fs.readFileSync(new URL(`../../../${page}`, import.meta.url), 'utf8');
+    const program = /```js\n([^]*?)```/.exec(text)?.[1] ?? '';
+    installPackages(cwd, ['@treeline/archive']);
+    fs.writeFileSync(path.join(cwd, 'example.mjs'), program);
+    fs.mkdirSync(path.join(cwd, 'data'));
+    fill(30, 40, 'data/logs.db');
+    const run = spawnSync(process.execPath, ['example.mjs'], { cwd, encoding: 'utf8' });
+    expect(run).toMatchObject({ status: 0, stderr: '' });
+    expect(await archive('verify', 'archive')).toMatchObject({ code: 0 });
+    expect(filesOf('.gz')).toHaveLength(1);
+  },
+);
 
 describe('treeline archive', () => {
   test('moves rows away, proves them, lists them, brings them back, and the log reads as before', async () => {
