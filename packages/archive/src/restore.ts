@@ -7,7 +7,7 @@ import { codeOf, listSegments, readManifest } from './folder.ts';
 import type { Manifest } from './manifest.ts';
 import { turn } from './pacing.ts';
 import { DATA_SUFFIX, MANIFEST_SUFFIX } from './segment-name.ts';
-import type { VerifyFinding } from './verify.ts';
+import type { VerifyFinding } from './finding.ts';
 
 export interface RestoreOptions {
   /** The store to make; it may be one that an earlier restore has begun. */

@@ -3,25 +3,13 @@ import { join } from 'node:path';
 import { messageOf, TreelineError } from '@treeline/contract';
 import { readArchivedLine } from '@treeline/sqlite/archival';
 import { expandFrom } from './compare.ts';
-import { listSegments, readHead, readManifest, readNames, type StoredManifest } from './folder.ts';
+import { listSegments, readManifest, readNames, type StoredManifest } from './folder.ts';
+import { findLeftovers, verifyChain } from './verify-chain.ts';
+import type { VerifyFinding } from './finding.ts';
 import { hashFile } from './hash-file.ts';
 import type { Manifest, Member } from './manifest.ts';
 import { turn } from './pacing.ts';
-import {
-  DATA_SUFFIX,
-  formatSegmentName,
-  MANIFEST_SUFFIX,
-  parseSegmentName,
-  storePrefix,
-} from './segment-name.ts';
-
-/** Something that is wrong with an archive, or only odd. */
-export interface VerifyFinding {
-  readonly severity: 'damage' | 'note';
-  /** The file's name. */
-  readonly file: string;
-  readonly message: string;
-}
+import { DATA_SUFFIX, MANIFEST_SUFFIX, parseSegmentName, storePrefix } from './segment-name.ts';
 
 export interface VerifyResult {
   readonly segments: number;
@@ -48,67 +36,73 @@ export type VerifyProgress = (progress: {
 export async function verifyArchive(folder: string, onProgress?: VerifyProgress): Promise<VerifyResult> {
   const segments = listSegments(folder);
   const names = readNames(folder);
-  const heads = names.filter((name) => /^logs-[0-9a-f]{8}\.head\.json$/.test(name));
+  const heads = names.flatMap((name) => /^logs-([0-9a-f]{8})\.head\.json$/.exec(name)?.[1] ?? []);
   if (segments.length === 0 && heads.length === 0) {
     throw new TreelineError('ARCHIVE_MISSING', `${folder} holds no archive; check the path`);
   }
   const findings: VerifyFinding[] = [];
-  const damage = (file: string, message: string): void => {
-    findings.push({ severity: 'damage', file, message });
-  };
   const manifests = new Map<string, StoredManifest>();
-  let rows = 0;
-  let bytes = 0;
   for (const [done, { name }] of segments.entries()) {
     onProgress?.({ segment: name, done, total: segments.length });
-    try {
-      const stored = readManifest(folder, name);
-      manifests.set(name, stored);
-      rows += stored.manifest.rows;
-      bytes += stored.manifest.bytes;
-      for (const message of checkName(name, stored.manifest)) damage(name + MANIFEST_SUFFIX, message);
-      for (const message of await verifyFile(join(folder, name + DATA_SUFFIX), stored.manifest)) {
-        damage(name + DATA_SUFFIX, message);
-      }
-    } catch (error) {
-      if (!(error instanceof TreelineError)) throw error;
-      damage(name + MANIFEST_SUFFIX, error.message);
-    }
+    const { stored, faults } = await verifySegment(folder, name);
+    if (stored) manifests.set(name, stored);
+    findings.push(...faults);
   }
-  const stores = new Set([...segments.map(({ store }) => store), ...heads.map((name) => name.slice(5, 13))]);
-  for (const store of stores) {
-    const own = segments.filter((each) => each.store === store);
+  for (const store of new Set([...segments.map((segment) => segment.store), ...heads])) {
+    const own = segments.filter((segment) => segment.store === store);
     findings.push(...verifyChain(folder, store, own, manifests));
   }
   findings.push(...findLeftovers(names, segments));
+  const told = [...manifests.values()].map(({ manifest }) => manifest);
   return {
     segments: segments.length,
-    rows,
-    bytes,
+    rows: told.reduce((sum, { rows }) => sum + rows, 0),
+    bytes: told.reduce((sum, { bytes }) => sum + bytes, 0),
     findings,
     ok: findings.every(({ severity }) => severity === 'note'),
   };
 }
 
-function checkName(name: string, manifest: Manifest): string[] {
-  const { store, segment, times, file } = manifest;
-  const expected = formatSegmentName({ store: storePrefix(store), segment, ...times });
-  const selected = formatSegmentName({
-    store: storePrefix(store),
-    segment,
-    firstMs: times.firstMs,
-    lastMs: manifest.selection.last.ts,
-  });
-  // Rows at either end may have left the store between the plan, which gives the name, and the file.
+/** A segment by itself: its manifest, and its data file against that. */
+async function verifySegment(
+  folder: string,
+  name: string,
+): Promise<{ stored: StoredManifest | undefined; faults: VerifyFinding[] }> {
+  const damage =
+    (suffix: string) =>
+    (message: string): VerifyFinding => ({
+      severity: 'damage',
+      file: name + suffix,
+      message,
+    });
+  let stored: StoredManifest;
+  try {
+    stored = readManifest(folder, name);
+  } catch (error) {
+    if (!(error instanceof TreelineError)) throw error;
+    return { stored: undefined, faults: [damage(MANIFEST_SUFFIX)(error.message)] };
+  }
+  const ofName = checkName(name, stored.manifest);
+  const ofFile = await verifyFile(join(folder, name + DATA_SUFFIX), stored.manifest);
+  return {
+    stored,
+    faults: [...ofName.map(damage(MANIFEST_SUFFIX)), ...ofFile.map(damage(DATA_SUFFIX))],
+  };
+}
+
+/** Rows at either end may have left the store between the plan, which gives the name, and the file: the name covers the rows. */
+function checkName(name: string, { store, segment, times, file }: Manifest): string[] {
   const parsed = parseSegmentName(name);
-  const covers =
+  const fits =
     parsed !== undefined &&
+    file === name + DATA_SUFFIX &&
     parsed.store === storePrefix(store) &&
     parsed.segment === segment &&
     parsed.firstMs <= times.firstMs &&
     parsed.lastMs >= times.lastMs;
-  if (file === name + DATA_SUFFIX && (name === expected || name === selected || covers)) return [];
-  return [`it is the manifest of ${file} and of other times than its name says; it was renamed or edited`];
+  return fits
+    ? []
+    : [`it is the manifest of ${file} and of other times than its name says; it was renamed or edited`];
 }
 
 /** What is wrong with a data file. */
@@ -208,107 +202,4 @@ class Tally {
   #fault(message: string): void {
     if (!this.#faults.includes(message)) this.#faults.push(message);
   }
-}
-
-/** What is wrong with the chain of a store's manifests. */
-function verifyChain(
-  folder: string,
-  store: string,
-  segments: readonly { readonly name: string; readonly segment: number }[],
-  manifests: ReadonlyMap<string, StoredManifest>,
-): VerifyFinding[] {
-  const findings: VerifyFinding[] = [];
-  const damage = (file: string, message: string): void => {
-    findings.push({ severity: 'damage', file, message });
-  };
-  let before: { readonly segment: number; readonly stored: StoredManifest | undefined } = {
-    segment: 0,
-    stored: undefined,
-  };
-  for (const { name, segment } of segments) {
-    const stored = manifests.get(name);
-    const file = name + MANIFEST_SUFFIX;
-    if (segment === before.segment) damage(file, `segment ${segment} is there twice`);
-    for (let missing = before.segment + 1; missing < segment; missing++) {
-      damage(segmentFile(store, missing), `segment ${missing} is missing: there is a gap before ${file}`);
-    }
-    const follows = segment === before.segment + 1;
-    const expected = segment === 1 ? null : before.stored?.sha256;
-    if (stored && follows && expected !== undefined && stored.manifest.previous !== expected) {
-      damage(
-        before.stored ? fileName(before.stored) : file,
-        `the chain is broken: ${file} was written after another manifest than this one; one of the two was edited or replaced`,
-      );
-    }
-    before = { segment, stored };
-  }
-  return [...findings, ...verifyHead(folder, store, before)];
-}
-
-function verifyHead(
-  folder: string,
-  store: string,
-  last: { readonly segment: number; readonly stored: StoredManifest | undefined },
-): VerifyFinding[] {
-  const file = `logs-${store}.head.json`;
-  const damage = (name: string, message: string): VerifyFinding[] => [
-    { severity: 'damage', file: name, message },
-  ];
-  let head;
-  try {
-    head = readHead(folder, store);
-  } catch (error) {
-    return damage(file, messageOf(error));
-  }
-  if (!head) return damage(file, 'it is missing: nothing vouches for the last manifest');
-  if (head.segment > last.segment) {
-    const missing = Array.from(
-      { length: head.segment - last.segment },
-      (_, index) => last.segment + 1 + index,
-    );
-    return missing.flatMap((segment) =>
-      damage(
-        segmentFile(store, segment),
-        `segment ${segment} is missing: the archive goes up to ${head.segment}`,
-      ),
-    );
-  }
-  if (head.segment < last.segment) {
-    // A run that was killed between the two; the next one writes the head.
-    return [
-      {
-        severity: 'note',
-        file,
-        message: `it ends at segment ${head.segment}; the next run brings it up to ${last.segment}`,
-      },
-    ];
-  }
-  if (last.stored && head.sha256 !== last.stored.sha256) {
-    return damage(
-      fileName(last.stored),
-      'it is not the manifest that was written: it was edited or replaced',
-    );
-  }
-  return [];
-}
-
-/** Files that belong to nothing. */
-function findLeftovers(
-  names: readonly string[],
-  segments: readonly { readonly name: string }[],
-): VerifyFinding[] {
-  const known = new Set(segments.map(({ name }) => name));
-  return names.flatMap((file): VerifyFinding[] => {
-    const name = file.replace(/\.jsonl\.gz(\.tmp)?$/, '');
-    if (name === file || known.has(name) || !parseSegmentName(name)) return [];
-    return [{ severity: 'note', file, message: 'it has no manifest: a run that was interrupted left it' }];
-  });
-}
-
-function segmentFile(store: string, segment: number): string {
-  return `logs-${store}-${String(segment).padStart(6, '0')}-…`;
-}
-
-function fileName(stored: StoredManifest): string {
-  return stored.path.slice(stored.path.lastIndexOf('/') + 1);
 }
