@@ -9,6 +9,7 @@ import {
   type TableQuery,
 } from '@treeline/sqlite';
 import { CommandFailure, EXIT } from './exit-code.ts';
+import { areFiles, openFileLogs } from './file-logs.ts';
 import { runTable, type FinishedTable } from './killable-table.ts';
 import { tell } from './terminal.ts';
 
@@ -39,12 +40,16 @@ export type FollowQuery = Omit<LogQuery, 'limit' | 'cursor' | 'order' | 'timeout
  */
 export async function openLogs(argument: string): Promise<Logs> {
   const scheme = /^([a-z][a-z\d+.-]+):\/\//i.exec(argument)?.[1]?.toLowerCase();
-  if (scheme === undefined) return openStore(argument);
-  if (scheme === 'file') return openStore(fileURLToPath(argument));
+  if (scheme === undefined) return openPath(argument);
+  if (scheme === 'file') return openPath(fileURLToPath(argument));
   throw new CommandFailure(
     EXIT.usage,
-    `${argument} can't be read: of URLs only file:// is supported so far; name the path of a store, such as data/logs.db`,
+    `${argument} can't be read: of URLs only file:// is supported so far; name the path of a store, such as data/logs.db, or of log files`,
   );
+}
+
+async function openPath(path: string): Promise<Logs> {
+  return areFiles(path) ? openFileLogs(path) : openStore(path);
 }
 
 function openStore(path: string): Logs {

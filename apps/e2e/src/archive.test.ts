@@ -53,8 +53,8 @@ test.each(['packages/archive/README.md', 'docs/guide/archive.md'])(
     fs.writeFileSync(path.join(cwd, 'example.mjs'), program);
     fs.mkdirSync(path.join(cwd, 'data'));
     fill(30, 40, 'data/logs.db');
-    const run = spawnSync(process.execPath, ['example.mjs'], { cwd, encoding: 'utf8' });
-    expect(run).toMatchObject({ status: 0, stderr: '' });
+    const ended = spawnSync(process.execPath, ['example.mjs'], { cwd, encoding: 'utf8' });
+    expect(ended).toMatchObject({ status: 0, stderr: '' });
     expect(await archive('verify', 'archive')).toMatchObject({ code: 0 });
     expect(filesOf('.gz')).toHaveLength(1);
   },

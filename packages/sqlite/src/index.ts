@@ -2,6 +2,7 @@ import { defineTransport, LEVELS, type Transport } from '@treeline/contract';
 import { options, type SqliteOptions } from './options.ts';
 
 export type { BackupProgress } from './backup.ts';
+export { deriveColumns, withoutColumns, type Columns } from './columns.ts';
 export { examineStore, type DoctorOptions, type Finding, type StoreReport } from './doctor.ts';
 export { createIndexes } from './indexes.ts';
 export type { LogEntry } from './entry.ts';

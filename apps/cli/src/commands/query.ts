@@ -175,6 +175,8 @@ async function* firstRows(
     if (count < limit) yield next.value;
     else {
       more?.();
+      // Files stay open otherwise.
+      await rows.return({ complete: true });
       return { complete: true };
     }
   }
