@@ -32,10 +32,20 @@ export interface PipelineConfig {
   readonly redact?: RedactConfig;
   /** The features of `enhancedFeatures` that are switched on, each with its settings. */
   readonly features?: Features;
+  /** What moves old rows out of a store, by its schedule. */
+  readonly archive?: ArchiveConfig;
   /** Which traces are logged; all of them where it is absent. */
   readonly sampling?: SamplingConfig;
   /** False reads the config again only on SIGHUP and by the API; the default is true. */
   readonly watch?: boolean;
+}
+
+/** The archive of a store: a thread of `@treeline/archive` does it. */
+export interface ArchiveConfig {
+  /** The thread's module as a file URL. */
+  readonly threadUrl: string;
+  /** Options as the package's schema gave them back, with absolute paths. */
+  readonly options: unknown;
 }
 
 /** What is masked in records. */

@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url';
+import { options as archiveOptions } from '@treeline/archive/options';
 import { options as fileOptions } from '@treeline/file/options';
 import { options as networkOptions } from '@treeline/network/options';
 import { options as sqliteOptions } from '@treeline/sqlite/options';
@@ -162,6 +163,7 @@ function buildSchema(): JsonSchema {
     allowTrailingCommas: true,
     properties: {
       ...properties,
+      archive: { ...properties['archive'], ...convert(archiveOptions) },
       streams: {
         ...streams,
         type: ['array', 'object'],

@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url';
+import { options as archiveOptions } from '@treeline/archive/options';
 import { options as fileOptions } from '@treeline/file/options';
 import { options as networkOptions } from '@treeline/network/options';
 import { options as sqliteOptions } from '@treeline/sqlite/options';
@@ -151,6 +152,10 @@ ${sections.join('\n\n')}
 | \`options\` | object | \`{}\` | The options of the target. |  | swap |
 | \`format\` | text | \`"json"\` | As on \`file\` streams. |  | live |
 
+## \`archive\`
+
+${table(rowsOf(archiveOptions, ['archive']))}
+
 ## Environment variables
 
 | variable | meaning |
@@ -175,6 +180,7 @@ test('every key of a config is described', () => {
     [rootSchema, []],
     [streamSchema, ['streams', 0]],
     [consoleOptions, ['streams', 0]],
+    [archiveOptions, ['archive']],
   ];
   const silent = schemas.flatMap(([schema, at]) =>
     rowsOf(schema, at).filter(({ description }) => description === ''),

@@ -36,6 +36,7 @@ export const RESTART_KEYS = [
   'durability',
   'windowBytes',
   'spool',
+  'archive',
 ] as const;
 
 const LIVE_KEYS = [

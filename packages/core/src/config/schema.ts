@@ -306,6 +306,12 @@ export const rootSchema = v.strictObject({
       v.description('The destinations.'),
     ),
   ),
+  archive: v.optional(
+    v.pipe(
+      anyObject('Moves old rows of a store into verified files, on a schedule. Needs `@treeline/archive`.'),
+      v.metadata(NEEDS_RESTART),
+    ),
+  ),
   enhancedFeatures: v.optional(
     v.pipe(
       v.strictObject({

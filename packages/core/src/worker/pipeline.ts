@@ -14,6 +14,7 @@ import type {
   ToPipeline,
 } from '../protocol.ts';
 import { adoptFor, type Takeover } from './adoption.ts';
+import { ARCHIVE_NAME, ArchiveThread } from './archive-thread.ts';
 import { CursorKeeper } from './cursor-keeper.ts';
 import { FanOut } from './fan-out.ts';
 import { openSink } from './open-sink.ts';
@@ -38,6 +39,7 @@ export class Pipeline {
   readonly #frames = new Map<Stream | 'fan-out', SegmentFrames>();
   readonly #cursors: CursorKeeper;
   readonly #fanOut: FanOut;
+  readonly #archive: ArchiveThread | undefined;
   /** Comes when the pipeline is closed: what still runs for it ends. */
   readonly #ended = new AbortController();
   #takeover: Takeover | undefined;
@@ -68,6 +70,7 @@ export class Pipeline {
       },
       fanned: () => this.#publishSettled(),
     });
+    this.#archive = this.#startArchive();
     void this.#adopt().finally(allowDelivery);
     port.on('message', (message: ToPipeline) => this.#receive(message));
     this.#fanOut.resume();
@@ -188,6 +191,14 @@ export class Pipeline {
     this.#post({ type: 'retired', streamId: stream.id });
     this.#publishSettled();
     this.#fanOut.resume();
+  }
+
+  #startArchive(): ArchiveThread | undefined {
+    const { archive } = this.#spec.config;
+    if (!archive) return undefined;
+    return new ArchiveThread(archive, (event) =>
+      this.#post({ type: 'status', status: { ...event, stream: ARCHIVE_NAME } }),
+    );
   }
 
   #openFrames(): SegmentFrames {
@@ -314,6 +325,7 @@ export class Pipeline {
   #close(request: PipelineRequest): Promise<FlushResult> {
     this.#closing ??= this.#flush(request, (stream) => stream.flushAll()).then(async (result) => {
       await this.#settleWithin(request.timeoutMs, (stream) => stream.close());
+      await this.#archive?.close();
       this.#ended.abort();
       this.#takeover?.close();
       this.#cursors.close();
