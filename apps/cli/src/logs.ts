@@ -1,13 +1,15 @@
+import fs from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import {
   openLogReader,
   type LogQuery,
-  type LogRow,
+  type RecordRow,
   type Stats,
   type StatsQuery,
   type TableQuery,
 } from '@treeline/sqlite';
 import { CommandFailure, EXIT } from './exit-code.ts';
+import { STORE_NAME } from './query-request.ts';
 import { runTable, type FinishedTable } from './killable-table.ts';
 
 /** Whether all was looked at; false where a time limit ended the search. */
@@ -17,9 +19,9 @@ export interface Completion {
 
 /** What the commands ask of whatever holds logs. */
 export interface Logs {
-  rows(query: LogQuery): Generator<LogRow, Completion> | AsyncGenerator<LogRow, Completion>;
+  rows(query: LogQuery): Generator<RecordRow, Completion> | AsyncGenerator<RecordRow, Completion>;
   /** Rows as they are written, behind the one with the cursor `after` or from now on, until `signal` says so. */
-  follow(query: FollowQuery, signal: AbortSignal): AsyncIterableIterator<LogRow>;
+  follow(query: FollowQuery, signal: AbortSignal): AsyncIterableIterator<RecordRow>;
   /** The answer to a query with stages, in a process of its own: it can be killed at any time. */
   table(query: TableQuery): Promise<FinishedTable>;
   stats(query: StatsQuery): Promise<Stats>;
@@ -37,12 +39,36 @@ export type FollowQuery = Omit<LogQuery, 'limit' | 'cursor' | 'order' | 'timeout
  */
 export async function openLogs(argument: string): Promise<Logs> {
   const scheme = /^([a-z][a-z\d+.-]+):\/\//i.exec(argument)?.[1]?.toLowerCase();
-  if (scheme === undefined) return openStore(argument);
-  if (scheme === 'file') return openStore(fileURLToPath(argument));
+  if (scheme === undefined) return openPath(argument);
+  if (scheme === 'file') return openPath(fileURLToPath(argument));
   throw new CommandFailure(
     EXIT.usage,
-    `${argument} can't be read: of URLs only file:// is supported so far; name the path of a store, such as data/logs.db`,
+    `${argument} can't be read: of URLs only file:// is supported so far; name a store such as data/logs.db, or a folder of log files`,
   );
+}
+
+async function openPath(path: string): Promise<Logs> {
+  if (isStore(path)) return openStore(path);
+  const { openFileLogs } = await import('./file-logs.ts');
+  return openFileLogs(path);
+}
+
+const SQLITE_HEADER = 'SQLite format 3\0';
+
+/** A store by its name or its content; a file that is missing is one that was not made yet. */
+function isStore(path: string): boolean {
+  const stat = fs.statSync(path, { throwIfNoEntry: false });
+  if (stat?.isDirectory()) return false;
+  if (!stat || STORE_NAME.test(path)) return true;
+  if (!stat.isFile()) return false;
+  const file = fs.openSync(path, 'r');
+  try {
+    const head = Buffer.alloc(SQLITE_HEADER.length);
+    fs.readSync(file, head, 0, head.length, 0);
+    return head.toString('latin1') === SQLITE_HEADER;
+  } finally {
+    fs.closeSync(file);
+  }
 }
 
 function openStore(path: string): Logs {

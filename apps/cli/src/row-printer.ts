@@ -1,10 +1,10 @@
 import { createBatch } from '@treeline/contract';
-import type { LogRow } from '@treeline/sqlite';
+import type { RecordRow } from '@treeline/sqlite';
 import type { QueryOutput } from './query-request.ts';
 
 /** Turns rows into text, each line ended by a line feed. */
 export interface RowPrinter {
-  print(row: LogRow): string;
+  print(row: RecordRow): string;
   /** What is left to say at the end. */
   end(): string;
 }
@@ -19,7 +19,7 @@ export async function createRowPrinter({ output, utc }: RowPrinterOptions): Prom
   return { print: output === 'rows' ? formatRow : ({ line }) => `${line}\n`, end: () => '' };
 }
 
-function formatRow({ record: _record, line: _line, ...row }: LogRow): string {
+function formatRow({ record: _record, line: _line, ...row }: RecordRow): string {
   return `${JSON.stringify(row)}\n`;
 }
 
@@ -38,6 +38,6 @@ async function createPrettyPrinter(utc: boolean): Promise<RowPrinter> {
 }
 
 /** A record that says no time has that of its arrival. */
-function timedLine({ record, line, ts }: LogRow): string {
+function timedLine({ record, line, ts }: RecordRow): string {
   return record.time === undefined ? JSON.stringify({ ...record, time: ts }) : line;
 }

@@ -243,7 +243,7 @@ describe('treeline query', () => {
 
   test.each([
     ['a store that is missing', 'missing.db', 'missing.db does not exist'],
-    ['a folder', 'data', 'data is a directory'],
+    ['a folder with a store', 'data', 'data holds no log files, but a store: name it, data/logs.db'],
     ['a file that is no database', 'text.db', 'text.db is not a SQLite database'],
     ['a file of nothing', 'empty.db', 'empty.db is an empty database'],
   ])('refuses %s with exit 66 and says what to do', async (_, store, message) => {

@@ -358,8 +358,94 @@ test('a URL that nobody can read yet is refused with what can', async () => {
   expect({ code, stderr }).toEqual({
     code: 2,
     stderr:
-      "treeline: https://logs.example/ can't be read: of URLs only file:// is supported so far; name the path of a store, such as data/logs.db\n",
+      "treeline: https://logs.example/ can't be read: of URLs only file:// is supported so far; name a store such as data/logs.db, or a folder of log files\n",
   });
   const url = `file://${path.join(cwd, 'logs.db')}`;
   expect(jsonLines((await run('query', '-o', 'jsonl', '| count', url)).stdout)).toEqual([{ count: 12 }]);
+});
+
+describe('log files instead of a store', () => {
+  beforeAll(() => {
+    const line = (n: number, fields: object): string =>
+      `${JSON.stringify({ level: n % 4 === 0 ? 50 : 30, time: T0 + n * 60_000, ...fields, msg: `line ${n}` })}\n`;
+    fs.mkdirSync(path.join(cwd, 'logs'));
+    const api = Array.from({ length: 6 }, (_, n) => line(2 * n, { name: 'api', ms: n, ref_id: 'ord_1' }));
+    const worker = Array.from({ length: 6 }, (_, n) =>
+      line(2 * n + 1, { name: 'worker', req: { url: '/w' } }),
+    );
+    fs.writeFileSync(path.join(cwd, 'logs/api.log'), api.join(''));
+    fs.writeFileSync(path.join(cwd, 'logs/worker.log'), worker.join(''));
+  });
+
+  const messages = (text: string): unknown[] => jsonLines(text).map((line) => (line as { msg: string }).msg);
+
+  test.each([
+    [
+      ['level>=error', 'logs'],
+      ['line 0', 'line 4', 'line 8'],
+    ],
+    [
+      ['-n', '2', 'source:worker', 'logs'],
+      ['line 9', 'line 11'],
+    ],
+    [
+      ['-r', '-n', '2', 'logs'],
+      ['line 11', 'line 10'],
+    ],
+    [['-g', 'LINE 1', 'logs/api.log'], ['line 10']],
+    [
+      ['--utc', 'since:2026-03-04T12:10 ', 'logs'],
+      ['line 10', 'line 11'],
+    ],
+    [
+      ['--utc', '-U', '2026-03-04T12:02', '-n', 'all', 'logs'],
+      ['line 0', 'line 1'],
+    ],
+  ])('%j selects and orders', async (args, expected) => {
+    const { code, stdout, stderr } = await run('query', '-o', 'jsonl', ...args);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(messages(stdout)).toEqual(expected);
+  });
+
+  test.each([
+    [
+      '| count by source',
+      [
+        { source: 'worker', count: 6 },
+        { source: 'api', count: 6 },
+      ],
+    ],
+    ['source=api | stats p50(ms), max(ms)', [{ 'p50(ms)': 2, 'max(ms)': 5 }]],
+    [
+      '| hist 6m',
+      [
+        { ts: T0, count: 6 },
+        { ts: T0 + 360_000, count: 6 },
+      ],
+    ],
+    ['level=5 | count', [{ count: 0 }]],
+    ['exists(ms) | fields ms | limit 2', [{ ms: 5 }, { ms: 4 }]],
+  ])('%j is answered', async (text, expected) => {
+    const { code, stdout, stderr } = await run('query', '-o', 'jsonl', text, 'logs');
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(jsonLines(stdout)).toEqual(expected);
+  });
+
+  test('stats and ref read them too', async () => {
+    const { stdout } = await run('stats', '--utc', '--top', 'req.url', 'logs');
+    expect(stdout).toMatch(
+      /^12 records from 2026-03-04 12:00:00Z to 2026-03-04 12:11:00Z\nlevel {3}info 9, error 3\n/,
+    );
+    expect(stdout).toMatch(/req\.url {2}records\n\/w {13}6\n$/);
+    expect((await run('ref', '--utc', 'ord_1', 'logs')).stdout).toMatch(/^ord_1: 6 records of 1 source, /);
+  });
+
+  test.each([
+    [['tail', 'logs'], "logs can't be followed: --follow needs a store"],
+    [['query', '"line" | context 1,1', 'logs'], 'context needs a store'],
+    [['query', '--cursor', 'x.1', 'logs'], '--cursor needs a store'],
+  ])('%j is refused: what only a store can', async (args, message) => {
+    const { code, stderr } = await run(...args);
+    expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining(message) as string });
+  });
 });

@@ -7,11 +7,11 @@ export { createIndexes } from './indexes.ts';
 export type { LogEntry } from './entry.ts';
 export type { LogQuery } from './log-query.ts';
 export type { SqliteOptions } from './options.ts';
-export type { LogRow } from './row.ts';
+export { rowOfRecord, type LogRow, type RecordRow } from './row.ts';
 export type { HistogramStep, Stats, StatsQuery } from './stats.ts';
 export { openLogSource } from './source.ts';
 export { openLogReader, openLogStore, type LogReader, type LogRows, type LogStore } from './store.ts';
-
+export { tableOfRecords, type RecordTable } from './table-records.ts';
 export type { Table, TableQuery } from './table.ts';
 
 /** The SQLite transport: each record becomes a row of an append-only store that can be queried. */
