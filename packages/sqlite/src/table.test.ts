@@ -1,8 +1,11 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import { join } from 'node:path';
+import { parseQuery } from '@treeline/query';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { rowOfRecord } from './row.ts';
 import { openLogStore, type LogStore } from './store.ts';
+import { tableOfRecords } from './table-records.ts';
 
 const folder = fs.mkdtempSync(join(os.tmpdir(), 'treeline-sqlite-table-'));
 afterAll(() => fs.rmSync(folder, { recursive: true, force: true }));
@@ -151,5 +154,73 @@ describe('table', () => {
     many.append(Array.from({ length: 100_001 }, (_, index) => ({ source: 'a', payload: { n: index } })));
     expect(() => many.table({ query: '| count by n' })).toThrow(/more than 100000 groups by n/);
     many.close();
+  });
+});
+
+describe('the records of a table', () => {
+  test('come along where the stages have only chosen and sorted them', () => {
+    const chosen = store.table({ query: 'ms>0 | sort ms desc | limit 2' });
+    expect(chosen.records?.map((row) => row.msg)).toEqual(['two', 'four']);
+    expect(store.table({ query: 'two | context 1,0' }).records?.map((row) => row.msg)).toEqual([
+      'one',
+      'two',
+    ]);
+    expect(store.table({ query: '| fields msg' }).records).toBeUndefined();
+    expect(store.table({ query: '| count' }).records).toBeUndefined();
+  });
+
+  test('are counted where only the newest were looked at', () => {
+    const many = openLogStore(join(folder, 'listed.db'));
+    many.append(Array.from({ length: 1001 }, (_, n) => ({ source: 's', ts: BASE + n, payload: { n } })));
+    const listed = many.table({ query: '| fields n' });
+    expect([listed.length, listed.newestOnly, listed[0]]).toEqual([1000, 1000, { n: 1000 }]);
+    expect(many.table({ query: 'n>0 | fields n' }).newestOnly).toBeUndefined();
+    expect(many.table({ query: '| limit 5 | fields n' }).newestOnly).toBeUndefined();
+    many.close();
+  });
+});
+
+test('conditions beside a query hold too', () => {
+  expect([...store.table({ query: '| count', source: 'api', level: 'error', text: 'FOUR' })]).toEqual([
+    { count: 1 },
+  ]);
+});
+
+test('iterating tells whether that was all', () => {
+  const end = (timeoutMs: number): unknown => {
+    const rows = store.iterate({ timeoutMs });
+    let next = rows.next();
+    while (!next.done) next = rows.next();
+    return next.value;
+  };
+  expect(end(60_000)).toEqual({ complete: true });
+  expect(end(0)).toEqual({ complete: false });
+});
+
+describe('tableOfRecords', () => {
+  /** The same records, from no store. */
+  async function* records(filter: string) {
+    for (const row of store.iterate({ filter })) yield rowOfRecord(row.record, 0);
+  }
+
+  test.each([
+    ['', '| count'],
+    ['msg=none', '| count'],
+    ['', '| count by source, type'],
+    ['', '| top 2 req.url'],
+    ['', '| hist 1m by level'],
+    ['', '| stats p50(ms), avg(ms), count by source | sort source'],
+    ['', '| sort ms desc | fields msg, ms | limit 3'],
+    ['exists(ms)', '| limit 2 | fields msg'],
+  ])('answers %j %j as the store does', async (filter, stages) => {
+    const expected = [...store.table({ query: `${filter} ${stages}` })];
+    const { rows } = await tableOfRecords(records(filter), parseQuery(stages).stages);
+    expect(new Set(rows)).toEqual(new Set(expected));
+  });
+
+  test('refuses context, which needs neighbours', async () => {
+    await expect(tableOfRecords(records(''), parseQuery('| context 1,1').stages)).rejects.toThrow(
+      /needs a store/,
+    );
   });
 });
