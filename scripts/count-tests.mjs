@@ -10,5 +10,9 @@ export function countTests(report, exitCode) {
   ).length;
   const counted = report.numFailedTests + brokenFiles;
   const failed = counted === 0 && exitCode !== 0 ? 1 : counted;
-  return { failed, line: `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}` };
+  return {
+    failed,
+    skipped,
+    line: `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`,
+  };
 }

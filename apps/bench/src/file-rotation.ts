@@ -149,6 +149,8 @@ async function writeBatches(folder: string, batches: readonly Batch[], options: 
 
 interface Result {
   readonly ms: number;
+  /** Processor time of all threads: steadier than the clock on a machine that does other things too. */
+  readonly cpuMs: number;
   readonly lines: number;
   readonly cutFiles: number;
   readonly largest: number;
@@ -159,9 +161,11 @@ async function measure(name: string, count: number): Promise<Result> {
   const lines = Array.from({ length: count }, (_, index) => line(index));
   const write = CONTENDERS[name]?.(folder, lines);
   const start = performance.now();
+  const cpuBefore = process.cpuUsage();
   await write?.();
   const ms = performance.now() - start;
-  const result = { ms, lines: 0, cutFiles: 0, largest: 0 };
+  const { user, system } = process.cpuUsage(cpuBefore);
+  const result = { ms, cpuMs: (user + system) / 1000, lines: 0, cutFiles: 0, largest: 0 };
   for (const each of fs.readdirSync(folder, { withFileTypes: true })) {
     if (!each.isFile() || each.name.endsWith('.json') || each.name.endsWith('.gz')) continue;
     const bytes = fs.readFileSync(join(folder, each.name));
@@ -182,7 +186,8 @@ async function main(): Promise<void> {
   }
   const rounds = numberArgument('rounds', 3);
   printHeader(`${count} lines of ${line(0).length} bytes into files of 10 MB, ${rounds} rounds`);
-  const results = new Map<string, Result[]>(Object.keys(CONTENDERS).map((name) => [name, []]));
+  const names = Object.keys(CONTENDERS).filter((name) => name.includes(textArgument('contenders') ?? ''));
+  const results = new Map<string, Result[]>(names.map((name) => [name, []]));
   for (let round = 0; round < rounds; round++) {
     for (const [name, found] of results) {
       const child = fork(fileURLToPath(import.meta.url), ['--only', name, '--lines', String(count)]);
@@ -194,6 +199,7 @@ async function main(): Promise<void> {
     contender: name,
     'lines/s': formatRate(count, median(found.map(({ ms }) => ms))),
     'best round': formatRate(count, Math.min(...found.map(({ ms }) => ms))),
+    'CPU µs a line': ((median(found.map(({ cpuMs }) => cpuMs)) * 1000) / count).toFixed(2),
     'lines missing': name.endsWith('gzip') ? '' : Math.max(...found.map(({ lines }) => count - lines)),
     'files with a cut line': found.reduce((sum, { cutFiles }) => sum + cutFiles, 0),
     'bytes over the limit': name.endsWith('no rotation')

@@ -1,19 +1,25 @@
-/** Whole commands over a pipe, output thrown away: what a person waits for in `node app.js | treeline pretty`. */
+/**
+ * Whole commands over a pipe, output thrown away: what a person waits for in `node app.js | treeline pretty`. Takes some
+ * minutes: pino-pretty prints three of the inputs.
+ */
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import os from 'node:os';
 import path from 'node:path';
-import { runChild } from './child.ts';
+import { runChild, type ChildRun } from './child.ts';
 import { formatRate, median, numberArgument, printHeader, printTable } from './report.ts';
 import { sampleLine } from './sample.ts';
 
 const require = createRequire(import.meta.url);
 
-const count = numberArgument('lines', 300_000);
-const rounds = numberArgument('rounds', 3);
+const count = numberArgument('lines', 1_000_000);
+const rounds = numberArgument('rounds', 1);
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'bench-pretty-'));
 const flat = path.join(folder, 'flat.ndjson');
 const spans = path.join(folder, 'spans.ndjson');
+
+/** When the first line was logged. */
+const START_MS = 1_760_000_000_000;
 
 const TREELINE = program(`
   import { runPretty } from ${JSON.stringify(import.meta.resolve('@treeline/pretty/cli'))};
@@ -30,41 +36,83 @@ const BARE = program(`
   }
   process.stdout.write(out);`);
 const PINO_PRETTY = path.join(path.dirname(require.resolve('pino-pretty')), 'bin.js');
+const BUNYAN = path.join(path.dirname(require.resolve('bunyan/package.json')), 'bin', 'bunyan');
 
-const contenders: readonly (readonly [name: string, args: readonly string[], input: string])[] = [
-  ['treeline pretty --mode flat', [TREELINE, '--mode', 'flat', '--color'], flat],
-  ['treeline pretty --mode live', [TREELINE, '--mode', 'live', '--color'], flat],
-  ['treeline pretty --mode live, eight lines a span', [TREELINE, '--mode', 'live', '--color'], spans],
-  ['treeline pretty --mode forest, eight lines a span', [TREELINE, '--mode', 'forest', '--color'], spans],
-  ['treeline pretty --minimumLevel 50', [TREELINE, '--mode', 'flat', '--minimumLevel', '50'], flat],
-  ['parse and print, nothing else', [BARE], flat],
-  ['pino-pretty', [PINO_PRETTY, '--colorize'], flat],
-  ['pino-pretty --singleLine', [PINO_PRETTY, '--colorize', '--singleLine'], flat],
-  ['pino-pretty --minimumLevel 50', [PINO_PRETTY, '--colorize', '--minimumLevel', '50'], flat],
+interface Contender {
+  readonly name: string;
+  readonly args: readonly string[];
+  readonly input: string;
+  /** The one it is compared with, on the same input and with the same task. */
+  readonly base: string;
+}
+
+const contenders: readonly Contender[] = [
+  ...group(flat, 'pino-pretty', {
+    'treeline pretty --mode flat': [TREELINE, '--mode', 'flat', '--color'],
+    'treeline pretty --mode live': [TREELINE, '--mode', 'live', '--color'],
+    'pino-pretty': [PINO_PRETTY, '--colorize'],
+    'pino-pretty --singleLine': [PINO_PRETTY, '--colorize', '--singleLine'],
+    bunyan: [BUNYAN, '--color'],
+    'parse and print, nothing else': [BARE],
+  }),
+  ...group(spans, 'pino-pretty, spans', {
+    'treeline pretty --mode live, spans': [TREELINE, '--mode', 'live', '--color'],
+    'treeline pretty --mode forest, spans': [TREELINE, '--mode', 'forest', '--color'],
+    'treeline pretty --mode flat, spans': [TREELINE, '--mode', 'flat', '--color'],
+    'pino-pretty, spans': [PINO_PRETTY, '--colorize'],
+  }),
+  ...group(flat, 'pino-pretty --minimumLevel 50', {
+    'treeline pretty --minimumLevel 50': [TREELINE, '--mode', 'flat', '--color', '--minimumLevel', '50'],
+    'pino-pretty --minimumLevel 50': [PINO_PRETTY, '--colorize', '--minimumLevel', '50'],
+    'bunyan -l error': [BUNYAN, '--color', '-l', 'error'],
+  }),
 ];
 
-writeLines(flat, (index) => sampleLine(index, 1_760_000_000_000 + index));
+writeLines(flat, flatLine);
 writeLines(spans, spanLine);
 printHeader(
-  `Printing ${count.toLocaleString('en')} lines of ${Math.round(fs.statSync(flat).size / count)} bytes`,
+  `Printing ${count.toLocaleString('en')} lines of ${bytesOfLine(flat)} bytes, or, with spans, of ${bytesOfLine(spans)}`,
 );
 const runs = contenders.map(() => [] as Awaited<ReturnType<typeof runChild>>[]);
 // In turn, so that what else the machine does meets all of them.
 for (let round = 0; round < rounds; round++) {
-  for (const [index, [, args, input]] of contenders.entries()) runs[index]?.push(await runChild(args, input));
+  for (const [index, { args, input }] of contenders.entries()) runs[index]?.push(await runChild(args, input));
 }
 printTable(
-  contenders.map(([contender], index) => {
+  contenders.map(({ name, base }, index) => {
     const own = runs[index] ?? [];
+    const other = runs[contenders.findIndex((each) => each.name === base)] ?? [];
     return {
-      contender,
-      'lines/s': formatRate(count, median(own.map(({ wallMs }) => wallMs))),
-      'lines per CPU second': formatRate(count, median(own.map(({ cpuMs }) => cpuMs))),
+      contender: name,
+      'lines/s': formatRate(count, wallMs(own)),
+      'lines per CPU second': formatRate(count, cpuMs(own)),
       'peak RSS MB': Math.max(...own.map(({ peakMb }) => peakMb)),
+      '× pino-pretty': (wallMs(other) / wallMs(own)).toFixed(1),
+      '× by CPU': (cpuMs(other) / cpuMs(own)).toFixed(1),
     };
   }),
 );
 fs.rmSync(folder, { recursive: true });
+
+function group(
+  input: string,
+  base: string,
+  commands: Readonly<Record<string, readonly string[]>>,
+): Contender[] {
+  return Object.entries(commands).map(([name, args]) => ({ name, args, input, base }));
+}
+
+function wallMs(own: readonly ChildRun[]): number {
+  return median(own.map((each) => each.wallMs));
+}
+
+function cpuMs(own: readonly ChildRun[]): number {
+  return median(own.map((each) => each.cpuMs));
+}
+
+function bytesOfLine(file: string): number {
+  return Math.round(fs.statSync(file).size / count);
+}
 
 function program(source: string): string {
   const file = path.join(folder, `${fs.readdirSync(folder).length}.mjs`);
@@ -82,15 +130,30 @@ function writeLines(file: string, lineOf: (index: number) => string): void {
   fs.closeSync(fd);
 }
 
-/** Spans of eight lines, open and close included. */
+/** Some 350 bytes; "v" is what makes a record one of bunyan's. */
+function record(index: number): Record<string, unknown> {
+  const line = JSON.parse(sampleLine(index, START_MS + index)) as Record<string, unknown>;
+  return { ...line, userAgent: 'Mozilla/5.0 (X11)', v: 0 };
+}
+
+function flatLine(index: number): string {
+  return `${JSON.stringify(record(index))}\n`;
+}
+
+/** Spans of eight lines, open and close included, as core writes them. */
 function spanLine(index: number): string {
-  const record = JSON.parse(sampleLine(index, 1_760_000_000_000 + index)) as Record<string, unknown>;
+  const { level, time, pid, hostname, name, msg, ...fields } = record(index);
   const id = Math.floor(index / 8)
     .toString(16)
     .padStart(16, '0');
-  Object.assign(record, { trace_id: id.padStart(32, 'a'), span_id: id, span_seq: index % 8 });
-  if (index % 8 === 0) record['span'] = { op: 'open', name: 'GET /v1/orders' };
-  if (index % 8 === 7)
-    record['span'] = { op: 'close', name: 'GET /v1/orders', duration_ns: 7_000_000, status: 'ok' };
-  return `${JSON.stringify(record)}\n`;
+  const seq = index % 8;
+  const ids = { trace_id: id.padStart(32, 'a'), span_id: id, trace_flags: '01', span_seq: seq };
+  const start = { level: 30, time, pid, hostname, name, ...ids };
+  const attrs = { 'http.request.method': 'GET', 'url.path': fields['url'], 'user.id': fields['userId'] };
+  const spanName = 'GET /v1/orders/:id';
+  if (seq === 0)
+    return `${JSON.stringify({ ...start, span: { op: 'open', name: spanName, kind: 'server', attrs }, v: 0, msg: '' })}\n`;
+  if (seq === 7)
+    return `${JSON.stringify({ ...start, span: { op: 'close', name: spanName, kind: 'server', attrs: { 'http.response.status_code': 200 }, duration_ns: 7_000_000, self_ns: 7_000_000, status: 'ok' }, v: 0, msg: '' })}\n`;
+  return `${JSON.stringify({ level, time, pid, hostname, name, ...ids, ...fields, msg })}\n`;
 }

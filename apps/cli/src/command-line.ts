@@ -3,6 +3,10 @@ import type { ProblemFormat } from '@treeline/core/config';
 import { Command, Option } from 'commander';
 import type { CheckFlags } from './commands/check.ts';
 import type { RunFlags } from './commands/run.ts';
+import type { SpoolCatFlags } from './commands/spool-cat.ts';
+import type { SpoolDrainFlags } from './commands/spool-drain.ts';
+import type { SpoolListFlags } from './commands/spool-ls.ts';
+import type { SpoolReplayFlags } from './commands/spool-replay.ts';
 import type { ConfigFlags } from './config-source.ts';
 import { addStoreCommands } from './store-commands.ts';
 import { printable, writeError, writeOut } from './terminal.ts';
@@ -27,8 +31,10 @@ export function buildProgram(end: (exitCode: number) => void): Command {
   addRun(program, end);
   addStoreCommands(program, end);
   addPretty(program);
+  addRotate(program, end);
   addCheck(program, end);
   addConfig(program, end);
+  addSpool(program, end);
   addInit(program, end);
   return program;
 }
@@ -58,6 +64,25 @@ function addPretty(program: Command): void {
     .summary('print any pino log for people')
     .usage('[options] [file...]')
     .description('Prints any pino log for people.');
+}
+
+function addRotate(program: Command, end: (exitCode: number) => void): void {
+  program
+    .command('rotate')
+    .summary('make running programs begin a new log file')
+    .description(
+      'Asks the running programs that write a log file to rotate it now, and waits until they have. Prints the files that were rotated.',
+    )
+    .argument('<path>', 'the log, as the config names it, or the file that is being written')
+    .addHelpText(
+      'after',
+      '\nExit codes: 0 rotated, or empty; 1 a program has not answered within 5 s; 66 no program writes the log, or it could not rotate.' +
+        "\n\nExamples:\n  treeline rotate logs/app.log\n  treeline rotate 'logs/app-%DATE%.log'",
+    )
+    .action(async (path: string) => {
+      const { rotate } = await import('./commands/rotate.ts');
+      end(await rotate(path));
+    });
 }
 
 function addCheck(program: Command, end: (exitCode: number) => void): void {
@@ -129,6 +154,83 @@ function addConfig(program: Command, end: (exitCode: number) => void): void {
     .action(async (file: string | undefined, flags: ConfigFlags) => {
       end((await load()).test(file, flags));
     });
+}
+
+function addSpool(program: Command, end: (exitCode: number) => void): void {
+  const spool = program
+    .command('spool')
+    .summary('see and deliver what is kept on disk')
+    .description(
+      'Shows and delivers what pipelines keep in the state directory of a config: lines that could not be delivered before their ' +
+        'process ended, and records that a destination refused (dead letters). Nothing goes to a stream whose name or destination is another.',
+    );
+  spool
+    .command('ls')
+    .description(
+      'Lists the logs with their owners and how far their streams lag, and the dead letters by reason.',
+    )
+    .option('-c, --config <file>', CONFIG_ARGUMENT)
+    .addOption(transportOption())
+    .addOption(
+      new Option('-o, --output <form>', 'for people or for programs')
+        .choices(['text', 'json'])
+        .default('text'),
+    )
+    .action(async (flags: SpoolListFlags) => {
+      const { list } = await import('./commands/spool-ls.ts');
+      end(await list(flags));
+    });
+  spool
+    .command('cat')
+    .description('Prints the lines of a log, or of dead letters, as they were logged.')
+    .argument('[log]', "the log's id or the beginning of it (default: the only one)")
+    .option('-c, --config <file>', CONFIG_ARGUMENT)
+    .addOption(transportOption())
+    .option('--dead-letters', 'those of dead letters')
+    .option('--stream <name>', 'what is still to come for this stream, or its dead letters')
+    .option('--cursor <cursor>', 'go on behind that record')
+    .option('--show-cursor', 'tell on stderr where the last line stands')
+    .addOption(
+      new Option('-o, --output <form>', 'as lines as they were logged, or as rows with place and reason')
+        .choices(['jsonl', 'rows'])
+        .default('jsonl'),
+    )
+    .action(async (log: string | undefined, flags: SpoolCatFlags) => {
+      const { cat } = await import('./commands/spool-cat.ts');
+      end(await cat(log, flags));
+    });
+  spool
+    .command('replay')
+    .description(
+      'Sends dead letters again, each to the stream that it was for. What is refused once more stays.',
+    )
+    .option('-c, --config <file>', CONFIG_ARGUMENT)
+    .addOption(transportOption())
+    .option('--stream <name>', 'those of this stream alone')
+    .addOption(timeoutOption())
+    .action(async (flags: SpoolReplayFlags) => {
+      const { replay } = await import('./commands/spool-replay.ts');
+      end(await replay(flags));
+    });
+  spool
+    .command('drain')
+    .description(
+      'Delivers what processes of the config that have ended left behind, as their next start would: for a script that never runs again.',
+    )
+    .option('-c, --config <file>', CONFIG_ARGUMENT)
+    .addOption(transportOption())
+    .addOption(timeoutOption())
+    .addHelpText('after', '\nExit codes: 0 nothing is left for the streams of the config; 1 something is.')
+    .action(async (flags: SpoolDrainFlags) => {
+      const { drain } = await import('./commands/spool-drain.ts');
+      end(await drain(flags));
+    });
+}
+
+function timeoutOption(): Option {
+  return new Option('--timeout <duration>', 'give up when a destination takes nothing for so long').default(
+    '30s',
+  );
 }
 
 function addInit(program: Command, end: (exitCode: number) => void): void {

@@ -1,3 +1,5 @@
+import { watchTerminal } from '@treeline/core';
+
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** The first signal that asks the process to end; a second one ends it at once. */
@@ -12,7 +14,10 @@ export interface EndSignal {
   release(): void;
 }
 
-/** Takes over the signals that end a process, so that it can drain first. */
+/**
+ * Takes over the signals that end a process, so that it can drain first. A SIGHUP that no closed terminal has sent does not: it makes the
+ * pipeline open its files anew.
+ */
 export function awaitEndSignal(): EndSignal {
   let received: NodeJS.Signals | undefined;
   let arrive = (): void => undefined;
@@ -23,7 +28,9 @@ export function awaitEndSignal(): EndSignal {
     process.removeAllListeners(signal);
     process.kill(process.pid, signal);
   };
+  const isTerminalGone = watchTerminal();
   const receive = (signal: NodeJS.Signals): void => {
+    if (signal === 'SIGHUP' && !isTerminalGone()) return;
     if (received) raise(signal);
     received = signal;
     arrive();

@@ -26,10 +26,10 @@ function formatRow({ record: _record, line: _line, ...row }: RecordRow): string 
 /** Prints for people, in the shape and the colours that suit standard output. Dates are shown: a store holds many days. */
 async function createPrettyPrinter(utc: boolean): Promise<RowPrinter> {
   const { createPrinter } = await import('@treeline/pretty');
-  const { isTTY, columns } = process.stdout;
+  const { stdout } = process;
   const printer = createPrinter(
     { time: 'iso', utc },
-    { env: process.env, isTerminal: isTTY, columns, cwd: process.cwd() },
+    { env: process.env, isTerminal: stdout.isTTY, columns: () => stdout.columns, cwd: process.cwd() },
   );
   return {
     print: (row) => printer.write(createBatch(Buffer.from(`${timedLine(row)}\n`))),

@@ -7,9 +7,13 @@ export function tell(message: string): void {
   writeError(`treeline: ${printable(message)}\n`);
 }
 
+let isStderrGuarded = false;
+
 /** Writes to stderr. That its reader has gone must end no pipeline. */
 export function writeError(text: string): void {
-  if (process.stderr.listenerCount('error') === 0) process.stderr.on('error', () => undefined);
+  // A listener that is there already may be a worker's pipe, which takes itself away and fails for want of others.
+  if (!isStderrGuarded) process.stderr.on('error', () => undefined);
+  isStderrGuarded = true;
   process.stderr.write(text);
 }
 

@@ -5,7 +5,7 @@ import { createLogger } from '@treeline/core';
 
 const [config, first, perLogger = 'Infinity'] = process.argv.slice(2);
 const sink = (type) => ({ type, module: new URL(`./sinks/${type}.mjs`, import.meta.url) });
-const open = () => createLogger(JSON.parse(config), { transports: ['refusing'].map(sink) });
+const open = () => createLogger(JSON.parse(config), { transports: ['refusing', 'stuck'].map(sink) });
 
 let logger = open();
 let left = Number(perLogger);

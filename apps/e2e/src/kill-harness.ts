@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { LogRecord } from '@treeline/contract';
@@ -25,7 +26,7 @@ export type Kill =
 export interface Chain {
   /**
    * A stream `file` that writes to `out.log`, a stream `db` that writes to `logs.db`; perhaps a stream `picky` that refuses every tenth
-   * record.
+   * record, or one `held` that writes to `held.log` as soon as there is a file `release`.
    */
   readonly config: object;
   readonly cwd: string;
@@ -43,6 +44,8 @@ export interface Outcome {
   readonly stored: readonly number[];
   /** Undefined without the stream `picky`. */
   readonly refused: readonly number[] | undefined;
+  /** Undefined without the stream `held`. */
+  readonly held: readonly number[] | undefined;
   readonly stats: LoggerStats;
 }
 
@@ -73,6 +76,7 @@ export async function killChain(chain: Chain): Promise<Outcome> {
     const killed = together.map(([process, kill]) => killOne(chain, process * NUMBERS_PER_PROCESS, kill));
     lasts.push(...(await Promise.all(killed)));
   }
+  writeFileSync(join(chain.cwd, 'release'), '');
   const drained = await runProgram('drains.mjs', [JSON.stringify(chain.config)], { cwd: chain.cwd });
   expect(drained.code, drained.stderr).toBe(0);
   const { flushed, stats } = JSON.parse(drained.stdout) as { flushed: { ok: boolean }; stats: LoggerStats };
@@ -84,6 +88,7 @@ export async function killChain(chain: Chain): Promise<Outcome> {
     lasts,
     filed: numbersIn(readRecordsOfKilled(join(chain.cwd, 'out.log'))),
     stored: stored.filter((n) => typeof n === 'number'),
+    held: 'held' in stats.streams ? numbersIn(readRecordsOfKilled(join(chain.cwd, 'held.log'))) : undefined,
     refused: 'picky' in stats.streams ? deadLetters(chain.cwd) : undefined,
     stats,
   };
@@ -93,16 +98,19 @@ export async function killChain(chain: Chain): Promise<Outcome> {
  * The oracle. Of each process every record whose call had returned is there, and perhaps some of those whose call had not, in the order
  * of the calls: in the store once, in the file at least once.
  */
-export function expectNothingLost({ lasts, filed, stored, refused, stats }: Outcome): void {
+export function expectNothingLost({ lasts, filed, stored, refused, held, stats }: Outcome): void {
   const filedBy = byProcess(filed);
   const storedBy = byProcess(stored);
   const refusedBy = byProcess(refused ?? []);
+  const heldBy = byProcess(held ?? []);
   for (const [process, last] of lasts.entries()) {
     const first = process * NUMBERS_PER_PROCESS;
     for (const [where, numbers] of [
       ['file', [...new Set(filedBy.get(process))]],
       ['store', storedBy.get(process) ?? []],
+      ['held file', held && [...new Set(heldBy.get(process))]],
     ] as const) {
+      if (numbers === undefined) continue;
       const present = numbers.map((n) => n - first);
       expect(firstDifference(present), `process ${process} in the ${where}`).toBeUndefined();
       expect(present.length, `process ${process} in the ${where}`).toBeGreaterThanOrEqual(last - first + 1);
@@ -160,8 +168,8 @@ async function killOne(chain: Chain, first: number, kill: Kill): Promise<number>
 function deadLetters(cwd: string): number[] {
   const files = listDeadLetters(join(cwd, 'logs/.treeline'));
   const letters = files.flatMap(({ path }) => readDeadLetters(path).letters);
-  const once = new Map(letters.map((letter) => [letterId(letter), letter]));
-  const records = [...once.values()].map(({ line }) => JSON.parse(line.toString()) as LogRecord);
+  const kept = new Map(letters.map((letter) => [letterId(letter), letter]));
+  const records = [...kept.values()].map(({ line }) => JSON.parse(line.toString()) as LogRecord);
   return numbersIn(records).toSorted((a, b) => a - b);
 }
 

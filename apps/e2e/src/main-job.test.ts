@@ -70,6 +70,10 @@ describe('the main job', () => {
     reader.close();
     expect(text).toContain(`read back from data/logs.db\n  ${total} records: debug `);
     expect(text).toContain(`\n  errors: ${errors.length}, the newest 3\n`);
+    // All of it reached the collector before the gateway had ended, each line as it is in the file.
+    const shipped = readRecords(path.join(folder.path, 'logs/collected.log'));
+    expect(shipped).toEqual(file);
+    expect(text).toContain(`shipped to the collector\n  ${file.length} records: `);
     expect(text).toContain('because BackendError: model silent said nothing');
 
     const commands = [...text.matchAll(/^ {2}npx treeline (.+?) {2,}/gmu)].map(

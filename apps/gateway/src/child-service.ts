@@ -25,9 +25,11 @@ export async function startService(
   name: string,
   module: string,
   args: readonly string[] = [],
+  env: Readonly<Record<string, string>> = {},
 ): Promise<ChildService> {
   const child = fork(fileURLToPath(new URL(module, import.meta.url)), args, {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    env: { ...process.env, ...env },
   });
   const exited = once(child, 'exit');
   try {

@@ -1,7 +1,7 @@
 import { Writable } from 'node:stream';
 import { BatchQueue, type BatchHints } from './batch-queue.ts';
 import { createBatch, type Batch } from './batch.ts';
-import { deliver, raceAbort } from './delivery.ts';
+import { deliver, raceAbort, type RetryPolicy } from './delivery.ts';
 import { messageOf, TreelineError } from './errors.ts';
 import { LineSplitter, MAX_LINE_BYTES } from './line-splitter.ts';
 import { DEFAULT_BATCH_HINTS, type Sink, type SinkEvent } from './sink.ts';
@@ -32,6 +32,7 @@ type Callback = (error?: Error | null) => void;
 
 export interface BareStreamOptions {
   readonly batch?: Partial<BatchHints> | undefined;
+  readonly retry?: RetryPolicy | undefined;
   readonly report: (event: SinkEvent) => void;
   /** False where the caller of `flush` would end the process over its error; it is reported all the same. */
   readonly reportsFlushErrors?: boolean;
@@ -42,6 +43,7 @@ export interface BareStreamOptions {
 export class BareStream extends Writable {
   readonly #sink: Sink;
   readonly #hints: BatchHints;
+  readonly #retry: RetryPolicy | undefined;
   readonly #report: (event: SinkEvent) => void;
   readonly #closeDeadlineMs: number;
   readonly #reportsFlushErrors: boolean;
@@ -71,6 +73,7 @@ export class BareStream extends Writable {
     this.#hints = { ...DEFAULT_BATCH_HINTS, ...options.batch };
     this.#maxWaitingBytes = Math.max(MAX_WAITING_BYTES, this.#hints.maxBytes);
     this.#queue = new BatchQueue(this.#hints);
+    this.#retry = options.retry;
     this.#report = options.report;
     this.#reportsFlushErrors = options.reportsFlushErrors ?? true;
     this.#closeDeadlineMs = options.closeDeadlineMs ?? CLOSE_DEADLINE_MS;
@@ -204,6 +207,7 @@ export class BareStream extends Writable {
   async #deliver(batch: Batch): Promise<void> {
     const delivery = await deliver(this.#sink, batch, {
       signal: this.#deadline.signal,
+      retry: this.#retry,
       onFault: (reason) => this.#report({ type: 'down', reason }),
       onRecovered: () => this.#report({ type: 'recovered', reason: 'delivering again' }),
     });

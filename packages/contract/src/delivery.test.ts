@@ -46,6 +46,21 @@ describe('deliver', () => {
     expect(told).toEqual(['down 1', 'down 2', 'recovered']);
   });
 
+  test('tells why a part is tried again, in the words of the sink where it has any', async () => {
+    const sink = createMemorySink();
+    sink.outcomes.push(
+      async () => ({ retry: [0, 2], reason: 'the queue is full' }),
+      async () => ({ retry: [1] }),
+    );
+    const told: string[] = [];
+    await deliver(sink, sample(3), {
+      signal: patience(),
+      retry: QUICK,
+      onFault: (reason) => told.push(reason),
+    });
+    expect(told).toEqual(['the queue is full', '1 records were refused for now']);
+  });
+
   test('gives up what is pending when the signal comes, while it waits and while a write is stuck', async () => {
     for (const sink of [createFailingSink(), createStuckSink()]) {
       const delivery = await deliver(sink, sample(3), {

@@ -53,7 +53,10 @@ export async function deliver(sink: Sink, batch: Batch, options: DeliverOptions)
     }
     refused = outcome.retry.length < rest.count;
     rest = selectLines(rest, outcome.retry);
-    options.onFault?.(outcome.fault ?? `${rest.count} records were refused for now`, attempt);
+    options.onFault?.(
+      outcome.fault ?? outcome.reason ?? `${rest.count} records were refused for now`,
+      attempt,
+    );
     if (rest.count === 0) return { delivered: batch.count - dead.length, dead, pending: undefined };
     await pause(backoffMs(attempt, options.retry), options.signal);
   }
@@ -74,6 +77,7 @@ interface Outcome {
   readonly retry: readonly number[];
   readonly dead: readonly { readonly index: number; readonly reason: string }[];
   readonly fault: string | undefined;
+  readonly reason?: string | undefined;
 }
 
 async function attemptWrite(sink: Sink, batch: Batch, signal: AbortSignal): Promise<Outcome | 'aborted'> {
@@ -103,6 +107,7 @@ function readResult(result: WriteResult, count: number): Outcome {
   return {
     retry: [...retry].toSorted((a, b) => a - b),
     dead: [...dead.values()].toSorted((a, b) => a.index - b.index),
+    reason: result.reason,
     fault: stray === undefined ? undefined : `the sink named record ${stray} of a batch of ${count}`,
   };
 }

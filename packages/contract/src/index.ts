@@ -46,5 +46,13 @@ export {
 export type { LogRequest, LogSource, LogStats } from './source.ts';
 export { createStderrReporter, type StderrReporter } from './stderr-reporter.ts';
 export { postStatus, runsInThreadStream, withoutPinoKeys } from './thread-stream.ts';
-export { batchHints, defineTransport, parseOptions, type Transport } from './transport.ts';
-export { formatBytes, formatDuration, parseBytes, parseDuration, type Duration, type Size } from './units.ts';
+export { batchHints, defineTransport, parseOptions, retryPolicy, type Transport } from './transport.ts';
+export {
+  formatBytes,
+  formatDuration,
+  parseBytes,
+  parseDuration,
+  parserAction,
+  type Duration,
+  type Size,
+} from './units.ts';

@@ -1,5 +1,6 @@
 import type { Batch } from './batch.ts';
 import type { BatchHints } from './batch-queue.ts';
+import type { RetryPolicy } from './delivery.ts';
 
 /** A destination that is open. */
 export interface Sink {
@@ -17,6 +18,11 @@ export interface Sink {
    */
   flush(): Promise<void>;
   /**
+   * For sinks whose destination may be moved away under them, as logrotate does: lets go of it and opens it anew at its place. May be
+   * called while a write is under way; a rejection is told, and the next write tries again.
+   */
+  reopen?(): Promise<void>;
+  /**
    * Gives the destination back; closing twice is no error. May be called while a write is under way that never ends, which may then
    * reject or stay open. A write after close rejects.
    */
@@ -32,6 +38,8 @@ export interface Sink {
 export interface WriteResult {
   /** To be offered again, in order. */
   readonly retry?: readonly number[];
+  /** Why those of `retry` were not delivered; for people. */
+  readonly reason?: string;
   /** Refused for good, each with its reason. */
   readonly dead?: readonly { readonly index: number; readonly reason: string }[];
 }
@@ -74,6 +82,7 @@ export interface SchemaIssue {
 
 /** A method's type, so that a transport of some options is a transport of unknown ones. */
 type HintsOf<Options> = { of(options: Options): Partial<BatchHints> }['of'];
+type RetryOf<Options> = { of(options: Options): RetryPolicy }['of'];
 
 /** How a kind of destination is opened. */
 export interface TransportDefinition<Options> {
@@ -83,6 +92,8 @@ export interface TransportDefinition<Options> {
   readonly options?: OptionsSchema<Options>;
   /** Core and the bare adapter gather batches by these; a stream's `bufferSize` and `flushInterval` change them. */
   readonly batch?: Partial<BatchHints> | HintsOf<Options>;
+  /** How long to wait between attempts; 0.5 s to 30 s without it. */
+  readonly retry?: RetryPolicy | RetryOf<Options>;
   /** Opens the destination; native code is loaded here and not before. */
   open(options: Options, context: SinkContext): Sink | Promise<Sink>;
 }

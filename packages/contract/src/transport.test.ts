@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -56,6 +57,25 @@ function readIndexes(path: string): number[] {
 function upTo(count: number): number[] {
   return Array.from({ length: count }, (_, index) => index);
 }
+
+test('a bare transport waits between attempts as its definition says', async () => {
+  const sink = createMemorySink();
+  for (let times = 0; times < 8; times++)
+    sink.outcomes.push(async () => Promise.reject(new Error('down for a moment')));
+  const transport = defineTransport<{ waitMs: number }>({
+    name: 'impatient',
+    batch: { maxDelayMs: 1 },
+    retry: ({ waitMs }) => ({ minMs: waitMs, maxMs: waitMs }),
+    open: () => sink,
+  });
+  const stream = await transport({ waitMs: 1 });
+  const startMs = performance.now();
+  stream.end(lines([record(0)]));
+  await once(stream, 'close');
+  expect(sink.records).toHaveLength(1);
+  // Eight waits of the default are minutes; its deadline for the end is 8 s.
+  expect(performance.now() - startMs).toBeLessThan(7_000);
+});
 
 // Concurrent: two of them wait for the deadline.
 describe.concurrent('a transport in the thread that pino starts', () => {

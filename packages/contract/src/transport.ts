@@ -1,6 +1,7 @@
 import type { Writable } from 'node:stream';
 import { BareStream } from './bare-stream.ts';
 import type { BatchHints } from './batch-queue.ts';
+import type { RetryPolicy } from './delivery.ts';
 import type { OptionsSchema, SchemaIssue, SinkEvent, TransportDefinition } from './sink.ts';
 import { createStderrReporter } from './stderr-reporter.ts';
 import { postStatus, runsInThreadStream, withoutPinoKeys } from './thread-stream.ts';
@@ -28,6 +29,7 @@ export function defineTransport<Options>(definition: TransportDefinition<Options
     const sink = await definition.open(parsed, { streamName: definition.name, report });
     const stream = new BareStream(sink, {
       batch: batchHints(definition, parsed),
+      retry: retryPolicy(definition, parsed),
       report,
       // thread-stream turns the error of a flush into its own error event, which pino takes as fatal.
       reportsFlushErrors: !inThreadStream,
@@ -43,6 +45,14 @@ export function batchHints<Options>(
   options: Options,
 ): Partial<BatchHints> {
   return (typeof batch === 'function' ? batch(options) : batch) ?? {};
+}
+
+/** The waits between attempts that a transport wants with these options. */
+export function retryPolicy<Options>(
+  { retry }: Pick<TransportDefinition<Options>, 'retry'>,
+  options: Options,
+): RetryPolicy | undefined {
+  return typeof retry === 'function' ? retry(options) : retry;
 }
 
 /**

@@ -1,4 +1,5 @@
 import { inspect } from 'node:util';
+import { messageOf } from './errors.ts';
 
 const BYTES = { T: 1024 ** 4, G: 1024 ** 3, M: 1024 ** 2, K: 1024, B: 1 } as const;
 const MILLISECONDS = { w: 604_800_000, d: 86_400_000, h: 3_600_000, m: 60_000, s: 1000, ms: 1 } as const;
@@ -34,6 +35,27 @@ export function parseDuration(value: number | string): number {
   const unit = (match?.[2] ?? 'ms') as keyof typeof MILLISECONDS;
   const ms = match ? Number(match[1]) * MILLISECONDS[unit] : value;
   return checked(ms, value, 'duration must be a number of milliseconds or a text like "250ms", "5s", "1d"');
+}
+
+/** What valibot's `rawTransform` hands to its action; by shape, since contract depends on no schema library. */
+interface TransformContext {
+  readonly dataset: { readonly value: number | string };
+  readonly addIssue: (issue: { message: string }) => void;
+  readonly NEVER: never;
+}
+
+/** A parser of options as the action of valibot's `rawTransform`: what the parser throws becomes the issue's message. */
+export function parserAction<Out>(
+  parse: (value: number | string) => Out,
+): (context: TransformContext) => Out {
+  return ({ dataset, addIssue, NEVER }) => {
+    try {
+      return parse(dataset.value);
+    } catch (error) {
+      addIssue({ message: messageOf(error) });
+      return NEVER;
+    }
+  };
 }
 
 function checked(parsed: unknown, given: unknown, rule: string): number {

@@ -2,6 +2,7 @@
 export const DROP_REASONS = [
   'queue-full',
   'log-full',
+  'disk-full',
   'disk-fault',
   'closed',
   'refused',

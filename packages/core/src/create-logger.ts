@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import { requireBuilt } from './built-file.ts';
 import type { ListedTransport } from './config/transports.ts';
+import type { HoldOptions } from './hold/start-up-buffer.ts';
 import type { PinoOptions, TreelineLogger } from './logger.ts';
 
 /** What a program can say beside its config. */
@@ -11,6 +12,11 @@ export interface CreateLoggerOptions {
   readonly transports?: readonly ListedTransport[];
   /** Laid over the config and the environment, in the config's own shape. */
   readonly overrides?: object;
+  /**
+   * Holds records back until `logger.release()` or `logger.discard()`: for programs that learn only later how they are to log. If the
+   * process ends before, warnings and worse go to stderr, after a good end errors alone.
+   */
+  readonly hold?: boolean | HoldOptions;
 }
 
 /**
@@ -28,7 +34,7 @@ export function createLogger(source?: string | object, options: CreateLoggerOpti
   const { buildLogger } = requireBuilt('logger.js') as typeof import('./logger.ts');
   const { config, warnings } = loadConfig(source, { transports, ...(overrides && { overrides }) });
   if (warnings.length > 0) writeToStderr(`${formatProblems(warnings)}\n`);
-  return buildLogger(config, options.pino);
+  return buildLogger(config, options.pino, options.hold);
 }
 
 function writeToStderr(text: string): void {

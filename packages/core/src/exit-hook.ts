@@ -1,4 +1,5 @@
 import { isMainThread } from 'node:worker_threads';
+import { watchTerminal } from './controlling-terminal.ts';
 
 /** Why the process may be about to end: after `exit` no later tick comes, a signal may be survived. */
 export type EndCause = 'exit' | 'signal';
@@ -6,26 +7,45 @@ export type EndCause = 'exit' | 'signal';
 /** What the process's end waits for: for no longer than its time limit, counted from `startedMs`, which all share. Must not throw. */
 export type EndDrain = (cause: EndCause, startedMs: number) => void;
 
-/** SIGHUP is what a closed terminal sends. */
 const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
 
 const drains = new Set<EndDrain>();
+const hangUps = new Set<() => void>();
+let isTerminalGone = (): boolean => false;
 
 /**
- * Runs `drain` when the process exits or gets SIGTERM, SIGINT or SIGHUP, before other handlers: one registered earlier that calls
- * `process.exit()` would keep later ones from running. One set of listeners serves the whole process.
+ * Runs `drain` when the process exits, gets SIGTERM or SIGINT, or the SIGHUP of a terminal that was closed, before other handlers: one
+ * registered earlier that calls `process.exit()` would keep later ones from running. One set of listeners serves the whole process.
  *
  * @returns a function that takes it back.
  */
 export function drainAtEnd(drain: EndDrain): () => void {
-  if (drains.size === 0) install();
-  drains.add(drain);
+  return register(drains, drain);
+}
+
+/**
+ * Runs `listener` at each SIGHUP that somebody sends to make the process begin anew, which it then survives.
+ *
+ * @returns a function that takes it back.
+ */
+export function onHangUp(listener: () => void): () => void {
+  return register(hangUps, listener);
+}
+
+function register<T>(callbacks: Set<T>, callback: T): () => void {
+  if (isUnused()) install();
+  callbacks.add(callback);
   return () => {
-    if (drains.delete(drain) && drains.size === 0) uninstall();
+    if (callbacks.delete(callback) && isUnused()) uninstall();
   };
 }
 
+function isUnused(): boolean {
+  return drains.size + hangUps.size === 0;
+}
+
 function install(): void {
+  isTerminalGone = watchTerminal();
   process.prependListener('exit', onExit);
   // Signals reach the main thread only.
   if (isMainThread) for (const signal of SIGNALS) process.prependListener(signal, onSignal);
@@ -47,13 +67,17 @@ function onExit(): void {
  * by the signal, as it would have.
  */
 function onSignal(signal: NodeJS.Signals): void {
+  if (signal === 'SIGHUP' && !isTerminalGone()) {
+    for (const hangUp of hangUps) hangUp();
+    return;
+  }
   const startedMs = performance.now();
   for (const drain of drains) drain('signal', startedMs);
   process.removeListener(signal, onSignal);
   if (process.listenerCount(signal) === 0) process.kill(process.pid, signal);
   else {
     setImmediate(() => {
-      if (drains.size > 0 && !process.listeners(signal).includes(onSignal))
+      if (!isUnused() && !process.listeners(signal).includes(onSignal))
         process.prependListener(signal, onSignal);
     });
   }

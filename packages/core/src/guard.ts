@@ -8,13 +8,30 @@ type LogMethodHook = (this: Logger, args: LogArguments, method: LogFn, level: nu
 /** How much of an object that pino can't log is looked at. */
 const SALVAGE_LIMITS = { depth: 5, keys: 100, textLength: 10_000 };
 
+/** What takes part in each log call, once it is wanted: until then a call costs what pino's own does. */
+export interface LogCallHooks {
+  /** Asked before a line is made; false leaves it out. */
+  admits?: (logger: Logger, level: number) => boolean;
+  /** Asked whether a call says what other lines say already. */
+  absorbs?: (args: readonly unknown[]) => boolean;
+  /** Sees errors that are logged. */
+  observe?: (logger: Logger, args: readonly unknown[], level: number) => void;
+}
+
 /**
  * Wraps pino's log methods so that a log call never throws: pino does on throwing getters, throwing proxies and very deep cause
  * chains. What can be read is logged instead, and says so under `unloggable`. Reserved keys are moved out of the way.
  */
-export function guardLogMethod(inner: LogMethodHook | undefined, reserved: ReservedKeys): LogMethodHook {
+export function guardLogMethod(
+  inner: LogMethodHook | undefined,
+  reserved: ReservedKeys,
+  hooks: LogCallHooks = {},
+): LogMethodHook {
   return function guarded(args, method, level) {
+    if (hooks.admits !== undefined && !hooks.admits(this, level)) return;
     try {
+      if (hooks.absorbs !== undefined && hooks.absorbs(args)) return;
+      hooks.observe?.(this, args, level);
       if (inner) inner.call(this, args, movingReservedKeys(method, reserved), level);
       else method.apply(this, reserved.moveInArguments(args));
     } catch (error) {

@@ -2,10 +2,11 @@ import { textRecord } from '@treeline/contract';
 import type { PipelineConfig } from './config/config.ts';
 import { readForeignLines, type PipelineLines } from './foreign-lines.ts';
 import { PipelineClient } from './pipeline-client.ts';
-import type { FlushResult, StreamStatus } from './protocol.ts';
+import type { FlushResult, ReopenResult, StreamStatus } from './protocol.ts';
 import type { LogStats } from './stats.ts';
 
 const FLUSH_TIMEOUT_MS = 10_000;
+const REOPEN_TIMEOUT_MS = 10_000;
 
 /** As large as the log's chunks. */
 const PART_BYTES = 64 * 1024;
@@ -19,8 +20,12 @@ export interface Pipeline {
    * Resolves when there is room for more: a writer that awaits it is as slow as the slowest stream, and memory stays bounded.
    */
   write(lines: Buffer): Promise<void>;
+  /** Takes over what earlier processes left at once; otherwise the first line does. `flush` then waits for it. */
+  takeOver(): void;
   /** Resolves when what was written before is delivered, as far as each sink promises, or after `timeoutMs` (default 10 s). Never rejects. */
   flush(options?: { timeoutMs?: number }): Promise<FlushResult>;
+  /** Makes every stream that writes a file open its path anew, as SIGHUP does, within `timeoutMs` (default 10 s). Never rejects. */
+  reopen(options?: { timeoutMs?: number }): Promise<ReopenResult>;
   /** Flushes and gives every destination back. Closing twice is no error. */
   close(options?: { timeoutMs?: number }): Promise<FlushResult>;
   stats(): PipelineStats;
@@ -42,7 +47,7 @@ export interface PipelineOptions {
 
 /**
  * Opens the pipeline of a config that has been loaded. `process.exit()` drains it as it drains a logger; a signal doesn't: the program
- * closes it then.
+ * closes it then. SIGHUP makes it open its files anew, unless a terminal that was closed has sent it.
  */
 export function openPipeline(config: PipelineConfig, { whenFull = 'wait' }: PipelineOptions = {}): Pipeline {
   const client = new PipelineClient(config, { feed: 'lines' });
@@ -61,7 +66,9 @@ export function openPipeline(config: PipelineConfig, { whenFull = 'wait' }: Pipe
         windowWaits.totalMs += performance.now() - startMs;
       }
     },
+    takeOver: () => client.begin(),
     flush: (options) => client.flush(options?.timeoutMs ?? FLUSH_TIMEOUT_MS),
+    reopen: (options) => client.reopen(options?.timeoutMs ?? REOPEN_TIMEOUT_MS),
     close: (options) => client.close(options?.timeoutMs ?? FLUSH_TIMEOUT_MS),
     stats: () => ({ ...client.stats(), textLines: textCount, windowWaits: { ...windowWaits } }),
     onStatus: (listener) => client.onStatus(listener),

@@ -194,7 +194,7 @@ describe('Log', () => {
     });
     const lines = numbered(0, 10_000, 'x'.repeat(100));
     for (const line of lines) log.write(line, 1);
-    expect(messages.filter(({ type }) => type === 'log-full')).toHaveLength(1);
+    expect(messages.filter(({ type }) => type === 'make-room')).toHaveLength(1);
     expect(spilled().length).toBeLessThan(256 * 1024);
     expect(log.lastSeq).toBe(10_000);
   });

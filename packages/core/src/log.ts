@@ -25,7 +25,7 @@ export interface LogOptions {
   settledSeqs(): ReadonlyMap<string, number>;
   /** Sends a message to the pipeline; false while there is none. */
   post(message: ToPipeline): boolean;
-  /** Called when the first chunk is there, before it is posted. */
+  /** Called once, at the latest when the first chunk is there, before it is posted. */
   begin(): void;
 }
 
@@ -104,6 +104,13 @@ export class Log {
     return this.#ring.usedBytes;
   }
 
+  /** The first chunk begins the pipeline, unless this did. */
+  begin(): void {
+    if (this.#hasBegun) return;
+    this.#hasBegun = true;
+    this.#options.begin();
+  }
+
   /** Takes complete lines, each with its line feed. */
   write(text: string, count: number): void {
     const mostBytes = text.length * MAX_BYTES_PER_UNIT;
@@ -128,7 +135,7 @@ export class Log {
     this.#window.push({ firstSeq: this.#nextSeq, count: this.#chunkCount, start: this.#chunkStart, length });
     this.#nextSeq += this.#chunkCount;
     this.#chunkCount = 0;
-    this.#beginOnce();
+    this.begin();
     this.advance();
   }
 
@@ -220,7 +227,7 @@ export class Log {
     const firstSeq = this.#nextSeq;
     this.#nextSeq += count;
     const outcome = this.#spill.append(firstSeq, count, text);
-    this.#beginOnce();
+    this.begin();
     if (outcome === 'appended') this.#spilled(firstSeq + count - 1, true);
   }
 
@@ -245,7 +252,7 @@ export class Log {
     if (!chunk) return false;
     const bytes = this.#ring.view(chunk.start, chunk.length);
     let outcome = this.#spill.append(chunk.firstSeq, chunk.count, bytes);
-    if (outcome === 'full' && this.#releaseSegments())
+    if ((outcome === 'log-full' || outcome === 'disk-full') && this.#releaseSegments(outcome))
       outcome = this.#spill.append(chunk.firstSeq, chunk.count, bytes);
     if (outcome !== 'appended') return false;
     this.#control.write('spilledSeq', lastSeqOf(chunk));
@@ -254,12 +261,12 @@ export class Log {
   }
 
   /** Gives settled segments back; where that is not enough, whoever lags most has to let go. */
-  #releaseSegments(): boolean {
+  #releaseSegments(reason: 'log-full' | 'disk-full'): boolean {
     const savedSeq = this.#control.read('savedSeq');
     const freed = this.#spill.release(savedSeq) > 0;
     if (!freed && this.#askedAtSeq !== savedSeq) {
       this.#askedAtSeq = savedSeq;
-      this.#options.post({ type: 'log-full' });
+      this.#options.post({ type: 'make-room', reason });
     }
     return freed;
   }
@@ -289,12 +296,6 @@ export class Log {
     );
     const isTaken = this.#postedBytes === this.#control.read('fannedBytes');
     if (isTaken && this.#chunkCount === 0) this.#ring.rewind();
-  }
-
-  #beginOnce(): void {
-    if (this.#hasBegun) return;
-    this.#hasBegun = true;
-    this.#options.begin();
   }
 
   #postWithinCredit(): void {

@@ -1,14 +1,21 @@
-import { formatLevel, parseLevel } from '@treeline/contract';
+import { parseLevel, type LevelName } from '@treeline/contract';
+import { requireBuilt } from './built-file.ts';
+import type { HoldOptions, StartUpBuffer } from './hold/start-up-buffer.ts';
 import os from 'node:os';
 import { pino, type Bindings, type ChildLoggerOptions, type Logger, type LoggerOptions } from 'pino';
 import type { PipelineConfig } from './config/config.ts';
-import { guardLogMethod } from './guard.ts';
+import { CONTEXT } from './context/context-of.ts';
+import { contextMethods, type ContextMethods } from './context/context-methods.ts';
+import { LoggerContext } from './context/logger-context.ts';
+import { guardLogMethod, type LogCallHooks } from './guard.ts';
+import { LevelControl } from './levels/level-control.ts';
 import { PipelineClient } from './pipeline-client.ts';
-import type { FlushResult, StreamStatus } from './protocol.ts';
+import type { FlushResult, ReopenResult, StreamStatus } from './protocol.ts';
 import { ReservedKeys } from './reserved-keys.ts';
 import type { LoggerStats } from './stats.ts';
 
 const FLUSH_TIMEOUT_MS = 10_000;
+const REOPEN_TIMEOUT_MS = 10_000;
 
 /** pino's options that a program may set beside a config. Those that would break the line are refused. */
 export type PinoOptions = Omit<
@@ -18,8 +25,13 @@ export type PinoOptions = Omit<
 
 const REFUSED_PINO_OPTIONS = ['transport', 'messageKey', 'nestedKey', 'timestamp', 'level'] as const;
 
-/** A pino logger over a pipeline. Children have the same methods. */
-export interface TreelineLogger extends Omit<Logger, 'flush'> {
+/** What a logger over a pipeline has beyond pino's. */
+export interface TreelineMethods extends ContextMethods {
+  /** pino's; children have the same methods. */
+  child<CustomLevels extends string = never>(
+    bindings: Bindings,
+    options?: ChildLoggerOptions<CustomLevels>,
+  ): TreelineMethods & Logger<CustomLevels>;
   /**
    * Resolves when what was logged before this call has been delivered, as far as each sink promises, or when the time is over
    * (default 10 s). Never rejects.
@@ -27,24 +39,45 @@ export interface TreelineLogger extends Omit<Logger, 'flush'> {
   flush(options?: { timeoutMs?: number }): Promise<FlushResult>;
   /** pino's form: calls back when the flush is over. */
   flush(callback: (error?: Error) => void): void;
+  /**
+   * Makes every stream that writes a file let go of it and open its path anew, as SIGHUP does: for logrotate and the like. Resolves when
+   * they have, or when the time is over (default 10 s); what was logged before may stand in either file. Never rejects.
+   */
+  reopen(options?: { timeoutMs?: number }): Promise<ReopenResult>;
   /** Flushes and gives every destination back. Later log calls are dropped and counted. Closing twice is no error. */
   close(options?: { timeoutMs?: number }): Promise<FlushResult>;
   /** What has become of every record so far. */
   stats(): Promise<LoggerStats>;
   /** Calls back when a stream goes up, down, fills, drops or recovers. Returns a function that ends it. */
   onStatus(listener: (status: StreamStatus) => void): () => void;
+  /** Ends what `hold` began: writes what was held and is wanted by now, then writes through. Without `hold` it does nothing. */
+  release(): void;
+  /**
+   * Ends what `hold` began by letting go of what was held, and of what will be logged; records from `keepLevel` on go to stderr
+   * (default: none). Without `hold` it does nothing.
+   */
+  discard(options?: { keepLevel?: LevelName }): void;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
+/** A pino logger over a pipeline. */
+export type TreelineLogger = TreelineMethods & Omit<Logger, 'flush' | 'child'>;
+
 /** Builds the logger for a config that has been loaded. */
-export function buildLogger(config: PipelineConfig, options: PinoOptions = {}): TreelineLogger {
+export function buildLogger(
+  config: PipelineConfig,
+  options: PinoOptions = {},
+  hold?: boolean | HoldOptions,
+): TreelineLogger {
   refuseOptions(options);
   const reserved = new ReservedKeys();
   const client = new PipelineClient(config.enabled ? config : { ...config, streams: [] });
+  const hooks: LogCallHooks = {};
+  let levels: LevelControl | undefined;
+  let context: LoggerContext | undefined;
   const root = pino(
     {
       ...options,
-      level: formatGate(config, parseLevel(config.level)),
       base: {
         pid: process.pid,
         hostname: os.hostname(),
@@ -52,13 +85,25 @@ export function buildLogger(config: PipelineConfig, options: PinoOptions = {}): 
         ...reserved.move({ ...config.fields, ...options.base }),
       },
       timestamp: config.timestamp,
-      hooks: { ...options.hooks, logMethod: guardLogMethod(options.hooks?.logMethod, reserved) },
+      serializers: { err: (value) => context?.serializeError(value), ...options.serializers },
+      hooks: { ...options.hooks, logMethod: guardLogMethod(options.hooks?.logMethod, reserved, hooks) },
+      onChild: (child) => {
+        levels?.adopt(child);
+        options.onChild?.(child);
+      },
     },
     client,
   );
-  followRootLevel(root, config, client);
+  levels = new LevelControl(root, config, (rootLevel) => {
+    client.setRootLevel(parseLevel(rootLevel));
+    context?.refresh();
+  });
+  context = new LoggerContext(root, config, levels, hooks);
   moveReservedBindings(root, reserved);
-  return Object.assign(root, methodsOf(client, reserved)) as unknown as TreelineLogger;
+  const buffer = hold ? startHolding(root, levels, hold) : undefined;
+  return Object.assign(root, methodsOf(client, reserved, context, buffer), contextMethods(context), {
+    [CONTEXT]: context,
+  }) as object as TreelineLogger;
 }
 
 function refuseOptions(options: object): void {
@@ -78,7 +123,8 @@ function moveReservedBindings(root: Logger, reserved: ReservedKeys): void {
   // oxlint-disable-next-line typescript/unbound-method -- called below with the logger that they are called on
   const { child, setBindings } = root;
   Object.assign(root, {
-    child(this: object, bindings: Bindings, options?: ChildLoggerOptions): Logger {
+    child(this: Logger, bindings: Bindings, options?: ChildLoggerOptions): Logger {
+      refuseLevel(this, options);
       // Without bindings pino throws, as it does by itself.
       return Reflect.apply(child, this, [bindings && reserved.move(bindings), options]);
     },
@@ -88,7 +134,23 @@ function moveReservedBindings(root: Logger, reserved: ReservedKeys): void {
   });
 }
 
-function methodsOf(client: PipelineClient, reserved: ReservedKeys): object {
+/** pino's own message for an unknown level names none that are allowed. */
+function refuseLevel(logger: Logger, { level, customLevels }: ChildLoggerOptions = {}): void {
+  if (level === undefined || customLevels || Object.hasOwn(logger.levels.values, level)) return;
+  parseLevel(level);
+}
+
+function startHolding(root: Logger, levels: LevelControl, hold: true | HoldOptions): StartUpBuffer {
+  const loaded = requireBuilt('hold/loader.js') as typeof import('./hold/loader.ts');
+  return new loaded.StartUpBuffer(root, levels, hold === true ? {} : hold);
+}
+
+function methodsOf(
+  client: PipelineClient,
+  reserved: ReservedKeys,
+  context: LoggerContext,
+  buffer: StartUpBuffer | undefined,
+): object {
   const flush = (
     argument?: { timeoutMs?: number } | ((error?: Error) => void),
   ): Promise<FlushResult> | void => {
@@ -99,55 +161,27 @@ function methodsOf(client: PipelineClient, reserved: ReservedKeys): object {
     const { ok, streams } = await client.flush(FLUSH_TIMEOUT_MS);
     callback(ok ? undefined : new Error(`not flushed: ${JSON.stringify(streams)}`));
   };
-  const close = (options?: { timeoutMs?: number }): Promise<FlushResult> =>
-    client.close(options?.timeoutMs ?? FLUSH_TIMEOUT_MS);
+  const close = (options?: { timeoutMs?: number }): Promise<FlushResult> => {
+    // It ends as it was meant to: what was held is wanted.
+    buffer?.release();
+    return client.close(options?.timeoutMs ?? FLUSH_TIMEOUT_MS);
+  };
   return {
     flush,
+    reopen: (options?: { timeoutMs?: number }) => client.reopen(options?.timeoutMs ?? REOPEN_TIMEOUT_MS),
     close,
-    stats: async () => ({ ...client.stats(), reservedKeys: reserved.moved }),
+    stats: async () => ({
+      ...client.stats(),
+      reservedKeys: reserved.moved,
+      ...context.stats(),
+      ...(buffer && { hold: buffer.stats() }),
+    }),
     onStatus: (listener: (status: StreamStatus) => void) => client.onStatus(listener),
+    release: () => buffer?.release(),
+    discard: ({ keepLevel = 'silent' }: { keepLevel?: LevelName | 'silent' } = {}) =>
+      buffer?.discard(parseLevel(keepLevel)),
     [Symbol.asyncDispose]: async () => {
       await close();
     },
   };
-}
-
-/** The gate lets through what at least one stream wants. */
-function formatGate(config: PipelineConfig, rootLevel: number): string {
-  const gate = Math.min(
-    ...(config.enabled ? config.streams : []).map((stream) => stream.level ?? rootLevel),
-    Infinity,
-  );
-  return gate === Infinity ? 'silent' : formatLevel(gate);
-}
-
-/** Makes `logger.level` the root level: streams without one of their own follow it, the others keep theirs. */
-function followRootLevel(root: Logger, config: PipelineConfig, client: PipelineClient): void {
-  const inherited = levelAccessor(root);
-  let rootLevel: string = config.level;
-  Object.defineProperty(root, 'level', {
-    configurable: true,
-    get(this: Logger): string {
-      return this === root ? rootLevel : (inherited.get?.call(this) as string);
-    },
-    set(this: Logger, level: string) {
-      const number = parseLevel(level);
-      if (this !== root) {
-        inherited.set?.call(this, level);
-        return;
-      }
-      rootLevel = level;
-      inherited.set?.call(root, formatGate(config, number));
-      client.setRootLevel(number);
-    },
-  });
-}
-
-/** pino keeps the accessor on the instance's prototype. */
-function levelAccessor(root: object): PropertyDescriptor {
-  for (let object = root; object !== null; object = Object.getPrototypeOf(object) as object) {
-    const descriptor = Object.getOwnPropertyDescriptor(object, 'level');
-    if (descriptor?.set) return descriptor;
-  }
-  throw new TypeError('this version of pino keeps no level accessor: @treeline/core needs pino ^10.4');
 }

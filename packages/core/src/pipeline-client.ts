@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
 import type { PipelineConfig } from './config/config.ts';
 import { ControlBlock } from './control-block.ts';
-import { drainAtEnd, type EndCause } from './exit-hook.ts';
+import { drainAtEnd, onHangUp, type EndCause } from './exit-hook.ts';
 import { Log } from './log.ts';
 import { closePipeline, openPipeline, type PipelineOwner } from './pipeline-host.ts';
 import type {
@@ -12,6 +12,7 @@ import type {
   FromPipeline,
   PipelineRequest,
   PipelineSpec,
+  ReopenResult,
   StreamStatus,
   ToPipeline,
 } from './protocol.ts';
@@ -21,6 +22,9 @@ import { streamKey } from './stream-key.ts';
 
 /** How long the end waits for the cursors to be written, when the streams were not done in time. */
 const SAVE_WITHIN_MS = 250;
+
+/** How long the streams may take to open their files anew at SIGHUP. */
+const REOPEN_WITHIN_MS = 10_000;
 
 /** How much longer than the pipeline itself a request is waited for, should the worker be dead. */
 const REPLY_GRACE_MS = 500;
@@ -56,6 +60,7 @@ export class PipelineClient implements PipelineOwner {
   #log: Log | undefined;
   #port: MessagePort | undefined;
   #releaseEnd: (() => void) | undefined;
+  readonly #releaseHangUp: () => void;
   #nextId = 1;
   #isExiting = false;
   #finishedSeq = 0;
@@ -71,6 +76,7 @@ export class PipelineClient implements PipelineOwner {
     this.#feed = options.feed ?? 'log-calls';
     this.#control = ControlBlock.create(config.streams.length);
     this.#rootLevel = parseLevel(config.level);
+    this.#releaseHangUp = onHangUp(() => void this.reopen(REOPEN_WITHIN_MS));
   }
 
   get spec(): PipelineSpec {
@@ -101,6 +107,11 @@ export class PipelineClient implements PipelineOwner {
     if (this.#isExiting) this.#drain(log);
   }
 
+  /** Opens the pipeline without waiting for the first line. */
+  begin(): void {
+    this.#open().begin();
+  }
+
   /** Whether half of the window is free, or the pipeline was closed. */
   hasRoom(): boolean {
     this.#log?.advance();
@@ -115,6 +126,15 @@ export class PipelineClient implements PipelineOwner {
   /** Resolves when what was logged before is delivered as far as each sink promises, or the time is over; never rejects. */
   async flush(timeoutMs: number): Promise<FlushResult> {
     return this.#closing ?? this.#request('flush', timeoutMs);
+  }
+
+  /** Makes every stream open its file anew, whatever waits to be written; never rejects. */
+  async reopen(timeoutMs: number): Promise<ReopenResult> {
+    const { ok, streams } = await (this.#closing ?? this.#request('reopen', timeoutMs));
+    const outcomes = Object.entries(streams).map(
+      ([name, outcome]) => [name, outcome === 'flushed' ? 'reopened' : outcome] as const,
+    );
+    return { ok, streams: Object.fromEntries(outcomes) };
   }
 
   /** Flushes, then gives every destination back; later log calls are counted and dropped. */
@@ -281,6 +301,7 @@ export class PipelineClient implements PipelineOwner {
   async #close(timeoutMs: number): Promise<FlushResult> {
     const result = await this.#request('close', timeoutMs);
     this.#isClosed = true;
+    this.#releaseHangUp();
     if (this.#log?.hasBegun) this.#log.close();
     this.#releaseEnd?.();
     this.#port?.close();

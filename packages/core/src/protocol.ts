@@ -36,14 +36,14 @@ export type ToPipeline =
   /** More has been spilled while the worker was idle. */
   | { readonly type: 'wake' }
   /** The segments may not grow further: whoever lags most has to let go. */
-  | { readonly type: 'log-full' }
+  | { readonly type: 'make-room'; readonly reason: 'log-full' | 'disk-full' }
   /** Write the cursors; `saved` takes the token. */
   | { readonly type: 'save'; readonly token: number }
   | { readonly type: 'root-level'; readonly level: number }
   | { readonly type: 'request'; readonly id: number; readonly request: PipelineRequest };
 
 export interface PipelineRequest {
-  readonly type: 'flush' | 'close';
+  readonly type: 'flush' | 'close' | 'reopen';
   /** The last record that was logged before it and can be had. */
   readonly upToSeq: number;
   readonly timeoutMs: number;
@@ -59,6 +59,12 @@ export type FromPipeline =
 /** A sink's event with the stream that it is about. */
 export interface StreamStatus extends SinkEvent {
   readonly stream: string;
+}
+
+/** What each stream did within the time that `reopen` was given; one that holds no file has nothing to do. */
+export interface ReopenResult {
+  readonly ok: boolean;
+  readonly streams: Readonly<Record<string, 'reopened' | 'timeout' | 'failed'>>;
 }
 
 /** What each stream did within the time that flush or close were given. */

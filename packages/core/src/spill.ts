@@ -39,10 +39,16 @@ export class Spill {
     return this.#writer.lastError?.message;
   }
 
-  /** Writes lines; tells whether the segments hold it now, and if not, why. */
-  append(firstSeq: number, count: number, lines: string | Uint8Array): 'appended' | 'full' | 'fault' {
+  /** Writes lines; tells whether the segments hold it now, and if not, why: of the first two, room that is given back is the cure. */
+  append(
+    firstSeq: number,
+    count: number,
+    lines: string | Uint8Array,
+  ): 'appended' | 'log-full' | 'disk-full' | 'fault' {
     const outcome = this.#writer.append(firstSeq, count, lines);
-    if (outcome !== 'appended') return outcome === 'full' ? 'full' : 'fault';
+    if (outcome === 'full') return 'log-full';
+    if (outcome === 'no-space') return 'disk-full';
+    if (outcome !== 'appended') return 'fault';
     if (this.#isPowerSafe) void this.#writer.syncInBackground();
     return 'appended';
   }

@@ -5,6 +5,9 @@ import {
   type StreamCounters,
   type StreamState,
 } from './control-block.ts';
+import type { SpanStats } from './context/span.ts';
+import type { HoldStats } from './hold/start-up-buffer.ts';
+import type { RequestStats } from './requests/request-tracker.ts';
 
 /**
  * What has become of a stream's records, all numbers of one moment:
@@ -36,6 +39,12 @@ export interface LogStats {
   /** Log calls after `close()`. */
   readonly droppedAfterClose: number;
   readonly streams: Readonly<Record<string, StreamStats>>;
+  /** Where the logger began by holding its records back. */
+  readonly hold?: HoldStats;
+  /** Once there have been spans. */
+  readonly spans?: SpanStats;
+  /** Once requests have been tracked. */
+  readonly requests?: RequestStats;
 }
 
 export interface LoggerStats extends LogStats {

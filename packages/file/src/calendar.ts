@@ -1,4 +1,5 @@
-import { Cron } from 'croner';
+import type { Cron } from 'croner';
+import { createRequire } from 'node:module';
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
@@ -40,7 +41,9 @@ export function isInterval(ms: number): boolean {
  * @throws TypeError where it is none.
  */
 export function parseSchedule(expression: string, timeZone?: string): Cron {
-  return new Cron(expression, { paused: true, ...(timeZone !== undefined && { timezone: timeZone }) });
+  // Loaded here: options are read by every program with a file stream, and hardly any has a schedule.
+  const croner = createRequire(import.meta.url)('croner') as typeof import('croner');
+  return new croner.Cron(expression, { paused: true, ...(timeZone !== undefined && { timezone: timeZone }) });
 }
 
 export function createCalendar({ intervalMs, schedule, timeZone }: CalendarOptions): Calendar {

@@ -15,7 +15,7 @@ import type { ParsedFileOptions } from './options.ts';
 import { RotatingFile } from './rotating-file.ts';
 import { SideFolder } from './side-folder.ts';
 import { Upkeep } from './upkeep.ts';
-import { HEARTBEAT_MS, WriterRegistry } from './writer-registry.ts';
+import { HEARTBEAT_MS, rotationRequest, WriterRegistry } from './writer-registry.ts';
 
 /** The clock that boundaries follow, in unix milliseconds. */
 export type Clock = () => number;
@@ -38,7 +38,7 @@ export class FileSink implements Sink {
   readonly #timers: NodeJS.Timeout[] = [];
   /** The call that has the file now. */
   #turn: Promise<unknown> = Promise.resolve();
-  #isBusy = false;
+  #isTicking = false;
   /** What a failed write has left of a line at the end of the file, until it is taken off. */
   #fragment: { readonly file: LogFile; readonly bytes: Uint8Array } | undefined;
   #isUnsynced = false;
@@ -230,36 +230,41 @@ export class FileSink implements Sink {
     await this.#rotating.release();
   }
 
+  /** At most one waits for its turn: a write may take long. */
   async #tick(): Promise<void> {
-    if (this.#isBusy) return;
-    await this.#inTurn(async () => {
-      const file = this.#rotating.current;
-      if (file && (await this.#lookAfter(file)) !== 'path') await this.#rotating.open();
-      if (this.#rotating.isDue(0) || (await this.#isRotationRequested())) await this.#rotating.rotate();
-      if (this.#options.fsync === 'interval') await this.#sync();
-    });
+    if (this.#isTicking) return;
+    this.#isTicking = true;
+    try {
+      await this.#inTurn(() => this.#lookAround());
+    } finally {
+      this.#isTicking = false;
+    }
   }
 
-  /** Another process, the command line say, may ask for a rotation of the file that it sees. */
-  async #isRotationRequested(): Promise<boolean> {
-    const request = this.#folder.file('rotate');
-    const text = await fs.readFile(request, 'utf8').catch(() => undefined);
-    if (text === undefined) return false;
-    await this.#folder.remove(request);
-    return text === String(this.#rotating.current?.inode) && this.#rotating.bytes > 0;
+  async #lookAround(): Promise<void> {
+    const file = this.#rotating.current;
+    if (file && (await this.#lookAfter(file)) !== 'path') await this.#rotating.open();
+    if (this.#rotating.isDue(0)) await this.#rotating.rotate();
+    await this.#answerRequest();
+    if (this.#options.fsync === 'interval') await this.#sync();
+  }
+
+  /** Another process, the command line say, may ask for a rotation of the file that it sees; its request goes when that is done. */
+  async #answerRequest(): Promise<void> {
+    const request = rotationRequest(this.#folder, this.#registry.id);
+    const inode = await fs.readFile(request, 'latin1').catch(() => undefined);
+    if (inode === undefined) return;
+    const isOurs = inode === String(this.#rotating.current?.inode) && this.#rotating.bytes > 0;
+    try {
+      if (isOurs) await this.#rotating.rotate();
+    } finally {
+      await this.#folder.remove(request);
+    }
   }
 
   /** The file belongs to one call at a time. */
   async #inTurn<T>(call: () => Promise<T>): Promise<T> {
-    const before = this.#turn;
-    const result = before.then(async () => {
-      this.#isBusy = true;
-      try {
-        return await call();
-      } finally {
-        this.#isBusy = false;
-      }
-    });
+    const result = this.#turn.then(call);
     this.#turn = result.catch(() => undefined);
     return result;
   }

@@ -3,6 +3,7 @@ import zlib from 'node:zlib';
 import type { LogRequest } from '@treeline/contract';
 import { lines, record } from '@treeline/contract/testing';
 import { describe, expect, test } from 'vitest';
+import { CAN_ZSTD } from './compression-method.ts';
 import { openFileSource } from './file-source.ts';
 import { LogFolder, numbered, until } from './log-folder.test.fixture.ts';
 
@@ -14,18 +15,24 @@ async function query(path: string, request: LogRequest): Promise<number[]> {
   return found;
 }
 
+async function gather<T>(rows: AsyncIterable<T>): Promise<T[]> {
+  const gathered: T[] = [];
+  for await (const row of rows) gathered.push(row);
+  return gathered;
+}
+
 const range = (from: number, to: number): number[] =>
   Array.from({ length: to - from }, (_, index) => from + index);
 
 describe('a log that was rotated', () => {
-  test.each(['none', 'gzip', 'brotli'] as const)(
+  test.each([...(['none', 'gzip', 'brotli'] as const), ...(CAN_ZSTD ? (['zstd'] as const) : [])])(
     'with compression %s it is read in order, from either end',
     async (compress) => {
       await using folder = new LogFolder();
       const sink = await folder.open({ rotation: { size: 1000 }, compress });
       await sink.write(numbered(0, 40));
       if (compress !== 'none')
-        await until(() => folder.names.every((name) => /log$|\.(gz|br)$/.test(name)), 'compressed files');
+        await until(() => folder.names.every((name) => /log$|\.(gz|br|zst)$/.test(name)), 'compressed files');
       expect(await query(folder.at('app.log'), { order: 'asc' })).toEqual(range(0, 40));
       expect(await query(folder.at('app.log'), {})).toEqual(range(0, 40).toReversed());
       expect(await query(folder.at('app.log'), { limit: 15 })).toEqual(range(25, 40).toReversed());
@@ -65,6 +72,111 @@ test('the logs of a folder are merged by time, other files are left alone', asyn
   fs.writeFileSync(folder.at('notes.txt'), 'not a log\n');
   expect(await query(folder.path, { order: 'asc' })).toEqual(range(0, 10));
   expect(await query(folder.path, { limit: 3 })).toEqual([9, 8, 7]);
+});
+
+describe('a cursor', () => {
+  /** Two logs, their records in turns; those of the first stand out of order in their file, as those of several processes do. */
+  async function writeTwo(folder: LogFolder): Promise<void> {
+    const at = (...indexes: number[]) => lines(indexes.map((index) => record(index)));
+    fs.writeFileSync(folder.at('a.log'), at(0, 4, 2, 8, 6));
+    fs.writeFileSync(folder.at('b.log'), at(1, 3, 5, 7, 9));
+  }
+
+  test.each(['asc', 'desc'] as const)('goes on where it was, from whichever row (%s)', async (order) => {
+    await using folder = new LogFolder();
+    await writeTwo(folder);
+    const source = await openFileSource(folder.path);
+    const all = await gather(source.rows({ order }));
+    expect(all).toHaveLength(10);
+    for (const [index, row] of all.entries()) {
+      const rest = await gather(source.rows({ order, cursor: source.cursorOf(row) }));
+      expect(rest.map(({ line }) => line)).toEqual(all.slice(index + 1).map(({ line }) => line));
+    }
+  });
+
+  test('holds while the file of its row is rotated and compressed, and when that is gone', async () => {
+    await using folder = new LogFolder();
+    fs.writeFileSync(folder.at('app.log'), numbered(0, 4).bytes);
+    const source = await openFileSource(folder.at('app.log'));
+    const cursors = (await gather(source.rows({ order: 'asc' }))).map((row) => source.cursorOf(row));
+    const behind = async (index: number): Promise<unknown[]> =>
+      (await gather(source.rows({ order: 'asc', cursor: cursors[index] }))).map(({ record: { msg } }) => msg);
+    fs.writeFileSync(
+      folder.at('app.log.2026-11-22.1.gz'),
+      zlib.gzipSync(fs.readFileSync(folder.at('app.log'))),
+    );
+    fs.writeFileSync(folder.at('app.log'), numbered(4, 6).bytes);
+    expect(await behind(2)).toEqual(['record 3', 'record 4', 'record 5']);
+    fs.rmSync(folder.at('app.log.2026-11-22.1.gz'));
+    expect(await behind(2)).toEqual(['record 4', 'record 5']);
+  });
+
+  test.each(['', 'x', Buffer.from('[1,2,3]').toString('base64url')])(
+    'that is none of ours, %j, is refused',
+    async (cursor) => {
+      await using folder = new LogFolder();
+      fs.writeFileSync(folder.at('app.log'), numbered(0, 1).bytes);
+      const source = await openFileSource(folder.at('app.log'));
+      await expect(source.rows({ cursor }).next()).rejects.toThrow(
+        /^cursor must be one that a query over files has given/,
+      );
+    },
+  );
+});
+
+describe('following', () => {
+  test.each(['none', 'gzip'] as const)(
+    'gives every record once, through rotation with compression %s',
+    { timeout: 60_000 },
+    async (compress) => {
+      await using folder = new LogFolder();
+      const sink = await folder.open({ rotation: { size: 2000 }, compress });
+      await sink.write(numbered(0, 20));
+      const source = await openFileSource(folder.path);
+      const ending = new AbortController();
+      const found: number[] = [];
+      const following = (async () => {
+        for await (const {
+          record: { msg },
+        } of source.follow({}, ending.signal)) {
+          found.push(Number(msg?.slice('record '.length)));
+          if (found.length >= 500) ending.abort();
+        }
+      })();
+      // The first record that comes shows that it has begun.
+      let written = 20;
+      while (found.length === 0) {
+        await sink.write(numbered(written, ++written));
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+      const first = found[0] ?? 0;
+      while (written < first + 500) {
+        await sink.write(numbered(written, (written += 10)));
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+      await following;
+      expect(found.slice(0, 500)).toEqual(range(first, first + 500));
+    },
+  );
+
+  test('begins behind a cursor', async () => {
+    await using folder = new LogFolder();
+    const sink = await folder.open();
+    await sink.write(numbered(0, 5));
+    const source = await openFileSource(folder.at('app.log'));
+    const [, second] = await gather(source.rows({ order: 'asc' }));
+    const ending = new AbortController();
+    const following = source.follow({ cursor: second && source.cursorOf(second) }, ending.signal);
+    const next = async (): Promise<unknown> => {
+      const { value } = await following.next();
+      return value?.record.msg;
+    };
+    expect([await next(), await next(), await next()]).toEqual(['record 2', 'record 3', 'record 4']);
+    await sink.write(numbered(5, 6));
+    expect(await next()).toBe('record 5');
+    ending.abort();
+    expect(await next()).toBe(undefined);
+  });
 });
 
 test('a path with nothing there is refused', async () => {

@@ -1,18 +1,23 @@
 import path from 'node:path';
-import {
-  messageOf,
-  readTimeMs,
-  TreelineError,
-  type Batch,
-  type LogRecord,
-  type LogRequest,
-  type LogSource,
-  type LogStats,
-} from '@treeline/contract';
-import { compileFilter, parseFilter } from '@treeline/query';
+import { messageOf, TreelineError, type Batch, type LogSource, type LogStats } from '@treeline/contract';
+import { acceptedRows, createPredicate, type Accepts, type FileRequest } from './file-request.ts';
+import { formatCursor, isAt, parseCursor, type FileRow, type RowPlace } from './file-row.ts';
+import { followLogs } from './follow-logs.ts';
 import { openListed, readBackwards, readForwards } from './line-reader.ts';
 import { findChains, type ChainFile, type LogChain } from './log-chain.ts';
-import { mergeByTime, type TimedRecord } from './merge.ts';
+import { FIRST_KEY, mergeByTime, sortKey, type UnsortedRow } from './merge.ts';
+
+export type { FileRequest, FileRow };
+
+/** Log files for reading. */
+export interface FileSource extends LogSource {
+  /** The same as `query`, with the lines themselves. */
+  rows(request: FileRequest): AsyncGenerator<FileRow>;
+  /** Rows as they are written, from the call on or behind a cursor, until the signal comes; neither order nor limit count. */
+  follow(request: FileRequest, signal: AbortSignal): AsyncGenerator<FileRow>;
+  /** What a later request goes on behind. */
+  cursorOf(row: FileRow): string;
+}
 
 /**
  * Reads log files back: one log with what was rotated of it, compressed or not, or all logs of a folder. Each log comes in the order
@@ -20,7 +25,7 @@ import { mergeByTime, type TimedRecord } from './merge.ts';
  *
  * @throws TreelineError `DESTINATION_UNUSABLE` where nothing can be read there.
  */
-export async function openFileSource(target: string): Promise<LogSource> {
+export async function openFileSource(target: string): Promise<FileSource> {
   const resolved = path.resolve(target);
   let isClosed = false;
   const chains = async (): Promise<LogChain[]> => {
@@ -35,24 +40,30 @@ export async function openFileSource(target: string): Promise<LogSource> {
     });
   };
   await chains();
+  async function* rows(request: FileRequest): AsyncGenerator<FileRow> {
+    const { limit = Infinity } = request;
+    if (limit <= 0) return;
+    let count = 0;
+    for await (const row of readAll(await chains(), request)) {
+      yield row;
+      if (++count >= limit) return;
+    }
+  }
   return {
+    rows,
+    follow: (request, signal) => followLogs(chains, rows, request, signal),
+    cursorOf: formatCursor,
     async *query(request) {
-      const order = request.order ?? 'desc';
-      const { limit = Infinity } = request;
-      const accepts = createPredicate(request);
-      const streams = (await chains()).map((chain) => readChain(chain, request, order, accepts));
-      let count = 0;
-      if (limit <= 0) return;
-      for await (const { record } of mergeByTime(streams, order)) {
-        yield record;
-        if (++count >= limit) return;
-      }
+      for await (const { record } of rows(request)) yield record;
     },
     async stats(request) {
-      const accepts = createPredicate(request);
       let stats: LogStats = { count: 0, levels: {} };
       for (const chain of await chains()) {
-        for await (const each of readChain(chain, request, 'asc', accepts)) stats = countIn(stats, each);
+        for await (const row of readChain(chain, request, {
+          order: 'asc',
+          accepts: createPredicate(request),
+        }))
+          stats = countIn(stats, row);
       }
       return stats;
     },
@@ -62,64 +73,94 @@ export async function openFileSource(target: string): Promise<LogSource> {
   };
 }
 
-type Accepts = (record: LogRecord, timeMs: number) => boolean;
-
-function createPredicate({ source, type, refId, level, sinceMs, untilMs, filter }: LogRequest): Accepts {
-  const matches =
-    filter === undefined ? undefined : compileFilter(parseFilter(filter), { nowMs: Date.now() });
-  return (record, timeMs) =>
-    (level === undefined || record.level >= level) &&
-    (sinceMs === undefined || timeMs >= sinceMs) &&
-    (untilMs === undefined || timeMs < untilMs) &&
-    (source === undefined || sourceOf(record) === source) &&
-    (type === undefined || (textOf(record['type']) ?? 'log') === type) &&
-    (refId === undefined || (record['ref_id'] ?? record['refId']) === refId) &&
-    (matches === undefined || matches(record));
-}
-
-function sourceOf(record: LogRecord): string | undefined {
-  return (
-    textOf(record['source']) ?? textOf(record.name) ?? textOf(record['service']) ?? textOf(record['app'])
+function readAll(chains: readonly LogChain[], request: FileRequest): AsyncGenerator<FileRow> {
+  const { order = 'desc' } = request;
+  const accepts = createPredicate(request);
+  const after = request.cursor === undefined ? undefined : parseCursor(request.cursor);
+  const streams = chains.map((chain) =>
+    after
+      ? readChainAfter(chains, chain, { order, after, accepts })
+      : readChain(chain, request, { order, accepts }),
   );
+  return mergeByTime(streams, order);
 }
 
-function textOf(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' ? value : undefined;
+interface Reading {
+  readonly order: 'asc' | 'desc';
+  readonly accepts: Accepts;
+}
+
+interface ReadingAfter extends Reading {
+  readonly after: RowPlace;
+}
+
+/**
+ * The rows behind a place. In the place's own log these are the ones that stand behind it, whatever their times; where it is gone, and
+ * in other logs, those that the merge has not given before it.
+ */
+async function* readChainAfter(
+  chains: readonly LogChain[],
+  chain: LogChain,
+  { order, after, accepts }: ReadingAfter,
+): AsyncGenerator<UnsortedRow> {
+  const sign = order === 'asc' ? 1 : -1;
+  const sinceMs = order === 'asc' ? after.sortMs : undefined;
+  if (chain.log === after.log) {
+    let isBehind = false;
+    // The place's own row need not meet the conditions.
+    for await (const row of readChain(chain, { sinceMs }, { order, accepts: () => true })) {
+      if (isBehind && accepts(row.record, row.timeMs)) yield row;
+      isBehind ||= isAt(after, row);
+    }
+    if (isBehind) return;
+  }
+  const placeOf = (log: string): number => chains.findIndex((each) => each.log === log);
+  const comesLater = (placeOf(chain.log) - placeOf(after.log)) * sign > 0;
+  let key = FIRST_KEY;
+  for await (const row of readChain(chain, { sinceMs }, { order, accepts })) {
+    key = sortKey(row, sign, key);
+    if (key > after.sortMs * sign || (key === after.sortMs * sign && comesLater)) yield row;
+  }
+}
+
+/** What of a request spares reading; the predicate has the rest. */
+interface ChainRequest {
+  readonly sinceMs?: number | undefined;
+  readonly level?: number;
+  readonly limit?: number;
 }
 
 async function* readChain(
-  chain: LogChain,
-  request: LogRequest,
-  order: 'asc' | 'desc',
-  accepts: Accepts,
-): AsyncGenerator<TimedRecord> {
-  for (const file of order === 'asc' ? chain : chain.toReversed()) {
+  { log, files }: LogChain,
+  request: ChainRequest,
+  { order, accepts }: Reading,
+): AsyncGenerator<UnsortedRow> {
+  for (const file of order === 'asc' ? files : files.toReversed()) {
     // Nothing is in a file that is younger than its last write.
     if (request.sinceMs !== undefined && file.modifiedMs < request.sinceMs) continue;
-    yield* readFile(file, request, order, accepts);
+    yield* readFile(file, log, { ...request, order, accepts });
   }
 }
 
 async function* readFile(
   file: ChainFile,
-  { level = 0, limit = Infinity }: LogRequest,
-  order: 'asc' | 'desc',
-  accepts: Accepts,
-): AsyncGenerator<TimedRecord> {
+  log: string,
+  { level = 0, limit = Infinity, order, accepts }: ChainRequest & Reading,
+): AsyncGenerator<UnsortedRow> {
   const opened = await openListed(file.path, file.compressed);
   if (!opened) return;
   const { handle, compressed } = opened;
+  const rowsOf = (batch: Batch): Generator<UnsortedRow> => acceptedRows(batch, log, level, accepts);
   try {
     if (order === 'asc') {
-      for await (const batch of readForwards(handle, compressed)) yield* recordsOf(batch, level, accepts);
+      for await (const batch of readForwards(handle, compressed)) yield* rowsOf(batch);
     } else if (compressed === undefined) {
-      for await (const batch of readBackwards(handle))
-        yield* [...recordsOf(batch, level, accepts)].toReversed();
+      for await (const batch of readBackwards(handle)) yield* [...rowsOf(batch)].toReversed();
     } else {
       // A compressed file can't be read from its end: what the limit leaves of it is kept.
-      let last: TimedRecord[] = [];
+      let last: UnsortedRow[] = [];
       for await (const batch of readForwards(handle, compressed)) {
-        last.push(...recordsOf(batch, level, accepts));
+        last.push(...rowsOf(batch));
         if (last.length > limit * 2) last = last.slice(-limit);
       }
       yield* last.toReversed();
@@ -129,18 +170,7 @@ async function* readFile(
   }
 }
 
-function* recordsOf(batch: Batch, level: number, accepts: Accepts): Generator<TimedRecord> {
-  for (let index = 0; index < batch.count; index++) {
-    // A line's level is known without parsing it; over 255 it is not exact.
-    const lineLevel = batch.levels[index] ?? 0;
-    if (lineLevel < level && lineLevel < 255) continue;
-    const record = batch.record(index);
-    const timeMs = readTimeMs(record.time) ?? Number.NaN;
-    if (accepts(record, timeMs)) yield { record, timeMs };
-  }
-}
-
-function countIn(stats: LogStats, { record, timeMs }: TimedRecord): LogStats {
+function countIn(stats: LogStats, { record, timeMs }: UnsortedRow): LogStats {
   const { levels, firstMs = Infinity, lastMs = -Infinity } = stats;
   return {
     count: stats.count + 1,

@@ -9,8 +9,13 @@ export interface ChainFile extends DatedName {
   readonly modifiedMs: number;
 }
 
-/** The files of one log in the order in which they were written; the one that is being written stands last. */
-export type LogChain = readonly ChainFile[];
+/** One log. */
+export interface LogChain {
+  /** What its files are called, apart from dates, indexes and suffixes. */
+  readonly log: string;
+  /** In the order in which they were written; the one that is being written stands last. */
+  readonly files: readonly ChainFile[];
+}
 
 /** What a file has to be called for a folder's logs: `treeline query ./logs` leaves other files alone. */
 const LOG_EXTENSION = /\.(?:log|jsonl|ndjson)$/;
@@ -51,10 +56,10 @@ async function chainsOf(directory: string, logOf: (file: string) => string | und
     chains.set(log, chain);
     chain.push({ ...name, path: filePath, inode: stat.ino, modifiedMs: Number(stat.mtimeMs) });
   }
-  return [...chains.values()].map(inOrder);
+  return [...chains].map(([log, files]) => ({ log, files: inOrder(files) }));
 }
 
-function inOrder(files: ChainFile[]): LogChain {
+function inOrder(files: ChainFile[]): ChainFile[] {
   const plain = new Set(files.filter(({ compressed }) => compressed === undefined).map((file) => file.file));
   return files
     .filter(

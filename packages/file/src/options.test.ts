@@ -1,3 +1,5 @@
+import { execFileSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { parseOptions } from '@treeline/contract';
 import { describe, expect, test } from 'vitest';
 import transport from './index.ts';
@@ -64,4 +66,16 @@ describe('a mistake names the option, the rule and the value', () => {
   ])('%j', async (options, message) => {
     await expect(parse(options)).rejects.toThrow(message);
   });
+});
+
+test('a program whose options have no schedule does not load the library for it', () => {
+  const built = fileURLToPath(new URL('../dist/options.js', import.meta.url));
+  const program = `
+    const { options } = require(${JSON.stringify(built)});
+    const loadedAfter = (rotation) => {
+      options['~standard'].validate({ path: 'app.log', rotation });
+      return Object.keys(require.cache).some((file) => file.includes('croner'));
+    };
+    console.log(loadedAfter({ interval: '1d' }), loadedAfter({ schedule: '0 6 * * *' }));`;
+  expect(execFileSync(process.execPath, ['-e', program], { encoding: 'utf8' })).toBe('false true\n');
 });

@@ -1,4 +1,4 @@
-import { messageOf, parseBytes, parseDuration } from '@treeline/contract';
+import { messageOf, parseBytes, parseDuration, parserAction } from '@treeline/contract';
 import * as v from 'valibot';
 import { INTERVAL_RULE, isInterval, parseSchedule } from './calendar.ts';
 import { CAN_ZSTD, compressionLevels, type CompressionMethod } from './compression-method.ts';
@@ -12,14 +12,7 @@ function unit(parse: (value: number | string) => number, description: string) {
       (issue) => `must be a number or a text with a unit; got ${issue.received}`,
     ),
     v.description(description),
-    v.rawTransform(({ dataset, addIssue, NEVER }) => {
-      try {
-        return parse(dataset.value);
-      } catch (error) {
-        addIssue({ message: messageOf(error) });
-        return NEVER;
-      }
-    }),
+    v.rawTransform(parserAction(parse)),
   );
 }
 

@@ -89,6 +89,38 @@ describe('in a folder', () => {
     expect(folder.names).toEqual([...strangers, 'app.log', 'app.log.2026-11-02'].toSorted());
   });
 
+  test.each<Partial<FileOptions>>([
+    { rotation: { size: '1K' } },
+    { rotation: { interval: '1h' } },
+    { rotation: { schedule: '0 6 * * mon' } },
+    { rotation: { onStart: true } },
+    { rotation: { interval: '1d', timeZone: 'Asia/Kathmandu' } },
+    { rotation: { interval: '1d', utc: true } },
+    { compress: 'gzip' },
+    { compress: { method: 'brotli', level: 0 } },
+    { mode: '0600' },
+    { dirMode: '0700' },
+    { bufferSize: '1K' },
+    { flushInterval: '1s' },
+    { fsync: 'always' },
+    { header: '# begin' },
+    { footer: '# end' },
+    { maxOpenFiles: 1 },
+    { format: 'json' },
+  ])('it holds for the files of an earlier run after a change to %j', async (changed) => {
+    await using folder = new LogFolder();
+    const made = [
+      'app.log.2026-11-03.gz',
+      'app.log.2026-11-04.2.br',
+      'app.log.2026-11-05T10.1.zst',
+      'app.log.2026-11-06',
+    ];
+    for (const name of made) fs.writeFileSync(folder.at(name), '');
+    await start(folder, { ...changed, retention: { maxFiles: 2 } });
+    const left = folder.names.filter((name) => name !== 'app.log');
+    expect(left.map((name) => name.replace(/(2026-11-06)\.(?:gz|br)$/, '$1'))).toEqual(made.slice(2));
+  });
+
   test('it runs after each rotation', async () => {
     await using folder = new LogFolder();
     const sink = await folder.open({ rotation: { size: 200 }, retention: { maxFiles: 2 } });

@@ -1,5 +1,6 @@
 import fs from 'node:fs/promises';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '@treeline/contract';
 import type { Calendar } from './calendar.ts';
 import { pointLinkAt } from './current-link.ts';
@@ -12,6 +13,10 @@ import type { WriterRegistry } from './writer-registry.ts';
 
 /** How long to go on with a file that could not be rotated before that is tried again. */
 const ROTATION_RETRY_MS = 10_000;
+
+/** How long a file that has its date may be claimed by a process that only opens it. */
+const OPENING_PATIENCE_MS = 200;
+const OPENING_POLL_MS = 5;
 
 export interface RotatingFileOptions extends Modes {
   readonly path: string;
@@ -195,9 +200,13 @@ export class RotatingFile {
     const { folder } = this.#options;
     const filePath = await this.#pathToOpen();
     const claim = compressionClaim(folder, path.basename(filePath));
-    if (!(await folder.claim(claim))) {
-      this.#dated.index++;
-      return undefined;
+    // Another process opens it, which takes some milliseconds, or compresses it, which is not waited for.
+    for (const endMs = performance.now() + OPENING_PATIENCE_MS; !(await folder.claim(claim));) {
+      if (performance.now() > endMs) {
+        this.#dated.index++;
+        return undefined;
+      }
+      await sleep(OPENING_POLL_MS);
     }
     try {
       return await this.#tryOpen(filePath);

@@ -2,20 +2,34 @@ import fs, { type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { codeOf, makeDirectory, statIfThere, undefinedWhereMissing } from './log-file.ts';
 
+const FOLDER = '.treeline';
+
+/** For readers, who find the folder there or don't. */
+const DIRECTORY_MODE = 0o750;
+
 /**
  * `.treeline/` beside a log file: what the processes that write it tell each other. Its files are named by the log file's own name,
  * which is the same in every container that sees the folder.
  */
 export class SideFolder {
   readonly path: string;
+  readonly logPath: string;
   readonly #base: string;
   readonly #dirMode: number;
   readonly #underWay = new Set<Promise<void>>();
 
   constructor(logPath: string, dirMode: number) {
-    this.path = path.join(path.dirname(logPath), '.treeline');
+    this.logPath = logPath;
+    this.path = path.join(path.dirname(logPath), FOLDER);
     this.#base = path.basename(logPath);
     this.#dirMode = dirMode;
+  }
+
+  /** One for each log of a folder that processes write, or have written until they died. */
+  static async list(directory: string): Promise<SideFolder[]> {
+    const files = await fs.readdir(path.join(directory, FOLDER)).catch(emptyWhereMissing);
+    const logs = files.flatMap((file) => /^(.+)\.writer\.[^/]+$/.exec(file)?.[1] ?? []);
+    return [...new Set(logs)].map((log) => new SideFolder(path.join(directory, log), DIRECTORY_MODE));
   }
 
   /** The path of a side file; `kind` tells what it is for, `key` which of its kind. */

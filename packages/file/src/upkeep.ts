@@ -28,6 +28,9 @@ const CLAIM_DEAD_AFTER_MS = 15_000;
 /** Marks of rotations that were cut short; long enough that their owner can't be merely slow. */
 const ROTATION_CLAIM_AGE_MS = 86_400_000;
 
+/** Requests for a rotation that nobody has answered, and who asked has forgotten. */
+const REQUEST_AGE_MS = 3_600_000;
+
 /** How long closing waits for a file that is being compressed; the next start does it otherwise. */
 const CLOSE_PATIENCE_MS = 2_000;
 
@@ -188,10 +191,14 @@ export class Upkeep {
     for (const key of await folder.keys('temporary')) {
       if (!living.some((id) => key.startsWith(`${id}.`))) await folder.remove(folder.file('temporary', key));
     }
-    for (const key of await folder.keys('rotating')) {
-      const claim = folder.file('rotating', key);
-      const age = await folder.ageMs(claim, folder.file('writer', registry.id));
-      if (age !== undefined && age > ROTATION_CLAIM_AGE_MS) await folder.remove(claim);
-    }
+    const removeOlder = async (kind: string, ageMs: number): Promise<void> => {
+      for (const key of await folder.keys(kind)) {
+        const file = folder.file(kind, key);
+        const age = await folder.ageMs(file, folder.file('writer', registry.id));
+        if (age !== undefined && age > ageMs) await folder.remove(file);
+      }
+    };
+    await removeOlder('rotate', REQUEST_AGE_MS);
+    await removeOlder('rotating', ROTATION_CLAIM_AGE_MS);
   }
 }

@@ -11,6 +11,11 @@ const DEAD_AFTER_MS = 15_000;
 /** All entries are of one length, so that a new one replaces the old one whole. */
 const ENTRY_DIGITS = 20;
 
+/** What asks a writer to rotate; it holds the inode of the file that is meant. */
+export function rotationRequest(folder: SideFolder, writerId: string): string {
+  return folder.file('rotate', writerId);
+}
+
 /** One who writes a log file. Process ids mean nothing across containers: the id is unique by itself. */
 export interface Writer {
   readonly id: string;
@@ -81,21 +86,26 @@ export class WriterRegistry {
     return this.#openEntry();
   }
 
-  /** The writers that live, this one left out. Entries of dead ones are removed. */
+  /** The writers that live, this one left out. */
   async others(): Promise<Writer[]> {
     await this.beat();
-    const living: Writer[] = [];
-    for (const id of await this.#folder.keys('writer')) {
-      if (id === this.id) continue;
-      const file = this.#folder.file('writer', id);
-      const age = await this.#folder.ageMs(file, this.#entry);
-      if (age === undefined) continue;
-      if (age > DEAD_AFTER_MS) await this.#folder.remove(file);
-      else living.push({ id, inode: await readInode(file) });
-    }
-    this.#isAlone = living.length === 0;
-    return living;
+    const others = (await listWriters(this.#folder, this.#entry)).filter(({ id }) => id !== this.id);
+    this.#isAlone = others.length === 0;
+    return others;
   }
+}
+
+/** The writers that live. Entries of dead ones are removed. `now` is a side file that was written just now. */
+export async function listWriters(folder: SideFolder, now: string): Promise<Writer[]> {
+  const living: Writer[] = [];
+  for (const id of await folder.keys('writer')) {
+    const file = folder.file('writer', id);
+    const age = await folder.ageMs(file, now);
+    if (age === undefined) continue;
+    if (age > DEAD_AFTER_MS) await folder.remove(file);
+    else living.push({ id, inode: await readInode(file) });
+  }
+  return living;
 }
 
 async function readInode(file: string): Promise<bigint | undefined> {

@@ -12,7 +12,7 @@ export interface PrettyArgs {
   readonly help: boolean;
 }
 
-/** A command line that can't be understood; the message is for people. */
+/** A command line, or a file of options, that can't be understood; the message is for people. */
 export class UsageError extends Error {}
 
 const OWN_FLAGS = ['--config', '--show-config', '--strict', '--help'];

@@ -36,7 +36,7 @@ async function run(argv: readonly string[], input = '', overrides: Partial<Prett
     write: async (chunk) => void (out += Buffer.from(chunk).toString()),
     error: (text) => void (err += text),
     isTerminal: false,
-    columns: undefined,
+    columns: () => undefined,
     env: {},
     cwd: '/app',
     onInterrupt: () => () => undefined,
@@ -133,6 +133,50 @@ describe('runPretty', () => {
       time: 'none',
       color: 'always',
       levelFirst: true,
+    });
+  });
+
+  describe('without --config', () => {
+    const project = path.join(folder, 'project');
+    const inner = path.join(project, 'src', 'deep');
+    fs.mkdirSync(inner, { recursive: true });
+    fs.writeFileSync(path.join(project, 'package.json'), '{}');
+    const projectFile = path.join(project, 'treeline-pretty.json');
+
+    test('takes the options of the project, which an explicit file and the command line go before', async () => {
+      fs.writeFileSync(projectFile, JSON.stringify({ time: 'none', levelFirst: true, indent: 4 }));
+      const input = line({ msg: 'x' });
+      expect((await run([], input, { cwd: inner })).out).toBe('INFO  x\n');
+      expect((await run(['--time', 'iso'], input, { cwd: inner })).out).toContain('1970-01-01');
+      const explicit = path.join(folder, 'explicit.json');
+      fs.writeFileSync(explicit, '{}');
+      expect((await run(['--config', explicit], input, { cwd: inner })).out).toContain('1970-01-01');
+      const shown = await run(['--show-config'], '', { cwd: inner });
+      expect(JSON.parse(shown.out)).toMatchObject({ indent: 4, time: 'none' });
+      expect(shown.err).toContain(projectFile);
+    });
+
+    test('looks no further up than the folder with the package.json', async () => {
+      fs.rmSync(projectFile, { force: true });
+      const outside = path.join(folder, 'treeline-pretty.json');
+      fs.writeFileSync(outside, JSON.stringify({ time: 'none' }));
+      expect((await run([], line({ msg: 'x' }), { cwd: inner })).out).toContain('1970-01-01');
+      fs.rmSync(outside);
+    });
+
+    test.each([
+      ['{ "raw": true }', 'must not hold raw'],
+      ['{ "trustAnsi": true }', 'must not hold trustAnsi'],
+      ['{ "mode": "tree" }', 'mode must be one of'],
+      ['{ "unknown": 1 }', 'unknown'],
+      ['[]', 'must hold a JSON object'],
+      ['{', 'is no JSON'],
+    ])('refuses a project file with %s', async (text, reason) => {
+      fs.writeFileSync(projectFile, text);
+      const { code, out, err } = await run([], line({ msg: 'x' }), { cwd: inner });
+      expect({ code, out }).toEqual({ code: 2, out: '' });
+      expect(err).toContain(reason);
+      fs.rmSync(projectFile);
     });
   });
 

@@ -1,13 +1,16 @@
-import fs from 'node:fs';
 import tty from 'node:tty';
 import { createBatch, messageOf, openFdWriter } from '@treeline/contract';
 import { parsePrettyArgs, UsageError, type PrettyArgs } from './cli-args.ts';
 import { prettyCliOptions, type CliOption } from './cli-options.ts';
+import { MissingFileError, PROJECT_FILE, readConfig } from './config-file.ts';
 import { openInputFile, standardInput, type Input } from './input.ts';
 import { readLines, type ReadInto } from './input-lines.ts';
+import type { ParsedPrettyOptions } from './options.ts';
 import { OutputBuffer } from './output-buffer.ts';
 import { createPrinterFrom, maxInputLineBytes, type Printer } from './printer.ts';
 import { parsePrettyOptions, resolveSettings, type PrinterSettings } from './settings.ts';
+import { watchTerminalWidth } from './terminal-width.ts';
+import { keepYoungGenerationSmall } from './young-generation.ts';
 
 export { prettyCliOptions, type CliOption };
 
@@ -20,7 +23,8 @@ export interface PrettyIo {
   write(bytes: Uint8Array): Promise<void>;
   error(text: string): void;
   readonly isTerminal: boolean;
-  readonly columns: number | undefined;
+  /** The terminal's width. */
+  columns(): number | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
   /** Calls back at each Ctrl-C; the result ends that. */
@@ -37,9 +41,11 @@ export async function runPretty(argv: readonly string[], io: PrettyIo = processI
       await io.write(Buffer.from(helpText()));
       return EXIT.ok;
     }
-    const settings = readSettings(args, io);
+    const { options, configFile } = readGiven(args, io);
+    const settings = resolveSettings(options, { ...io, columns: () => io.columns(), nowMs: Date.now() });
     if (args.showConfig) {
-      await io.write(Buffer.from(`${JSON.stringify(effectiveOptions(args, io), undefined, 2)}\n`));
+      if (configFile !== undefined) io.error(`treeline pretty: with the options of ${configFile}\n`);
+      await io.write(Buffer.from(`${JSON.stringify(effectiveOptions(options, settings), undefined, 2)}\n`));
       return EXIT.ok;
     }
     return await print(args, settings, io);
@@ -57,53 +63,33 @@ function explain(error: unknown, io: PrettyIo): number {
   return isUsage ? EXIT.usage : EXIT.failed;
 }
 
-class MissingFileError extends Error {}
-
-function readSettings(args: PrettyArgs, io: PrettyIo): PrinterSettings {
-  return resolveSettings(parseGiven(args), { ...io, nowMs: Date.now() });
+interface Given {
+  readonly options: ParsedPrettyOptions;
+  /** The file that some of them come from. */
+  readonly configFile: string | undefined;
 }
 
-function parseGiven(args: PrettyArgs): ReturnType<typeof parsePrettyOptions> {
-  // Options of the command line go before those of the file.
-  const given: Record<string, unknown> = { ...readConfig(args.configFile), ...args.options };
-  return parsePrettyOptions(given);
+/** Options of the command line go before those of the file. */
+function readGiven(args: PrettyArgs, io: PrettyIo): Given {
+  const { values, file } = readConfig(args.configFile, io.cwd);
+  return { options: parsePrettyOptions({ ...values, ...args.options }), configFile: file };
 }
 
 /** As a file for `--config` has them, with what `auto` was decided to be. */
-function effectiveOptions(args: PrettyArgs, io: PrettyIo): Record<string, unknown> {
-  const { customLevels, customColors, ...options } = parseGiven(args);
-  const { mode, time, colored, ids, width } = readSettings(args, io);
+function effectiveOptions(
+  { customLevels, customColors, ...options }: ParsedPrettyOptions,
+  { mode, time, colored, ids, width }: PrinterSettings,
+): Record<string, unknown> {
   return {
     ...options,
     mode,
     time,
     ids,
-    width,
+    width: width(),
     color: colored ? 'always' : 'never',
     customLevels: Object.fromEntries(customLevels),
     customColors: Object.fromEntries(customColors),
   };
-}
-
-function readConfig(file: string | undefined): Record<string, unknown> {
-  if (file === undefined) return {};
-  const text = readText(file);
-  try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value === 'object' && value !== null && !Array.isArray(value))
-      return value as Record<string, unknown>;
-  } catch (error) {
-    throw new UsageError(`${file} is no JSON: ${messageOf(error)}`);
-  }
-  throw new UsageError(`${file} must hold a JSON object of options`);
-}
-
-function readText(file: string): string {
-  try {
-    return fs.readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new MissingFileError(`can't read "${file}": ${messageOf(error)}`);
-  }
 }
 
 async function print(args: PrettyArgs, settings: PrinterSettings, io: PrettyIo): Promise<number> {
@@ -174,6 +160,7 @@ function createOutput(io: PrettyIo): Output {
 }
 
 function processIo(): PrettyIo {
+  keepYoungGenerationSmall();
   const output = openFdWriter(1);
   return {
     openInput: standardInput,
@@ -181,7 +168,7 @@ function processIo(): PrettyIo {
     write: (bytes) => output.write(bytes),
     error: (text) => void process.stderr.write(text),
     isTerminal: tty.isatty(1),
-    columns: process.stdout.columns,
+    columns: watchTerminalWidth(1),
     env: process.env,
     cwd: process.cwd(),
     onInterrupt(listener) {
@@ -199,7 +186,7 @@ function helpText(): string {
   const own = [
     {
       left: '    --config <file>',
-      description: 'Options as a JSON file; those of the command line go before.',
+      description: `Options as a JSON file instead of the project's ${PROJECT_FILE}; those of the command line go before.`,
     },
     { left: '    --show-config', description: 'Prints the options that would be used.' },
     { left: '    --strict', description: 'Exits with 1 where a line is no JSON.' },

@@ -1,5 +1,6 @@
 import { detached } from './detached.ts';
 import { escapeText, quoteText, type Escaping } from './escape.ts';
+import { jsonText } from './json-text.ts';
 import type { Line } from './line.ts';
 import { LITERAL, NUMBER, PLAIN_NESTED, PLAIN_STRING, STRING, decode } from './scanner.ts';
 import type { Theme } from './theme.ts';
@@ -9,8 +10,6 @@ export interface FieldFormat {
   readonly placement: 'inline' | 'bracket' | 'below' | 'none';
   readonly theme: Theme;
   readonly escaping: Escaping;
-  /** Keys as they are printed, filled on the way. */
-  readonly labels: Map<string, string>;
   isShown(key: string): boolean;
 }
 
@@ -23,23 +22,16 @@ export function formatFields(line: Line, tokens: readonly number[], format: Fiel
   let text = '';
   for (const index of tokens) {
     const key = line.key(index);
-    if (!format.isShown(key)) continue;
-    text += joiner(text === '', format.placement) + labelOf(key, format) + formatToken(line, index, escaping);
+    if (!format.isShown(key.text)) continue;
+    key.label ??= formatLabel(key.text, format.theme);
+    text += joiner(text === '', format.placement) + key.label + formatToken(line, index, escaping);
   }
   return text !== '' && format.placement === 'bracket' ? `${text}}` : text;
 }
 
-/** What is remembered of keys: not all that a hostile log may hold. */
-const MAX_LABELS = 1000;
-const MAX_LABEL_LENGTH = 100;
-
-/** `key=`, painted; the same few keys come again and again. */
-function labelOf(key: string, { theme, labels }: FieldFormat): string {
-  const known = labels.get(key);
-  if (known !== undefined) return known;
-  const label = theme.faint(`${formatKey(key)}=`);
-  if (labels.size < MAX_LABELS && key.length <= MAX_LABEL_LENGTH) labels.set(detached(key), detached(label));
-  return label;
+/** `key=`, painted. */
+function formatLabel(key: string, theme: Theme): string {
+  return detached(theme.faint(`${formatKey(key)}=`));
 }
 
 function joiner(isFirst: boolean, placement: FieldFormat['placement']): string {
@@ -72,10 +64,33 @@ function formatToken(line: Line, index: number, escaping: Escaping): string {
 const PLAIN_WORD = /^[\x21\x23-\x3c\x3e-\x7e]+$/;
 const AMBIGUOUS_WORD = /^(?:[[{\d+-]|true$|false$|null$)/;
 
-/** An attribute of a span, from its JSON: words stand without quotes, as labels do. */
-export function formatAttr(key: string, json: string, theme: Theme): string {
-  const word = json.startsWith('"') ? decode(json) : '';
-  const isPlain = PLAIN_WORD.test(word) && !AMBIGUOUS_WORD.test(word);
-  const value = isPlain ? word : json.startsWith('"') ? quoteText(word) : escapeText(json);
+/** An attribute's value as it is printed: words stand without quotes, as labels do. */
+export function formatAttrValue(value: unknown): string {
+  return typeof value === 'string' ? formatWord(value) : escapeText(jsonText(value));
+}
+
+/** The same for a token of a line. */
+export function formatAttrToken(line: Line, index: number): string {
+  const token = line.token(index);
+  switch (line.kind(index)) {
+    case PLAIN_STRING:
+      return isWord(token.slice(1, -1)) ? token.slice(1, -1) : token;
+    case STRING:
+      return formatWord(decode(token));
+    default:
+      return escapeText(token);
+  }
+}
+
+function formatWord(text: string): string {
+  return isWord(text) ? text : quoteText(text);
+}
+
+function isWord(text: string): boolean {
+  return PLAIN_WORD.test(text) && !AMBIGUOUS_WORD.test(text);
+}
+
+/** An attribute of a span; its value is printed already. */
+export function formatAttr(key: string, value: string, theme: Theme): string {
   return `${theme.faint(`${formatKey(key)}=`)}${value}`;
 }

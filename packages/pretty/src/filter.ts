@@ -2,6 +2,8 @@ import type { LogRecord } from '@treeline/contract';
 import type { LevelDirective } from '@treeline/query';
 import { detached } from './detached.ts';
 import type { Line } from './line.ts';
+import { plainText } from './json-text.ts';
+import { lookUp } from './message-format.ts';
 import { loadQuery } from './query-language.ts';
 import type { PrinterSettings } from './settings.ts';
 import type { Span } from './span-table.ts';
@@ -35,6 +37,7 @@ export function createFilter(settings: PrinterSettings): Filter {
     ...(directives.length > 0 ? [directiveTest(directives)] : []),
     ...timeTests(settings),
     ...idTests(settings),
+    ...selectTests(settings.select),
     ...(settings.filter === undefined ? [] : [queryTest(settings.filter, settings)]),
   ];
   const spanDirectives = directives.filter(({ span }) => span !== undefined);
@@ -141,6 +144,23 @@ function idTests({ trace, req }: PrinterSettings): Test[] {
       : [(line: Line) => line.isRecord && line.traceId.startsWith(trace.toLowerCase())]),
     ...(req === undefined ? [] : [(line: Line) => line.isRecord && line.requestId === req]),
   ];
+}
+
+function selectTests(pairs: readonly string[]): Test[] {
+  return pairs.map((pair) => {
+    const equals = pair.indexOf('=');
+    if (equals < 1)
+      throw new TypeError(`select must be fields with values, like "user=ann"; got ${JSON.stringify(pair)}`);
+    const path = pair.slice(0, equals).trim();
+    const wanted = pair.slice(equals + 1).trim();
+    return (line) => {
+      if (!line.isRecord) return false;
+      const record = line.parse();
+      // A key may have dots of its own.
+      const value = Object.hasOwn(record, path) ? record[path] : lookUp(record, path);
+      return value !== undefined && plainText(value) === wanted;
+    };
+  });
 }
 
 function queryTest(text: string, settings: PrinterSettings): Test {

@@ -3,6 +3,7 @@ import type { Tree } from './layout.ts';
 import type { Line } from './line.ts';
 import { plainRow } from './plain-row.ts';
 import { details } from './span-text.ts';
+import { foldedGroup } from './workflow.ts';
 import { inOrder, isNode, walk, type TreeEvent, type TreeNode } from './tree-collector.ts';
 
 /** Prints each tree in one piece, when its root closes; lines without a span at once. */
@@ -19,6 +20,17 @@ export class ForestMode extends HeldTrees {
   protected tree(root: TreeNode): string {
     const shown = visibleNodes(root);
     if (!shown.has(root)) return '';
+    const text = this.#draw(root, shown);
+    // In a workflow a tree that went well is folded away; what failed stays open.
+    return this.layout.settings.isWorkflow && wentWell(root) ? foldedGroup(this.#title(root), text) : text;
+  }
+
+  #title({ span, totalMs }: TreeNode): string {
+    const duration = totalMs === undefined ? '' : ` ${this.text.duration(totalMs)}`;
+    return `${this.layout.word(span.name)}${duration}`;
+  }
+
+  #draw(root: TreeNode, shown: ReadonlySet<TreeNode>): string {
     let text = this.#head(root, root, {
       first: '',
       below: `${this.layout.glyphs.line}${' '.repeat(this.layout.settings.indent)}`,
@@ -98,6 +110,11 @@ export function visibleNodes(root: TreeNode): Set<TreeNode> {
     for (let each: TreeNode | undefined = node; each && !shown.has(each); each = each.parent) shown.add(each);
   }
   return shown;
+}
+
+function wentWell(root: TreeNode): boolean {
+  for (const node of walk(root)) if (!node.isClosed || node.failed || node.errors > 0) return false;
+  return true;
 }
 
 function percent(part: number, whole: number): string {

@@ -1,4 +1,5 @@
 import { formatLevel } from '@treeline/contract';
+import { detached } from './detached.ts';
 import { escapeText, type Escaping } from './escape.ts';
 import { formatErrorTree, readErrorTree, summarizeError, type ErrorFormat } from './error.ts';
 import { formatFields, formatKey, type FieldFormat } from './field.ts';
@@ -6,6 +7,7 @@ import { ASCII, UNICODE, type Glyphs } from './glyphs.ts';
 import type { Line } from './line.ts';
 import { compileMessageFormat } from './message-format.ts';
 import type { PrinterSettings } from './settings.ts';
+import { escapeCommands } from './workflow.ts';
 import { createTheme, RESET, type Theme } from './theme.ts';
 import { createTimeFormatter } from './time.ts';
 import { columnsOf, truncateText, wrapText } from './width.ts';
@@ -23,16 +25,22 @@ export interface Tree {
   readonly width: number;
 }
 
+const NO_COLUMN: Columns = { text: '', width: 0 };
 const LEVEL_WIDTH = 5;
 const LEAST_NAME_WIDTH = 4;
 /** A name that is longer pushes its own line only. */
 const MOST_NAME_WIDTH = 16;
+/** Labels of levels that are kept: a hostile log has any number of them. */
+const MAX_LABELS = 1000;
 
 /** Puts the parts of a record together: columns, tree, text, fields, errors; the same in every mode. */
 export class Layout {
   readonly settings: PrinterSettings;
   readonly theme: Theme;
   readonly glyphs: Glyphs;
+  /** What stands before the further lines of a record that is in no tree. */
+  readonly gutter: Tree;
+  readonly lineEnd: '\n' | '\r\n';
   /** Records of which a part was cut. */
   cutRecords = 0;
   readonly #escaping: Escaping;
@@ -40,27 +48,36 @@ export class Layout {
   readonly #errorFormat: ErrorFormat;
   readonly #formatTime: (time: unknown) => string;
   readonly #labels = new Map<number, string>();
+  /** Columns of the screen; undefined for no limit. */
+  width: number | undefined;
+  readonly #levelColumns = new Map<number, Columns>();
+  readonly #blankLevel: Columns;
+  /** As wide as the longest name so far. */
+  #blankName: Columns;
+  /** The name of the last record: the next one's is mostly the same. */
+  #lastName: string | undefined;
+  #lastNameColumn: Columns = NO_COLUMN;
   readonly #namesByLevel: ReadonlyMap<number, string>;
   readonly #hidden: { readonly time: boolean; readonly level: boolean; readonly name: boolean };
   readonly #messageFormat: ((line: Line, level: string) => string) | undefined;
   /** Names are a column in trees; flat lines are read by programs too and have no padding. */
   readonly #mostNameWidth: number;
-  #nameWidth: number;
 
   constructor(settings: PrinterSettings) {
     const { colored, ascii, mode, singleLine, trustAnsi } = settings;
     this.settings = settings;
-    this.#nameWidth = mode === 'flat' ? 0 : LEAST_NAME_WIDTH;
+    this.#blankName = mode === 'flat' ? NO_COLUMN : blankColumn(LEAST_NAME_WIDTH);
     this.#mostNameWidth = mode === 'flat' ? 0 : MOST_NAME_WIDTH;
-    this.theme = createTheme(colored, settings.colorsByLevel);
+    this.theme = createTheme(colored, settings.theme, settings.colorsByLevel);
     this.glyphs = ascii ? ASCII : UNICODE;
+    this.gutter = { first: '', below: `${this.theme.faint(this.glyphs.line)}  `, width: 3 };
+    this.lineEnd = settings.crlf ? '\r\n' : '\n';
     const isOneLine = mode === 'flat' || singleLine;
     this.#escaping = { lineFeed: isOneLine ? '\\n' : '\n', trustColors: trustAnsi };
     this.#fieldFormat = {
       placement: isOneLine && settings.fields === 'below' ? 'inline' : settings.fields,
       theme: this.theme,
       escaping: this.#escaping,
-      labels: new Map(),
       isShown: fieldPredicate(settings),
     };
     this.#errorFormat = errorFormat(settings, this.theme, this.glyphs);
@@ -73,6 +90,7 @@ export class Layout {
       Array.from(settings.levelsByName, ([name, level]) => [level, name.toUpperCase()]),
     );
     const ignored = new Set(settings.ignore);
+    this.#blankLevel = ignored.has(settings.levelKey) ? NO_COLUMN : blankColumn(LEVEL_WIDTH);
     this.#hidden = {
       time: ignored.has(settings.timestampKey),
       level: ignored.has(settings.levelKey),
@@ -82,6 +100,11 @@ export class Layout {
       settings.messageFormat === undefined
         ? undefined
         : compileMessageFormat(settings.messageFormat, settings);
+  }
+
+  /** The screen may have another size than before. */
+  measureScreen(): void {
+    this.width = this.settings.width();
   }
 
   get isOneLine(): boolean {
@@ -100,11 +123,6 @@ export class Layout {
 
   escape(text: string): string {
     return escapeText(text, this.#escaping);
-  }
-
-  /** What stands before the further lines of a record that is in no tree. */
-  get gutter(): Tree {
-    return { first: '', below: `${this.theme.faint(this.glyphs.line)}  `, width: 3 };
   }
 
   message(line: Line): string {
@@ -132,7 +150,7 @@ export class Layout {
   errors(line: Line): string {
     let text = '';
     for (const index of line.errors) {
-      const key = line.key(index);
+      const key = line.key(index).text;
       if (this.#fieldFormat.isShown(key)) text += this.error(key, line.value(index));
     }
     return text;
@@ -155,61 +173,81 @@ export class Layout {
     const known = this.#labels.get(level);
     if (known !== undefined) return known;
     const label = (this.#namesByLevel.get(level) ?? formatLevel(level).toUpperCase()).padEnd(LEVEL_WIDTH);
-    if (this.#labels.size < 1000) this.#labels.set(level, label);
+    if (this.#labels.size < MAX_LABELS) this.#labels.set(level, label);
     return label;
   }
 
   /** Time, level and name of a record. */
   recordColumns(line: Line): Columns {
-    const { name } = line;
-    const shownName = name === '' || this.#hidden.name ? '' : escapeText(name);
-    const width = columnsOf(shownName);
-    if (width > this.#nameWidth) this.#nameWidth = Math.min(width, this.#mostNameWidth);
-    const label = this.label(line.level, line.levelWord);
     return this.#columns(
-      this.time(line.time),
-      this.#hidden.level ? '' : this.theme.level(label, line.level),
-      label.length,
-      `${this.theme.name(shownName)}${' '.repeat(Math.max(0, this.#nameWidth - width))}`,
-      Math.max(width, this.#nameWidth),
+      line.time,
+      this.#levelColumn(line.level, line.levelWord),
+      this.#nameColumn(line.name),
     );
   }
 
   /** Time and level alone, for shapes in which the name is part of the text. */
   levelColumns(level: number, levelWord: string | undefined, time: unknown): Columns {
-    const label = this.label(level, levelWord);
-    const text = this.#hidden.level ? '' : this.theme.level(label, level);
-    return this.#columns(this.time(time), text, label.length, '', 0);
+    return this.#columns(time, this.#levelColumn(level, levelWord), NO_COLUMN);
   }
 
   /** The same columns for a line of the tree's own, which has a time only. */
   timeColumns(time: unknown): Columns {
-    return this.#columns(
-      this.time(time),
-      ' '.repeat(LEVEL_WIDTH),
-      LEVEL_WIDTH,
-      ' '.repeat(this.#nameWidth),
-      this.#nameWidth,
-    );
+    return this.#columns(time, this.#blankLevel, this.#blankName);
   }
 
-  #columns(time: string, level: string, levelWidth: number, name: string, nameWidth: number): Columns {
-    const timeText = time === '' ? '' : `${this.theme.faint(time)} `;
-    const timeWidth = time === '' ? 0 : time.length + 1;
-    const levelText = this.#hidden.level ? '' : `${level} `;
-    const nameText = nameWidth === 0 ? '' : `${name} `;
+  #levelColumn(level: number, levelWord: string | undefined): Columns {
+    if (this.#hidden.level) return NO_COLUMN;
+    const known = levelWord === undefined ? this.#levelColumns.get(level) : undefined;
+    if (known) return known;
+    const label = this.label(level, levelWord);
+    const column = { text: `${this.theme.level(label, level)} `, width: label.length + 1 };
+    if (levelWord === undefined && this.#levelColumns.size < MAX_LABELS)
+      this.#levelColumns.set(level, column);
+    return column;
+  }
+
+  #nameColumn(name: string): Columns {
+    if (name === this.#lastName) return this.#lastNameColumn;
+    const shownName = name === '' || this.#hidden.name ? '' : escapeText(name);
+    const width = columnsOf(shownName);
+    const most = Math.min(width, this.#mostNameWidth);
+    if (most >= Math.max(1, this.#blankName.width)) this.#blankName = blankColumn(most);
+    const padding = this.#blankName.text.slice(width);
+    const column =
+      shownName === ''
+        ? this.#blankName
+        : { text: `${this.theme.name(shownName)}${padding || ' '}`, width: width + (padding.length || 1) };
+    this.#lastName = detached(name);
+    this.#lastNameColumn = column;
+    return column;
+  }
+
+  #columns(time: unknown, level: Columns, name: Columns): Columns {
+    const shown = this.time(time);
+    const timeText = shown === '' ? '' : `${this.theme.faint(shown)} `;
+    const timeWidth = shown === '' ? 0 : shown.length + 1;
     return {
-      text: `${this.settings.levelFirst ? levelText + timeText : timeText + levelText}${nameText}`,
-      width: timeWidth + (this.#hidden.level ? 0 : levelWidth + 1) + (nameWidth === 0 ? 0 : nameWidth + 1),
+      text: this.settings.levelFirst ? level.text + timeText + name.text : timeText + level.text + name.text,
+      width: timeWidth + level.width + name.width,
     };
   }
 
   /** One record or line of the tree, with all lines that it takes. */
   row(columns: Columns, tree: Tree, body: string): string {
+    return this.guard(this.#row(columns, tree, body));
+  }
+
+  /** Keeps a workflow from taking text of the log for a command of its own. */
+  guard(lines: string): string {
+    return this.settings.isWorkflow ? escapeCommands(lines) : lines;
+  }
+
+  #row(columns: Columns, tree: Tree, body: string): string {
     const text = this.cut(body);
-    const { width } = this.settings;
+    const { width } = this;
     if (width === undefined && !text.includes('\n'))
-      return `${columns.text}${tree.first}${text}`.trimEnd() + this.lineEnd;
+      return `${trimEnd(`${columns.text}${tree.first}`, text)}${this.lineEnd}`;
     const room = width === undefined ? Infinity : Math.max(10, width - columns.width - tree.width);
     const blank = ' '.repeat(columns.width);
     const lines = text.split('\n').flatMap((each) => this.#fit(each, room));
@@ -220,10 +258,6 @@ export class Layout {
           this.lineEnd,
       )
       .join('');
-  }
-
-  get lineEnd(): string {
-    return this.settings.crlf ? '\r\n' : '\n';
   }
 
   #fit(text: string, room: number): string[] {
@@ -261,6 +295,17 @@ export class Layout {
     const reset = this.theme.colored ? RESET : '';
     return { text: `${kept}${reset}${this.glyphs.more}`, rest: bytes.length - end };
   }
+}
+
+/** So many columns and the space behind them. */
+function blankColumn(width: number): Columns {
+  return { text: ' '.repeat(width + 1), width: width + 1 };
+}
+
+/** Puts a text behind another and cuts the spaces at their end; a text that ends with no space is not copied for that. */
+function trimEnd(start: string, text: string): string {
+  const last = text.charCodeAt(text.length - 1);
+  return last > 0x20 && last < 0x7f ? start + text : `${start}${text}`.trimEnd();
 }
 
 function fieldPredicate({ ignore, include }: PrinterSettings): (key: string) => boolean {

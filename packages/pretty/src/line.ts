@@ -1,4 +1,5 @@
 import { DEFAULT_LEVEL, readLevel, readTimeMs } from '@treeline/contract';
+import { KnownKeys, NO_KEY, type KnownKey } from './known-keys.ts';
 import { decode, LineScanner, NUMBER, PLAIN_STRING, STRING } from './scanner.ts';
 
 /** What a span line says of its span. */
@@ -72,7 +73,8 @@ const KNOWN_KEYS: readonly (readonly [string, Role])[] = [
 
 const ABSENT = -1;
 /** Under these keys only an object means what it should; anything else is a field like any other. */
-const OBJECT_ROLES: ReadonlySet<Role> = new Set([ROLE.span, ROLE.request, ROLE.error]);
+const OBJECT_ROLES: ReadonlySet<number> = new Set([ROLE.span, ROLE.request, ROLE.error]);
+const REQUEST_ROLES: readonly Role[] = [ROLE.requestId, ROLE.request, ROLE.response, ROLE.responseTime];
 /** What is longer is no id, and would be kept for each request. */
 const MAX_REQUEST_ID_LENGTH = 128;
 /** W3C ids are 16 and 32 digits; other tracers write shorter and longer ones. */
@@ -101,8 +103,7 @@ export class Line {
   /** Tokens under keys that hold errors. */
   readonly errors: number[] = [];
 
-  readonly #scanner = new LineScanner();
-  readonly #roles: ReadonlyMap<string, Role>;
+  readonly #scanner: LineScanner;
   readonly #customLevels: ReadonlyMap<string, number>;
   readonly #levelKey: string;
   readonly #maxBytes: number;
@@ -113,13 +114,14 @@ export class Line {
   readonly #tokens = new Int32Array(Object.keys(ROLE).length).fill(ABSENT);
 
   constructor(keys: LineKeys) {
-    this.#roles = new Map<string, Role>([
+    const roles = new Map<string, Role>([
       ...KNOWN_KEYS,
       ...keys.errorLikeObjectKeys.map((key): [string, Role] => [key, ROLE.error]),
       [keys.messageKey, ROLE.message],
       [keys.levelKey, ROLE.level],
       [keys.timestampKey, ROLE.time],
     ]);
+    this.#scanner = new LineScanner(new KnownKeys(roles));
     this.#customLevels = keys.customLevels;
     this.#levelKey = keys.levelKey;
     this.#maxBytes = keys.maxBytes;
@@ -135,7 +137,7 @@ export class Line {
     this.isRecord = !this.isTooLong && this.#scanner.scan(text, start, end);
     if (!this.isRecord) return;
     const { count, keys } = this.#scanner;
-    for (let index = 0; index < count; index++) this.#assign(this.#roles.get(keys[index] ?? ''), index);
+    for (let index = 0; index < count; index++) this.#assign(keys[index]?.role, index);
     this.spanId = this.#idAt(this.#index(ROLE.spanId));
     this.traceId = this.#idAt(this.#index(ROLE.traceId));
     if (!this.hasSpan) this.#addUnread();
@@ -225,13 +227,14 @@ export class Line {
   }
 
   /** Tokens that are fields only where the line is not printed as part of a request. */
-  get requestFields(): number[] {
-    const roles = [ROLE.requestId, ROLE.request, ROLE.response, ROLE.responseTime];
-    return roles.map((role) => this.#index(role)).filter((index) => index !== ABSENT);
+  get requestFields(): readonly number[] {
+    const found: number[] = [];
+    for (const role of REQUEST_ROLES) if (this.#has(role)) found.push(this.#index(role));
+    return found;
   }
 
-  key(index: number): string {
-    return this.#scanner.keys[index] ?? '';
+  key(index: number): KnownKey {
+    return this.#scanner.keys[index] ?? NO_KEY;
   }
 
   kind(index: number): number {
@@ -265,7 +268,7 @@ export class Line {
     this.#tokens.fill(ABSENT);
   }
 
-  #assign(role: Role | undefined, index: number): void {
+  #assign(role: number | undefined, index: number): void {
     if (role === undefined) this.#addField(index);
     else if (role === ROLE.level) this.#readLevel(index);
     else if (role === ROLE.time) this.#readTime(index);
@@ -316,9 +319,7 @@ export class Line {
 
   #isPrefix(index: number, role: Role): boolean {
     const { keys } = this.#scanner;
-    return (
-      keys[0] === this.#levelKey && this.#roles.get(keys[index] ?? '') === role && this.kind(index) === NUMBER
-    );
+    return keys[0]?.text === this.#levelKey && keys[index]?.role === role && this.kind(index) === NUMBER;
   }
 
   #numberAt(index: number): number {

@@ -1,5 +1,5 @@
 import { detached } from './detached.ts';
-import type { Layout } from './layout.ts';
+import type { Columns, Layout } from './layout.ts';
 import type { Line } from './line.ts';
 import type { Mode } from './mode.ts';
 import { plainRow } from './plain-row.ts';
@@ -23,6 +23,9 @@ export class LiveMode implements Mode {
   /** Where the last printed record stood. */
   #current: Span | undefined;
   #lastTime: number | string | undefined;
+  /** The span whose path is the last row that was printed, and the one that was when this line came. */
+  #retraced: Span | undefined;
+  #retracedBefore: Span | undefined;
 
   constructor(layout: Layout, spans: SpanTable) {
     this.#layout = layout;
@@ -37,13 +40,20 @@ export class LiveMode implements Mode {
   line(line: Line, isVisible: boolean): string {
     if (line.time !== undefined)
       this.#lastTime = typeof line.time === 'string' ? detached(line.time) : line.time;
+    this.#retracedBefore = this.#retraced;
+    this.#retraced = undefined;
+    const text = this.#print(line, isVisible);
+    if (text === '') this.#retraced = this.#retracedBefore;
+    return text;
+  }
+
+  #print(line: Line, isVisible: boolean): string {
     if (line.hasSpan) {
       const step = this.#spans.step(line);
       return step ? this.#step(line, step, isVisible) : '';
     }
     const requestStep = this.#spans.stepRequest(line);
     if (requestStep) return this.#requestStep(line, requestStep, isVisible);
-
     return isVisible ? plainRow(this.#layout, line) : '';
   }
 
@@ -128,14 +138,22 @@ export class LiveMode implements Mode {
     const parent = this.#spans.parentOf(span);
     const isRoot = parent === undefined;
     let before = '';
-    if (parent)
-      before = settings.verboseOpen ? this.#retrace(parent, span.time) : this.#switchTo(parent, span.time);
+    if (parent && settings.verboseOpen)
+      before = parent === this.#retracedBefore ? '' : this.#retrace(parent, span.time);
+    else if (parent) before = this.#switchTo(parent, span.time);
     span.shown = true;
     this.#current = span;
     const ids = isRoot || settings.ids === 'span' ? this.#text.ids(span) : [];
     const body = `${this.#op('open')}${this.#text.name(span)}${details(...ids, ...this.#text.orphan(span), ...this.#text.takeAttrs(span))}`;
     const tree = this.#shape.at('open', span.depth, span.laneKey);
-    return before + this.#layout.row(this.#layout.timeColumns(span.time), tree, body);
+    const columns = this.#layout.timeColumns(span.time);
+    return before + this.#wrap('open', span, columns) + this.#layout.row(columns, tree, body);
+  }
+
+  /** Where indentation starts again at the left, a line leads there from the column of the parent, and back where the span closes. */
+  #wrap(corner: 'open' | 'close', span: Span, columns: Columns): string {
+    const rule = this.#shape.rule(corner, span.depth, span.laneKey);
+    return rule ? this.#layout.row(columns, rule, '') : '';
   }
 
   #event(line: Line, { span, isLate }: Step): string {
@@ -169,14 +187,15 @@ export class LiveMode implements Mode {
     const attrs = details(...this.#text.takeAttrs(span));
     const error = hasError(fields) ? layout.error('err', fields.err) : '';
     const body = `${this.#op('close')}${late}${name}${outcome}${attrs}${error}`;
-    const row = layout.row(
-      layout.timeColumns(line.time),
-      this.#shape.at('close', span.depth, span.laneKey),
-      body,
-    );
+    const columns = layout.timeColumns(line.time);
+    const row =
+      layout.row(columns, this.#shape.at('close', span.depth, span.laneKey), body) +
+      this.#wrap('close', span, columns);
     const parent = this.#spans.parentOf(span);
     this.#current = parent;
-    return before + row + (parent && settings.verboseClose ? this.#retrace(parent, line.time) : '');
+    if (!parent || !settings.verboseClose) return before + row;
+    this.#retraced = parent;
+    return before + row + this.#retrace(parent, line.time);
   }
 
   #claim(span: Span, lines: unknown, time: number | string | undefined): string {
@@ -209,7 +228,7 @@ export class LiveMode implements Mode {
       ...path.map((each) => this.#text.name(each)),
     ];
     const body = `${this.#op('retrace')}${names.join(theme.faint(glyphs.path))}${details(...this.#text.ids(span))}`;
-    const mark = theme.lane(`${glyphs.retrace} `, span.laneKey);
+    const mark = theme.lane(`${glyphs.retrace} `, theme.laneColor(span.laneKey));
     return layout.row(layout.timeColumns(time), { first: mark, below: mark, width: 2 }, body);
   }
 

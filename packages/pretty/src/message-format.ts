@@ -33,7 +33,8 @@ function isPresent(value: unknown): boolean {
   return value !== undefined && value !== null && value !== '';
 }
 
-function lookUp(record: unknown, path: string): unknown {
+/** The value at a dotted path. */
+export function lookUp(record: unknown, path: string): unknown {
   let value = record;
   for (const part of path.split('.')) {
     if (typeof value !== 'object' || value === null || !Object.hasOwn(value, part)) return undefined;

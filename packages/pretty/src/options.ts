@@ -1,4 +1,4 @@
-import { LEVEL_NAMES, parseBytes, parseDuration, messageOf, parseLevel } from '@treeline/contract';
+import { LEVEL_NAMES, parseBytes, parseDuration, parseLevel, parserAction } from '@treeline/contract';
 import * as v from 'valibot';
 
 const ORIGINS: readonly string[] = ['pid', 'host', 'worker'];
@@ -92,14 +92,7 @@ function splitPairs(text: string): [string, string][] {
 function parsed<Out>(parse: (value: string | number) => Out, text: string) {
   return v.pipe(
     v.union([v.string(), v.number()], (issue) => `must be a text or a number; got ${issue.received}`),
-    v.rawTransform(({ dataset, addIssue, NEVER }) => {
-      try {
-        return parse(dataset.value);
-      } catch (error) {
-        addIssue({ message: messageOf(error) });
-        return NEVER;
-      }
-    }),
+    v.rawTransform(parserAction(parse)),
     v.description(text),
   );
 }
@@ -134,6 +127,7 @@ export const options = v.strictObject({
     'auto',
     'Whether to colour. `auto` asks `FORCE_COLOR`, `NO_COLOR`, `TERM`, then whether a terminal is written to; off in CI.',
   ),
+  theme: choice(['dark', 'light'], 'dark', 'Colours for a dark or a light background.'),
   colorize: v.optional(
     v.pipe(
       v.boolean('must be true or false'),
@@ -204,6 +198,10 @@ export const options = v.strictObject({
   filter: v.optional(word('Hides what this query does not match.')),
   trace: v.optional(word('Shows one trace: its id, or the beginning of it.')),
   req: v.optional(word('Shows one request: its id.')),
+  select: list(
+    [],
+    'Shows records whose fields have these values: `user=ann,rows=1`. Values are compared as texts; `filter` can do more.',
+  ),
   since: v.optional(word('Hides what is older: a time, or an age like `1h`.')),
   until: v.optional(word('Hides what is not older: a time, or an age like `1h`.')),
   defer: choice(

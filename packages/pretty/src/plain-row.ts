@@ -12,5 +12,5 @@ export function plainRow(layout: Layout, line: Line): string {
 
 function passedThrough(layout: Layout, line: Line): string {
   const text = layout.settings.raw ? line.source : escapeText(line.source);
-  return (line.isTooLong ? layout.cutLong(text) : layout.cut(text)) + layout.lineEnd;
+  return layout.guard((line.isTooLong ? layout.cutLong(text) : layout.cut(text)) + layout.lineEnd);
 }

@@ -50,4 +50,70 @@ describe('createPrinter', () => {
       '\u001b[1;31mERROR\u001b[0m',
     );
   });
+
+  test.each([
+    ['user=ann', [1, 3]],
+    ['user=ann,rows=7', [3]],
+    ['req.status=200', [2]],
+    ['http.method=GET', [2]],
+    ['nothing=x', []],
+  ])('--select %s shows the records that have it', (select, expected) => {
+    const records = [
+      { level: 30, user: 'ann', msg: '1' },
+      { level: 30, req: { status: 200 }, 'http.method': 'GET', msg: '2' },
+      { level: 30, user: 'ann', rows: 7, msg: '3' },
+      'user=ann',
+    ];
+    const printed = print(records, { time: 'none', select, fields: 'none' });
+    expect(printed.match(/\d$/gm) ?? []).toEqual(expected.map(String));
+  });
+
+  test('names a selection that is none', () => {
+    expect(() => createPrinter({ select: 'user' })).toThrow(
+      new TypeError('select must be fields with values, like "user=ann"; got "user"'),
+    );
+  });
+
+  test('paints warnings readably on a light background', () => {
+    const line = { level: 40, time, msg: 'x' };
+    expect(print([line], { color: 'always' })).toContain('\u001b[1;33mWARN');
+    expect(print([line], { color: 'always', theme: 'light' })).toContain('\u001b[1;38;5;130mWARN');
+  });
+});
+
+describe('in a GitHub workflow', () => {
+  const run = (lines: readonly unknown[], given: PrettyOptions): string => {
+    const text = lines.map((line) => `${typeof line === 'string' ? line : JSON.stringify(line)}\n`).join('');
+    const printer = createPrinter(given, { env: { GITHUB_ACTIONS: 'true' } });
+    return printer.write(createBatch(Buffer.from(text))) + printer.end();
+  };
+
+  test.each(['flat', 'live', 'forest', 'waterfall'] as const)(
+    'text of the log is never a command (%s)',
+    (mode) => {
+      const commands = ['::error::x', '  ::set-output name=a::b', 'a ##[error]b', '\u3000::stop-commands::t'];
+      const records = commands.map((msg) => ({ level: 30, msg, a: msg, err: { message: msg, stack: msg } }));
+      const printed = run([...commands, ...records], { mode, time: 'none', ignore: 'level' });
+      expect(printed).not.toMatch(/^\s*::/m);
+      expect(printed).not.toContain('##[');
+      if (mode === 'flat') expect(printed).toContain('\\x3a:error::x');
+    },
+  );
+
+  test('trees that went well are folded away, and those that failed are not', () => {
+    const ids = (n: number) => ({ trace_id: String(n).repeat(32), span_id: String(n).repeat(16) });
+    const close = (status: string) => ({ op: 'close', name: '50% ::x::', duration_ns: 2e6, status });
+    const lines = [
+      { level: 30, ...ids(1), span: { op: 'open', name: '50% ::x::' } },
+      { level: 30, ...ids(1), span: close('ok') },
+      { level: 30, ...ids(2), span: { op: 'open', name: 'bad' } },
+      { level: 50, ...ids(2), msg: 'failed' },
+      { level: 30, ...ids(2), span: close('ok') },
+    ];
+    const printed = run(lines, { mode: 'forest' }).split('\n');
+    expect(printed[0]).toBe('::group::50%25 ::x:: 2.00ms');
+    expect(printed[2]).toBe('::endgroup::');
+    expect(printed[3]).toMatch(/^INFO {2}bad/);
+    expect(printed.filter((line) => line.startsWith('::'))).toHaveLength(2);
+  });
 });

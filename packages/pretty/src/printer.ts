@@ -86,6 +86,7 @@ class BatchPrinter implements Printer {
 
   write(batch: Batch): string {
     const { bytes, levels, ends, count } = batch;
+    this.#layout.measureScreen();
     const text = isAscii(bytes) ? bytes.toString('latin1') : bytes.toString('utf8');
     const gate = this.#filter.canSkipByLevel ? this.#filter.leastLevel : -Infinity;
     let nextSpan = gate > -Infinity && this.#needsSpans ? spanFrom(text, 0) : Infinity;
@@ -104,6 +105,7 @@ class BatchPrinter implements Printer {
   }
 
   end(): string {
+    this.#layout.measureScreen();
     return this.#mode.end() + this.#notes();
   }
 

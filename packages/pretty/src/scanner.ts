@@ -1,3 +1,5 @@
+import type { KnownKey, KnownKeys } from './known-keys.ts';
+
 /** What a scanned value is; strings and nested values that hold only printable ASCII, and no escapes, may be printed as they stand. */
 export const PLAIN_STRING = 0;
 export const STRING = 1;
@@ -23,13 +25,18 @@ const NEXT = { value: 0, key: 1, after: 2 } as const;
  */
 export class LineScanner {
   count = 0;
-  readonly keys: string[] = [];
+  readonly keys: KnownKey[] = [];
   readonly kinds: number[] = [];
   readonly starts: number[] = [];
   readonly ends: number[] = [];
   /** Whether all strings since it was last set are printable ASCII without escapes. */
   #plain = true;
   readonly #closers: number[] = [];
+  readonly #known: KnownKeys;
+
+  constructor(known: KnownKeys) {
+    this.#known = known;
+  }
 
   /** Reads the object at `start`; false where the text up to `end` is no JSON object. The character at `end` must not be printable. */
   scan(text: string, start: number, end: number): boolean {
@@ -50,20 +57,28 @@ export class LineScanner {
   }
 
   #member(text: string, start: number): number {
-    this.#plain = true;
-    const keyEnd = this.#string(text, start);
-    if (keyEnd < 0) return -1;
-    const key = this.#plain ? text.slice(start + 1, keyEnd - 1) : decode(text.slice(start, keyEnd));
-    const colon = skipSpace(text, keyEnd);
-    if (text.charCodeAt(colon) !== COLON) return -1;
-    const from = skipSpace(text, colon + 1);
+    const { count } = this;
+    const before = (count > 0 ? this.keys[count - 1] : undefined) ?? this.#known.start;
+    const guess = before.next;
+    let from: number;
+    if (guess?.quoted !== undefined && standsAt(text, start, guess.quoted)) {
+      this.keys[count] = guess;
+      from = skipSpace(text, start + guess.quoted.length);
+    } else {
+      this.#plain = true;
+      const keyEnd = this.#string(text, start);
+      if (keyEnd < 0) return -1;
+      const key = this.#plain ? text.slice(start + 1, keyEnd - 1) : decode(text.slice(start, keyEnd));
+      const colon = skipSpace(text, keyEnd);
+      if (text.charCodeAt(colon) !== COLON) return -1;
+      this.keys[count] = this.#known.find(key, this.#plain, before);
+      from = skipSpace(text, colon + 1);
+    }
     const first = text.charCodeAt(from);
     const isNested = first === BRACE_OPEN || first === BRACKET_OPEN;
     this.#plain = true;
     const to = isNested ? this.#nested(text, from) : this.#scalar(text, from);
     if (to < 0) return -1;
-    const { count } = this;
-    this.keys[count] = key;
     this.starts[count] = from;
     this.ends[count] = to;
     this.kinds[count] = this.#kind(first, isNested);
@@ -140,6 +155,12 @@ export class LineScanner {
       } else if (code >= 0x7f) this.#plain = false;
     }
   }
+}
+
+function standsAt(text: string, start: number, part: string): boolean {
+  for (let index = 0; index < part.length; index++)
+    if (text.charCodeAt(start + index) !== part.charCodeAt(index)) return false;
+  return true;
 }
 
 /** Decodes a string token. */

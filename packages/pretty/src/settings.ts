@@ -9,8 +9,8 @@ export interface Surroundings {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Whether the stream that is written to is a terminal. */
   readonly isTerminal: boolean;
-  /** The terminal's width, where there is one. */
-  readonly columns?: number | undefined;
+  /** The terminal's width; as a function it is asked before each batch, since a terminal may change. */
+  readonly columns?: number | (() => number | undefined) | undefined;
   /** Paths of stack frames are printed relative to it. */
   readonly cwd: string;
   readonly nowMs: number;
@@ -35,7 +35,10 @@ export interface PrinterSettings extends Omit<
   readonly time: TimeStyle;
   readonly colored: boolean;
   readonly ascii: boolean;
-  readonly width: number | undefined;
+  /** Whether the output is read by a GitHub workflow, which obeys lines like `::error::`. */
+  readonly isWorkflow: boolean;
+  /** Columns that lines are wrapped at, undefined for no limit; asked before each batch. */
+  readonly width: () => number | undefined;
   readonly ids: 'none' | 'trace' | 'span';
   /** Spans of this level and below are deferred; -Infinity for none. */
   readonly deferLevel: number;
@@ -61,6 +64,7 @@ export function parsePrettyOptions(options: PrettyOptions): ParsedPrettyOptions 
 /** Decides what `auto` means. */
 export function resolveSettings(options: ParsedPrettyOptions, surroundings: Surroundings): PrinterSettings {
   const { env, isTerminal, columns, cwd, nowMs } = surroundings;
+  const terminalWidth = typeof columns === 'function' ? columns : () => columns;
   const mode = options.mode === 'auto' ? (isTerminal ? 'live' : 'flat') : options.mode;
   const time = options.time === 'auto' ? DEFAULT_TIME[mode] : options.time;
   const color = options.colorize === undefined ? options.color : options.colorize ? 'always' : 'never';
@@ -74,11 +78,12 @@ export function resolveSettings(options: ParsedPrettyOptions, surroundings: Surr
     cwd,
     nowMs,
     colored: wantsColor({ color, env, isTerminal }),
+    isWorkflow: Boolean(env['GITHUB_ACTIONS']) && !isTerminal,
     ascii: options.glyphs === 'ascii' || (options.glyphs === 'auto' && env['TERM'] === 'linux'),
-    width:
+    width: () =>
       options.wrap === 'off' || mode === 'flat'
         ? undefined
-        : (options.width ?? (isTerminal ? columns : undefined)),
+        : (options.width ?? (isTerminal ? terminalWidth() : undefined)),
     ids: options.ids === 'auto' ? (mode === 'flat' ? 'span' : 'trace') : options.ids,
     fields: options.hideObject ? 'none' : options.fields,
     deferLevel: options.defer === 'off' ? -Infinity : parseLevel(options.defer),

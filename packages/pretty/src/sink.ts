@@ -6,12 +6,14 @@ import { openOutputFile } from './output-file.ts';
 import { OutputBuffer } from './output-buffer.ts';
 import { createPrinterFrom } from './printer.ts';
 import { resolveSettings } from './settings.ts';
+import { watchTerminalWidth } from './terminal-width.ts';
 
 /** Opens the destination of the transport and prints batches to it. */
 export function openPrettySink(options: ParsedPrettyOptions): Sink {
   const { destination } = options;
   const isTerminal = typeof destination === 'number' && tty.isatty(destination);
-  const surroundings = { env: process.env, isTerminal, cwd: process.cwd(), nowMs: Date.now() };
+  const columns = typeof destination === 'number' ? watchTerminalWidth(destination) : undefined;
+  const surroundings = { env: process.env, isTerminal, columns, cwd: process.cwd(), nowMs: Date.now() };
   const printer = createPrinterFrom(resolveSettings(options, surroundings));
   const output = typeof destination === 'number' ? openFdWriter(destination) : openFile(destination, options);
   const buffer = new OutputBuffer();

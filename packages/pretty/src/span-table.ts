@@ -1,7 +1,7 @@
 import { Aging } from './aging.ts';
 import { detached } from './detached.ts';
 import type { LevelDirective } from '@treeline/query';
-import { jsonText } from './json-text.ts';
+import { formatAttrToken, formatAttrValue } from './field.ts';
 import type { Line, SpanFields } from './line.ts';
 
 /** A span, or a request of a log without spans, as far as this input has told of it. */
@@ -32,11 +32,11 @@ export interface Span {
   /** Whether its open has been printed. */
   shown: boolean;
   hasChildren: boolean;
-  /** Kept until they have been printed; values as their JSON. */
+  /** Kept until they have been printed; values as they will be. */
   attrs: Map<string, string> | undefined;
   attrBytes: number;
   /** Lines seen, by level; of more levels than are sensible nothing is claimed. */
-  readonly seen: { readonly level: number; count: number }[];
+  seen: readonly { readonly level: number; count: number }[];
   /** Level directives that hold inside. */
   directives: readonly LevelDirective[];
   nextSeq: number;
@@ -69,6 +69,8 @@ const MAX_ATTR_BYTES = 4096;
 /** Names are meant to be short: 256 characters are what core itself writes. */
 const MAX_NAME_LENGTH = 256;
 const MAX_LEVELS = 16;
+const NOTHING_SEEN: Span['seen'] = [];
+const NO_DIRECTIVES: readonly LevelDirective[] = [];
 /** Closed spans are remembered for lines that come late, implicit ones as long as others don't push them out. */
 const MAX_SETTLED_SPANS = 2000;
 
@@ -79,6 +81,10 @@ export class SpanTable {
   /** Closed and implicit spans, for late lines and children. */
   readonly #settled = new Aging<Span>();
   #leastLevel = Infinity;
+  /** Whether a request has told of itself; before, an id alone is not looked up. */
+  #hasRequests = false;
+  /** The span of the last line that had one. */
+  #last: Span | undefined;
   /** Lines that came twice. */
   doubles = 0;
   /** Open spans that were given up. */
@@ -100,9 +106,9 @@ export class SpanTable {
   /** Notes a line that belongs to a span; undefined for one that came before. */
   step(line: Line): Step | undefined {
     const fields = line.span ?? {};
-    const key = `${line.traceId}:${line.spanId}`;
-    const known = this.find(key);
-    const span = known ?? this.#create(key, line, false);
+    const known = this.spanOf(line);
+    const span = known ?? this.#create(keyOf(line), line, false);
+    this.#last = span;
     if (this.#isDouble(span, line.spanSeq)) {
       this.doubles++;
       return undefined;
@@ -117,12 +123,15 @@ export class SpanTable {
    * for a line that has an id alone, of a request that is not known: such lines make no tree.
    */
   stepRequest(line: Line): Step | undefined {
-    if (!line.hasRequest || line.requestId === '') return undefined;
+    const tellsOfItself = line.hasRequestObject;
+    if (!tellsOfItself && !(this.#hasRequests && line.hasRequest)) return undefined;
+    if (line.requestId === '') return undefined;
     const key = `req:${line.hostname}:${line.pid}:${line.requestId}`;
-    if (!line.hasRequestObject && !this.find(key)) return undefined;
+    let known = this.find(key);
+    if (!tellsOfItself && !known) return undefined;
+    this.#hasRequests = true;
     const { request, responseTime } = line;
     const begins = request !== undefined && responseTime === undefined;
-    let known = this.find(key);
     // A process that has started anew counts its requests from 1 again.
     if (known?.state === 'closed' && begins) {
       this.#settled.delete(key);
@@ -141,7 +150,11 @@ export class SpanTable {
 
   /** The span that a line stands in, if it is known. */
   spanOf(line: Line): Span | undefined {
-    return line.hasSpan ? this.find(`${line.traceId}:${line.spanId}`) : undefined;
+    if (!line.hasSpan) return undefined;
+    const last = this.#last;
+    // Lines of one span come in runs.
+    if (last && last.spanId === line.spanId && last.traceId === line.traceId) return last;
+    return this.find(keyOf(line));
   }
 
   find(key: string | undefined): Span | undefined {
@@ -196,10 +209,12 @@ export class SpanTable {
 
   #create(lineKey: string, line: Line, isRequest: boolean): Span {
     const key = detached(lineKey);
+    const { traceId, spanId } = line;
     const span: Span = {
       key,
-      traceId: detached(line.traceId),
-      spanId: detached(line.spanId),
+      // Cut from the key, not from the line, whose batch they would keep.
+      traceId: isRequest ? '' : key.slice(0, traceId.length),
+      spanId: isRequest ? '' : key.slice(traceId.length + 1, traceId.length + 1 + spanId.length),
       isRequest,
       requestId: isRequest ? detached(line.requestId) : '',
       state: 'implicit',
@@ -217,8 +232,8 @@ export class SpanTable {
       hasChildren: false,
       attrs: undefined,
       attrBytes: 0,
-      seen: [],
-      directives: [],
+      seen: NOTHING_SEEN,
+      directives: NO_DIRECTIVES,
       nextSeq: 0,
       seqsAhead: undefined,
     };
@@ -267,33 +282,35 @@ export class SpanTable {
 
   #keepAttrs(span: Span, attrs: unknown): void {
     if (typeof attrs !== 'object' || attrs === null) return;
-    for (const [key, value] of Object.entries(attrs)) this.#keepAttr(span, key, jsonText(value));
+    for (const key of Object.keys(attrs))
+      this.#keepAttr(span, key, formatAttrValue((attrs as Record<string, unknown>)[key]));
   }
 
   /** What else stands on a span's own lines is told with its attributes. */
   #keepFields(span: Span, line: Line): void {
     for (const index of line.fields)
-      this.#keepAttr(span, detached(line.key(index)), detached(line.token(index)));
-    if (line.message !== '' && line.message !== span.name)
-      this.#keepAttr(span, 'msg', JSON.stringify(line.message));
+      this.#keepAttr(span, detached(line.key(index).text), detached(formatAttrToken(line, index)));
+    const { message } = line;
+    if (message !== '' && message !== span.name) this.#keepAttr(span, 'msg', formatAttrValue(message));
   }
 
-  #keepAttr(span: Span, key: string, json: string): void {
-    const bytes = key.length + json.length - (span.attrs?.get(key)?.length ?? -key.length);
+  #keepAttr(span: Span, key: string, value: string): void {
+    const bytes = key.length + value.length - (span.attrs?.get(key)?.length ?? -key.length);
     if (span.attrBytes + bytes > MAX_ATTR_BYTES) {
       this.cutAttrs++;
       return;
     }
     span.attrBytes += bytes;
     span.attrs ??= new Map();
-    span.attrs.set(key, json);
+    span.attrs.set(key, value);
   }
 
   #count(span: Span, line: Line): void {
     const { level } = line;
     const known = span.seen.find((each) => each.level === level);
     if (known) known.count++;
-    else if (span.seen.length < MAX_LEVELS) span.seen.push({ level, count: 1 });
+    // An array that is pushed to has room for many more; most spans write one level or two.
+    else if (span.seen.length < MAX_LEVELS) span.seen = [...span.seen, { level, count: 1 }];
   }
 
   #isDouble(span: Span, seq: number | undefined): boolean {
@@ -314,7 +331,7 @@ export class SpanTable {
   /** Marks the span and its lane as alive; true for a line that is late. */
   #touch(span: Span, line: Line, wasClosed: boolean): boolean {
     const ms = line.timeMs;
-    const lane = this.find(span.laneKey) ?? span;
+    const lane = span.laneKey === span.key ? span : (this.find(span.laneKey) ?? span);
     const isLate = wasClosed || (ms !== undefined && lane.lastMs !== undefined && ms < lane.lastMs - LATE_MS);
     if (ms !== undefined) {
       lane.lastMs = Math.max(ms, lane.lastMs ?? ms);
@@ -340,7 +357,12 @@ export class SpanTable {
     if (this.#open.size > this.#limits.maxOpenSpans) this.#evictOldest();
     if (this.#settled.size <= Math.min(MAX_SETTLED_SPANS, this.#limits.maxOpenSpans)) return;
     const oldest = this.#settled.oldest();
-    if (oldest) this.#settled.delete(oldest.key);
+    if (oldest) this.#forget(this.#settled, oldest);
+  }
+
+  #forget(spans: Aging<Span>, span: Span): void {
+    spans.delete(span.key);
+    if (span === this.#last) this.#last = undefined;
   }
 
   #evictSilent(nowMs: number): void {
@@ -355,10 +377,14 @@ export class SpanTable {
   #evictOldest(): void {
     const oldest = this.#open.oldest();
     if (!oldest) return;
-    this.#open.delete(oldest.key);
+    this.#forget(this.#open, oldest);
     this.evicted++;
     this.onEvict?.(oldest);
   }
+}
+
+function keyOf({ traceId, spanId }: Line): string {
+  return `${traceId}:${spanId}`;
 }
 
 function shortName(name: string): string {

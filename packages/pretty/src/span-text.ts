@@ -55,7 +55,7 @@ export class SpanText {
     if (settings.fields === 'none') return [];
     return [...attrs]
       .filter(([key]) => !STATUS_ATTRS.includes(key) && this.#layout.isShown(key))
-      .map(([key, json]) => formatAttr(key, json, theme));
+      .map(([key, value]) => formatAttr(key, value, theme));
   }
 
   duration(ms: number): string {

@@ -4,6 +4,7 @@ import { createBatch, LineSplitter } from '@treeline/contract';
 import { openOutputFile } from './output-file.ts';
 import type { PrettyOptions } from './options.ts';
 import { createPrinterFrom } from './printer.ts';
+import { watchTerminalWidth } from './terminal-width.ts';
 import { parsePrettyOptions, resolveSettings } from './settings.ts';
 
 /** A printer in the process that logs; what `pino(options, stream)` takes. */
@@ -27,7 +28,7 @@ export function prettyStream(options: PrettyOptions = {}): PrettyStream {
   const { destination } = parsed;
   const fd = typeof destination === 'number' ? destination : openOutputFile(destination, parsed);
   const isTerminal = tty.isatty(fd);
-  const columns = fd === 2 ? process.stderr.columns : process.stdout.columns;
+  const columns = typeof destination === 'number' ? watchTerminalWidth(destination) : undefined;
   const printer = createPrinterFrom(
     resolveSettings(parsed, { env: process.env, isTerminal, columns, cwd: process.cwd(), nowMs: Date.now() }),
   );

@@ -16,7 +16,8 @@ export class TreeShape {
   readonly #settings: TreeShapeSettings;
   readonly #glyphs: Glyphs;
   readonly #theme: Theme;
-  readonly #cache = new Map<string, Tree>();
+  /** By corner, depth and colour. */
+  readonly #shapes: Record<Corner, Tree[][]> = { open: [], close: [], branch: [] };
 
   constructor(settings: TreeShapeSettings, glyphs: Glyphs, theme: Theme) {
     this.#settings = settings;
@@ -27,16 +28,26 @@ export class TreeShape {
   /** `lane` decides the colour. */
   at(corner: Corner, depth: number, lane: string): Tree {
     const shown = this.#shownDepth(depth);
-    const marked = depth < this.#settings.maxDepth ? 0 : depth - shown;
-    const key = `${corner}${shown},${marked}`;
-    let shape = this.#cache.get(key);
-    if (!shape) {
-      shape = this.#build(corner, shown, this.#settings.wraparound > 0 ? 0 : marked);
-      if (this.#cache.size < 1000) this.#cache.set(key, shape);
-    }
-    if (!this.#theme.colored) return shape;
-    const { first, below, width } = shape;
-    return { first: this.#theme.lane(first, lane), below: this.#theme.lane(below, lane), width };
+    const marked = depth < this.#settings.maxDepth || this.#settings.wraparound > 0 ? 0 : depth - shown;
+    const color = this.#theme.laneColor(lane);
+    // Marked depths are any number, and rare.
+    if (marked > 0) return this.#painted(this.#build(corner, shown, marked), color);
+    const known = (this.#shapes[corner][shown] ??= []);
+    return (known[color] ??= this.#painted(this.#build(corner, shown, 0), color));
+  }
+
+  /** The line to the left before a span that opens where indentation starts again, and the one back after its close. */
+  rule(corner: 'open' | 'close', depth: number, lane: string): Tree | undefined {
+    const { wraparound, indent } = this.#settings;
+    if (depth === 0 || wraparound === 0 || depth % wraparound !== 0) return undefined;
+    const glyphs = this.#glyphs;
+    const end = corner === 'open' ? glyphs.close : glyphs.open;
+    const first = `${glyphs.dash.repeat((wraparound - 1) * indent)}${end}`;
+    return this.#painted(sized(first, ''), this.#theme.laneColor(lane));
+  }
+
+  #painted({ first, below, width }: Tree, color: number): Tree {
+    return { first: this.#theme.lane(first, color), below: this.#theme.lane(below, color), width };
   }
 
   #shownDepth(depth: number): number {

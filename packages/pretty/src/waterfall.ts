@@ -45,7 +45,7 @@ export class WaterfallMode extends HeldTrees {
     }));
     const labelWidth = Math.max(...rows.map(({ label }) => columnsOf(label)));
     const durationWidth = Math.max(...rows.map(({ duration }) => columnsOf(duration)));
-    const room = (this.layout.settings.width ?? DEFAULT_WIDTH) - labelWidth - durationWidth - 8;
+    const room = (this.layout.width ?? DEFAULT_WIDTH) - labelWidth - durationWidth - 8;
     const barWidth = Math.max(LEAST_BAR_WIDTH, room);
     const lines = rows.map(({ node, label, duration }) => {
       const pad = ' '.repeat(labelWidth - columnsOf(label) + 3);
@@ -70,7 +70,7 @@ export class WaterfallMode extends HeldTrees {
       ? this.text.ids(root.span).join('')
       : `trace ${root.span.traceId.slice(0, SHORT_ID_LENGTH)}`;
     const parts = [
-      theme.lane(name, root.span.laneKey),
+      theme.lane(name, theme.laneColor(root.span.laneKey)),
       this.text.paintedDuration(totalMs),
       root.outcome.trim(),
       errors > 0 ? theme.error(counted(errors, 'error')) : '',
@@ -99,7 +99,7 @@ export class WaterfallMode extends HeldTrees {
       node === root
         ? columns
         : Math.min(columns, Math.max(from + 1, share(startMs + (node.totalMs ?? wholeMs))));
-    const bar = theme.lane(glyphs.bar.repeat(to - from), root.span.laneKey);
+    const bar = theme.lane(glyphs.bar.repeat(to - from), theme.laneColor(root.span.laneKey));
     return `${glyphs.line}${theme.faint(glyphs.dot.repeat(from))}${bar}${theme.faint(glyphs.dot.repeat(columns - to))}${glyphs.line}`;
   }
 

@@ -1,12 +1,13 @@
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LineSplitter, messageOf } from '@treeline/contract';
-import type { StreamStats } from '@treeline/core';
 import { openPipeline, type Pipeline, type PipelineStats } from '@treeline/core/ingest';
 import { formatProblems, loadConfig, type PipelineConfig } from '@treeline/core/config';
 import { loadContext, type ConfigFlags } from '../config-source.ts';
 import { awaitEndSignal, type EndSignal } from '../end-signal.ts';
 import { EXIT } from '../exit-code.ts';
+import { settle } from '../settle.ts';
+import { formatStream } from '../stream-summary.ts';
 import { tell, writeError } from '../terminal.ts';
 
 export interface RunFlags extends ConfigFlags {
@@ -14,9 +15,6 @@ export interface RunFlags extends ConfigFlags {
   readonly config?: string;
   readonly stats?: boolean;
 }
-
-/** Between two looks at what is left. */
-const SETTLE_POLL_MS = 10;
 
 /** What was read of the input. */
 interface Intake {
@@ -88,26 +86,6 @@ async function feed(input: Readable, intake: Intake, pipeline: Pipeline): Promis
   }
 }
 
-/** Waits as long as the streams get on; gives up when none of them has for the time of a shutdown, or after a signal. */
-async function settle(pipeline: Pipeline, end: EndSignal, timeoutMs: number): Promise<boolean> {
-  let left = countLeft(pipeline.stats());
-  let quietSinceMs = performance.now();
-  for (;;) {
-    const patienceMs = end.received ? timeoutMs / 2 : timeoutMs;
-    const { ok } = await pipeline.flush({ timeoutMs: patienceMs });
-    const leftNow = countLeft(pipeline.stats());
-    if (ok && leftNow === 0) return true;
-    if (leftNow < left) quietSinceMs = performance.now();
-    left = leftNow;
-    if (performance.now() - quietSinceMs >= patienceMs) return false;
-    await sleep(SETTLE_POLL_MS);
-  }
-}
-
-function countLeft({ streams, underWay }: PipelineStats): number {
-  return Object.values(streams).reduce((sum, { queued }) => sum + queued, underWay);
-}
-
 function tellOfRest(
   { splitter, state, fault }: Intake,
   { streams, underWay }: PipelineStats,
@@ -142,13 +120,4 @@ function tellStats({ accepted, textLines, streams, windowWaits }: PipelineStats,
     `${accepted} lines, ${textLines} of them text, in ${seconds.toFixed(1)} s (${Math.round(accepted / seconds)} a second)${waited}`,
   );
   for (const [name, stream] of Object.entries(streams)) tell(`${name}: ${formatStream(stream)}`);
-}
-
-function formatStream({ delivered, dropped, deadLettered, queued }: StreamStats): string {
-  const parts = [
-    ...Object.entries(dropped).map(([reason, count]) => `${count} dropped (${reason})`),
-    ...(deadLettered > 0 ? [`${deadLettered} refused by the destination`] : []),
-    ...(queued > 0 ? [`${queued} not delivered`] : []),
-  ];
-  return [`${delivered} delivered`, ...parts].join(', ');
 }

@@ -1,5 +1,6 @@
 import type { BatchHints, LevelName } from '@treeline/contract';
 import type { LevelDirective } from '@treeline/query';
+import type { SamplingConfig } from '../context/sampling.ts';
 
 /** A config that has been read, checked and completed: what the pipeline is built from. Plain data that can be sent to a worker. */
 export interface PipelineConfig {
@@ -28,6 +29,8 @@ export interface PipelineConfig {
   readonly redact?: RedactConfig;
   /** The features of `enhancedFeatures` that are switched on, each with its settings. */
   readonly features?: Features;
+  /** Which traces are logged; all of them where it is absent. */
+  readonly sampling?: SamplingConfig;
   /** False reads the config again only on SIGHUP and by the API; the default is true. */
   readonly watch?: boolean;
 }

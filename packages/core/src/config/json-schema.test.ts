@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { options as fileOptions } from '@treeline/file/options';
+import { options as networkOptions } from '@treeline/network/options';
 import { options as sqliteOptions } from '@treeline/sqlite/options';
 import { toJsonSchema, type JsonSchema } from '@valibot/to-json-schema';
 import * as v from 'valibot';
@@ -67,6 +68,8 @@ function firstOf(schema: unknown): unknown {
 
 function unitPattern(schema: v.GenericSchema): string | undefined {
   const accepts = (value: string): boolean => v.safeParse(schema, value).success;
+  // A text of any kind.
+  if (accepts('abc')) return undefined;
   if (accepts('10M') && !accepts('1s')) return SIZE;
   return (accepts('1m') || accepts('1s')) && !accepts('10M') ? DURATION : undefined;
 }
@@ -75,6 +78,7 @@ const STREAM_TYPES: Record<string, JsonSchema> = {
   console: convert(consoleOptions),
   file: convert(fileOptions),
   sqlite: convert(sqliteOptions),
+  network: convert(networkOptions),
   pino: {
     type: 'object',
     properties: {
@@ -95,7 +99,7 @@ function buildSchema(): JsonSchema {
     ...stream.properties,
     type: {
       ...(stream.properties?.['type'] as JsonSchema),
-      anyOf: [{ enum: [...Object.keys(STREAM_TYPES), 'network'] }, { type: 'string' }],
+      anyOf: [{ enum: Object.keys(STREAM_TYPES) }, { type: 'string' }],
     },
   } as Record<string, JsonSchema>;
   const streamItem: JsonSchema = {

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { loadConfig, type LoadContext, type LoadedConfig } from './load.ts';
 import { ConfigError } from './problem.ts';
+import { printConfig } from './print-config.ts';
 
 let cwd = '';
 
@@ -131,27 +132,65 @@ describe('loadConfig', () => {
   ])('takes the founding config with %s', (_, text) => {
     write('c.json', text);
     const { config } = load('c.json');
-    expect(config.streams.map((stream) => stream.name)).toEqual(['console-output', 'error-file']);
-  });
-
-  test('names in warnings what it knows and nothing acts on, and not what is switched off', () => {
-    write(
-      'c.json',
-      FOUNDING.replace('"streamTracking": { "enabled": true', '"streamTracking": { "enabled": false'),
-    );
-    const { warnings } = load('c.json');
-    expect(warnings.map(({ code, severity, path: key, line }) => ({ code, severity, key, line }))).toEqual([
-      { code: 'CFG701', severity: 'warning', key: 'enhancedFeatures.requestTracking', line: 12 },
-      { code: 'CFG701', severity: 'warning', key: 'enhancedFeatures.errorLogging', line: 14 },
+    expect(config.streams.map((stream) => stream.name).filter((name) => name !== 'n')).toEqual([
+      'console-output',
+      'error-file',
     ]);
   });
 
-  test('leaves a network stream out with a warning, as long as there is no such package', () => {
-    const { config, warnings } = load({ streams: [{ name: 'n', type: 'network', url: 'http://x' }] });
-    expect(config.streams).toEqual([]);
-    expect(warnings[0]?.message).toBe(
-      'streams[0] (type "network") is left out: the type "network" is known, but not built yet',
+  test('names in warnings what it knows and nothing acts on, and not what is switched off', () => {
+    write('c.json', '{\n  "enhancedFeatures": { "performanceMetrics": { "sampleRate": 0.1 } }\n}');
+    expect(load('c.json').warnings).toMatchObject([
+      { code: 'CFG701', severity: 'warning', path: 'enhancedFeatures.performanceMetrics', line: 2 },
+    ]);
+    write('off.json', '{ "enhancedFeatures": { "performanceMetrics": { "enabled": false } } }');
+    expect(load('off.json').warnings).toEqual([]);
+  });
+
+  test('checks a network stream by its own schema, and fills in what it leaves out', () => {
+    const { config } = load({
+      streams: [{ name: 'n', type: 'network', url: 'http://x/logs', bufferSize: 500 }],
+    });
+    expect(config.streams).toMatchObject([
+      {
+        batch: { maxRecords: 500 },
+        options: { url: 'http://x/logs', protocol: 'http', timeout: 30_000, retry: { minMs: 500 } },
+      },
+    ]);
+  });
+
+  test('never quotes the password of a url', () => {
+    write(
+      'c.json',
+      '{ "streams": [{ "name": "n", "type": "network", "url": "http://me:hunter22@x/logs" }] }',
     );
+    let told = '';
+    try {
+      load('c.json');
+    } catch (error) {
+      told = String(error);
+    }
+    expect(told).toContain('must not hold a user or password');
+    expect(told).not.toContain('hunter22');
+  });
+
+  test('shows no header and no private key in a report or a print', () => {
+    const stream = {
+      type: 'network',
+      url: 'http://x',
+      headers: { 'x-team-pass-phrase': 'hunter22', 'x-other': 'hunter22' },
+      tls: { cert: 'c.pem', key: '-----BEGIN PRIVATE KEY-----hunter22-----END PRIVATE KEY-----' },
+    };
+    const name = { name: 'n' };
+    write('c.json', JSON.stringify({ streams: [{ ...name, ...stream, timeout: 0 }] }));
+    let told = '';
+    try {
+      load('c.json');
+    } catch (error) {
+      told = String(error);
+    }
+    expect(told).toContain('timeout');
+    expect(told + printConfig({ streams: [{ ...name, ...stream }] })).not.toContain('hunter22');
   });
 
   test('writes to the console where there is no config, and nothing where the list of streams is empty', () => {
@@ -464,8 +503,8 @@ describe('environment variables', () => {
     ['ENABLE_PERFORMANCE_METRICS', 'performanceMetrics'],
   ])('%s switches %s', (variable, feature) => {
     const asked = (value: string): string[] =>
-      load({}, { env: { [variable]: value } }).warnings.map((warning) => warning.path);
-    expect(asked('yes')).toEqual([`enhancedFeatures.${feature}`]);
+      Object.keys(load({}, { env: { [variable]: value } }).config.features ?? {});
+    expect(asked('yes')).toEqual([feature]);
     expect(asked('off')).toEqual([]);
     expect(asked('')).toEqual([]);
   });

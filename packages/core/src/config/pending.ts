@@ -13,11 +13,7 @@ const PENDING: readonly Pending[] = [
   { path: ['serviceVersion'] },
   { path: ['environment'] },
   { path: ['redact'] },
-  { path: ['levels'] },
   { path: ['reload'] },
-  { path: ['enhancedFeatures', 'requestTracking'] },
-  { path: ['enhancedFeatures', 'streamTracking'] },
-  { path: ['enhancedFeatures', 'errorLogging'] },
   { path: ['enhancedFeatures', 'performanceMetrics'] },
 ];
 

@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { options as fileOptions } from '@treeline/file/options';
+import { options as networkOptions } from '@treeline/network/options';
 import { options as sqliteOptions } from '@treeline/sqlite/options';
 import { expect, test } from 'vitest';
 import { consoleOptions } from './console-options.ts';
@@ -65,7 +66,11 @@ interface Validating {
 }
 
 function isUnit(schema: object): schema is Validating {
-  return 'pipe' in schema && (accepts(schema, '10M') ? !accepts(schema, '1s') : accepts(schema, '1m'));
+  return (
+    'pipe' in schema &&
+    !accepts(schema, 'abc') &&
+    (accepts(schema, '10M') ? !accepts(schema, '1s') : accepts(schema, '1m'))
+  );
 }
 
 function accepts(schema: object, value: unknown): boolean {
@@ -104,10 +109,13 @@ function buildPage(): string {
     ['console', consoleOptions],
     ['file', fileOptions],
     ['sqlite', sqliteOptions],
+    ['network', networkOptions],
   ];
   const core = new Set(Object.keys(entriesOf(streamSchema) ?? {}));
   const sections = types.map(([type, schema]) => {
-    const rows = rowsOf(schema, ['streams', 0], ['streams', type]).filter(({ key }) => !core.has(key));
+    const rows = rowsOf(schema, ['streams', 0], ['streams', type]).filter(
+      ({ key }) => !core.has(key.split('.')[0] ?? ''),
+    );
     return `## \`${type}\` streams\n\n${table(rows)}`;
   });
   const variables = [

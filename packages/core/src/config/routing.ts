@@ -21,10 +21,13 @@ export function readRouting(keys: StreamKeys): Routing {
 }
 
 /** What a config says for all streams. */
-export function readCommon(root: RootConfig): Pick<PipelineConfig, 'redact' | 'features' | 'watch'> {
+export function readCommon(
+  root: RootConfig,
+): Pick<PipelineConfig, 'redact' | 'features' | 'sampling' | 'watch'> {
   return {
     ...(root.redact && { redact: readRedact(root.redact) }),
     features: readFeatures(root.enhancedFeatures ?? {}),
+    ...(root.sampling && { sampling: withoutUndefined(root.sampling) }),
     ...(root.reload && { watch: root.reload.watch }),
   };
 }

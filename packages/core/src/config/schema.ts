@@ -1,4 +1,4 @@
-import { LEVEL_NAMES, messageOf, parseBytes, parseDuration } from '@treeline/contract';
+import { LEVEL_NAMES, messageOf, parseBytes, parseDuration, parserAction } from '@treeline/contract';
 import * as v from 'valibot';
 import { MAX_STREAMS } from './limits.ts';
 
@@ -7,14 +7,7 @@ function unit(parse: (value: number | string) => number, description: string) {
   return v.pipe(
     v.union([v.number(), v.string()]),
     v.description(description),
-    v.rawTransform<string | number, number>(({ dataset, addIssue, NEVER }) => {
-      try {
-        return parse(dataset.value);
-      } catch (error) {
-        addIssue({ message: messageOf(error) });
-        return NEVER;
-      }
-    }),
+    v.rawTransform<string | number, number>(parserAction(parse)),
   );
 }
 
@@ -215,6 +208,31 @@ export const rootSchema = v.strictObject({
   ),
   fields: v.optional(anyObject('Keys that stand in every line.')),
   redact: v.optional(redact),
+  sampling: v.optional(
+    v.pipe(
+      v.strictObject({
+        ratio: v.optional(share('The share of traces that no rule names.'), 1),
+        rules: v.optional(
+          v.pipe(
+            v.array(
+              v.strictObject({
+                span: v.pipe(
+                  v.string(),
+                  v.minLength(1, 'must not be empty'),
+                  v.description('The name of a trace’s first span; `*` stands for any characters.'),
+                ),
+                ratio: share('The share of these traces.'),
+              }),
+            ),
+            v.description('The first that names a trace decides.'),
+          ),
+        ),
+      }),
+      v.description(
+        'Which traces are logged, decided by trace id when they begin. Errors are always logged, with their ids.',
+      ),
+    ),
+  ),
   streams: v.optional(
     v.pipe(
       v.array(v.unknown()),

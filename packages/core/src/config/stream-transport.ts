@@ -111,18 +111,7 @@ function readOwn(
 ): StreamTransport | undefined {
   const packageName = OWN_TRANSPORTS[type];
   const module = context.resolve(packageName);
-  if ('finding' in module) {
-    // The founding config knows this type, and there is no such package yet: the other streams must run.
-    const finding: Finding =
-      type === 'network'
-        ? {
-            code: 'CFG701',
-            severity: 'warning',
-            message: `${place.subject} is left out: the type "network" is known, but not built yet`,
-          }
-        : module.finding;
-    return refuse(finding, place, 'type', context);
-  }
+  if ('finding' in module) return refuse(module.finding, place, 'type', context);
   const loaded = loadOptionsSchema(packageName, module);
   if ('finding' in loaded) return refuse(loaded.finding, place, 'type', context);
   return checkOptions(loaded.schema, module.url, place, options, context);

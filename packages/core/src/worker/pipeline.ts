@@ -6,7 +6,7 @@ import type { FlushResult, FromPipeline, PipelineRequest, PipelineSpec, ToPipeli
 import { adoptFor, type Takeover } from './adoption.ts';
 import { CursorKeeper } from './cursor-keeper.ts';
 import { FanOut } from './fan-out.ts';
-import { loadSink } from './load-sink.ts';
+import { openSink } from './open-sink.ts';
 import { RefusedRecords } from './refused-records.ts';
 import { SegmentFrames } from './segment-frames.ts';
 import { Stream } from './stream.ts';
@@ -75,7 +75,7 @@ export class Pipeline {
       refused: new RefusedRecords(config, stream),
       windowBytes: config.windowBytes,
       adopted,
-      load: () => loadSink(stream, { logIds: [logId], report, ended: this.#ended.signal }),
+      open: () => openSink(stream, { logIds: [logId], report, ended: this.#ended.signal }),
       settled: () => {
         this.#publishSettled();
         this.#fanOut.resume();
@@ -113,8 +113,8 @@ export class Pipeline {
       case 'wake':
         this.#fanOut.resume();
         break;
-      case 'log-full':
-        this.#makeRoom();
+      case 'make-room':
+        this.#makeRoom(message.reason);
         break;
       case 'drain':
         void this.#drain(message);
@@ -147,10 +147,10 @@ export class Pipeline {
     for (const stream of this.#streams) stream.miss(lastSeq, lastSeq - firstSeq + 1, 'disk-fault');
   }
 
-  /** The log is full: the stream that lags most lets go of a segment's worth of its oldest lines. */
-  #makeRoom(): void {
+  /** The log or its disk is full: the stream that lags most lets go of a segment's worth of its oldest lines. */
+  #makeRoom(reason: 'log-full' | 'disk-full'): void {
     const [laggard] = this.#streams.toSorted((a, b) => a.settledSeq - b.settledSeq);
-    laggard?.dropOldest(this.#spec.config.spool.segmentBytes);
+    laggard?.dropOldest(this.#spec.config.spool.segmentBytes, reason);
     this.#cursors.save();
   }
 
@@ -174,9 +174,15 @@ export class Pipeline {
   }
 
   async #answer(id: number, request: PipelineRequest): Promise<void> {
-    const result = await (request.type === 'flush' ? this.#flush(request) : this.#close(request));
+    const result = await this.#perform(request);
     this.#post({ type: 'reply', id, result });
     if (request.type === 'close') this.#port.close();
+  }
+
+  #perform(request: PipelineRequest): Promise<FlushResult> {
+    if (request.type === 'flush') return this.#flush(request);
+    if (request.type === 'close') return this.#close(request);
+    return this.#settleWithin(request.timeoutMs, (stream) => stream.reopen());
   }
 
   /** Waits for what was logged before the request: posted, or to be read from the segments. */

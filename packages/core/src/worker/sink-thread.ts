@@ -1,6 +1,14 @@
-import { batchFromParts, messageOf, type Sink, type WriteResult } from '@treeline/contract';
+import {
+  batchFromParts,
+  batchHints,
+  messageOf,
+  retryPolicy,
+  type Sink,
+  type WriteResult,
+} from '@treeline/contract';
 import { parentPort, workerData } from 'node:worker_threads';
 import { loadTransport } from './load-transport.ts';
+import type { OpenedSink } from './stream.ts';
 import {
   STOP,
   type ThreadCall,
@@ -16,12 +24,13 @@ function post(message: ThreadMessage): void {
   parentPort?.postMessage(message);
 }
 
-async function openSink(): Promise<Sink> {
+async function openSink(): Promise<OpenedSink> {
   const { definition } = await loadTransport(spec.moduleUrl);
-  return definition.open(spec.options, {
+  const sink = await definition.open(spec.options, {
     streamName: spec.streamName,
     report: (event) => post({ type: 'event', event }),
   });
+  return { sink, batch: batchHints(definition, spec.options), retry: retryPolicy(definition, spec.options) };
 }
 
 function settledSeqs(sink: Sink): Record<string, number> {
@@ -38,6 +47,8 @@ async function perform(sink: Sink, request: ThreadRequest): Promise<WriteResult 
       return sink.write(batchFromParts(request.batch));
     case 'flush':
       return sink.flush();
+    case 'reopen':
+      return sink.reopen?.();
     case 'close':
       return sink.close();
   }
@@ -48,18 +59,19 @@ parentPort?.on('message', (message: ThreadCall | typeof STOP) => {
 });
 
 async function run(): Promise<void> {
-  let sink: Sink;
+  let opened: OpenedSink;
   try {
-    sink = await openSink();
+    opened = await openSink();
   } catch (error) {
     post({ type: 'open-failed', error: messageOf(error) });
     return;
   }
+  const { sink, batch, retry } = opened;
   parentPort?.on('message', (message: ThreadCall | typeof STOP) => {
     // A pino target is told pino's config through the same port.
     if (message !== STOP && 'request' in message) void answer(sink, message);
   });
-  post({ type: 'opened', settledSeqs: settledSeqs(sink) });
+  post({ type: 'opened', settledSeqs: settledSeqs(sink), batch, retry });
 }
 
 async function answer(sink: Sink, { id, request }: ThreadCall): Promise<void> {

@@ -8,6 +8,7 @@ import {
   type Batch,
   type BatchHints,
   type Delivery,
+  type RetryPolicy,
   type Sink,
   type SinkEvent,
 } from '@treeline/contract';
@@ -25,10 +26,11 @@ const IN_TRANSIT_BYTES = 16 * 1024 * 1024;
 
 const NOTHING_REFUSED: RefusedOutcome = { kept: 0, dropped: new Map() };
 
-/** A destination that can be opened, and how large its batches are. */
-export interface OpenableSink {
+/** A destination, how large its batches are, and how long it is waited between attempts. */
+export interface OpenedSink {
+  readonly sink: Sink;
   readonly batch: Partial<BatchHints> | undefined;
-  open(): Promise<Sink>;
+  readonly retry: RetryPolicy | undefined;
 }
 
 export interface StreamOptions {
@@ -43,8 +45,8 @@ export interface StreamOptions {
   readonly windowBytes: number;
   /** Nothing is delivered before what dead processes left has been taken over. */
   readonly adopted: Promise<unknown>;
-  /** Loads the transport; may reject, and is tried again. */
-  load(): Promise<OpenableSink>;
+  /** Opens the destination; may reject, and is tried again. */
+  open(): Promise<OpenedSink>;
   /** Called when `settledSeq` has moved. */
   settled(): void;
   report(event: SinkEvent): void;
@@ -151,8 +153,8 @@ export class Stream {
   }
 
   /** Makes the stream let go of its oldest lines, so that the log can. */
-  dropOldest(bytes: number): void {
-    this.#drop('log-full', this.#backlog.dropOldest(bytes));
+  dropOldest(bytes: number, reason: 'log-full' | 'disk-full'): void {
+    this.#drop(reason, this.#backlog.dropOldest(bytes));
     const settledSeq = Math.min(this.#backlog.firstWaitingSeq - 1, this.#offeredSeq);
     if (settledSeq > this.settledSeq) this.#options.counters.update({ settledSeq });
     this.#options.settled();
@@ -166,6 +168,17 @@ export class Stream {
       () => this.settledSeq >= upToSeq && this.#adopted.length === 0 && !this.#isTelling,
     );
     if (error) throw error;
+  }
+
+  /** A stream that is not open yet has nothing to let go of. */
+  async reopen(): Promise<void> {
+    try {
+      await this.#sink?.reopen?.();
+    } catch (error) {
+      const reason = `can't be opened anew (the next write tries again): ${messageOf(error)}`;
+      this.#options.report({ type: 'warning', reason });
+      throw error;
+    }
   }
 
   close(): Promise<void> {
@@ -187,14 +200,14 @@ export class Stream {
     const { config } = this.#options;
     for (let attempt = 1; !this.#closing.signal.aborted; attempt++) {
       try {
-        const openable = await this.#options.load();
-        this.#backlog.setHints(this.#hints(openable.batch));
-        this.#sink = await openable.open();
+        const { sink, batch, retry } = await this.#options.open();
+        this.#sink = sink;
+        this.#backlog.setHints(this.#hints(batch));
         await this.#options.adopted;
         // Closed meanwhile: what waits belongs to the next start.
         if (this.#closing.signal.aborted) return;
-        this.#takeOver(this.#hints(openable.batch));
-        this.#start(this.#sink);
+        this.#takeOver(this.#hints(batch));
+        this.#start(sink, retry);
         return;
       } catch (error) {
         this.#setState('down');
@@ -204,7 +217,7 @@ export class Stream {
     }
   }
 
-  #start(sink: Sink): void {
+  #start(sink: Sink, retry: RetryPolicy | undefined): void {
     this.#driver = new SinkDriver({
       lines: {
         // Also the last of them, with nothing left in it: taking is what gives it up and goes on with the backlog.
@@ -212,6 +225,7 @@ export class Stream {
         take: () => this.#take(),
       },
       sink,
+      retry,
       settled: (batch, delivery) => this.#account(batch, delivery),
       fault: (reason) => {
         this.#setState('down');
@@ -361,6 +375,7 @@ export class Stream {
 const DROP_EXPLANATIONS: Readonly<Record<DropReason, string>> = {
   'queue-full': 'it lags further behind than queue.maxBytes: the least important lines are dropped',
   'log-full': 'the log has reached spool.maxBytes: the oldest lines are dropped',
+  'disk-full': 'the disk is full under the state directory: the oldest lines are dropped',
   'disk-fault': 'lines are missing from the log on disk',
   closed: 'the logger is closed',
   refused: 'the destination refuses lines, and the file for them (dead letters) is full',

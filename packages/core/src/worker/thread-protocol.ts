@@ -1,4 +1,4 @@
-import type { BatchParts, SinkEvent, WriteResult } from '@treeline/contract';
+import type { BatchHints, BatchParts, RetryPolicy, SinkEvent, WriteResult } from '@treeline/contract';
 
 /** What a thread that runs one sink is started with. */
 export interface ThreadSpec {
@@ -11,7 +11,7 @@ export interface ThreadSpec {
 
 export type ThreadRequest =
   | { readonly type: 'write'; readonly batch: BatchParts }
-  | { readonly type: 'flush' | 'close' };
+  | { readonly type: 'flush' | 'reopen' | 'close' };
 
 /** A request with the number that its reply carries. */
 export interface ThreadCall {
@@ -26,8 +26,13 @@ export interface ThreadCall {
 export const STOP = 'stop';
 
 export type ThreadMessage =
-  /** With what the sink has settled of each log that it has seen before. */
-  | { readonly type: 'opened'; readonly settledSeqs: Readonly<Record<string, number>> }
+  | {
+      readonly type: 'opened';
+      /** What the sink has settled of each log that it has seen before. */
+      readonly settledSeqs: Readonly<Record<string, number>>;
+      readonly batch: Partial<BatchHints> | undefined;
+      readonly retry: RetryPolicy | undefined;
+    }
   | { readonly type: 'open-failed'; readonly error: string }
   | { readonly type: 'reply'; readonly id: number; readonly result: WriteResult | void }
   | { readonly type: 'failed'; readonly id: number; readonly error: string }

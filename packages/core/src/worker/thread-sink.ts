@@ -10,6 +10,7 @@ import {
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { builtFile } from '../built-file.ts';
+import type { OpenedSink } from './stream.ts';
 import {
   STOP,
   type ThreadCall,
@@ -44,11 +45,13 @@ export async function openThreadSink(
   spec: ThreadSpec,
   report: (event: SinkEvent) => void,
   ended: AbortSignal,
-): Promise<Sink> {
+): Promise<OpenedSink> {
   const sink = new ThreadSink(spec, report, ended);
-  await sink.start();
-  return sink;
+  const { batch, retry } = await sink.start();
+  return { sink, batch, retry };
 }
+
+type OpenedMessage = Extract<ThreadMessage, { type: 'opened' }>;
 
 class ThreadSink implements Sink {
   readonly #spec: ThreadSpec;
@@ -69,7 +72,7 @@ class ThreadSink implements Sink {
     this.#ended = ended;
   }
 
-  async start(): Promise<void> {
+  async start(): Promise<OpenedMessage> {
     const worker = new Worker(builtFile('worker/sink-thread.js'), { workerData: this.#spec });
     threads.add(worker);
     // In-process it would keep the program alive: what is under way is waited for at the end, for as long as the end may take.
@@ -77,7 +80,7 @@ class ThreadSink implements Sink {
     const stop = (): void => void stopThread(worker);
     this.#ended.addEventListener('abort', stop, { once: true });
     let isOpen = false;
-    await new Promise<void>((resolve, reject) => {
+    return new Promise((resolve, reject) => {
       worker.on('message', (message: ThreadMessage) => {
         if (message.type === 'opened') {
           isOpen = true;
@@ -85,7 +88,7 @@ class ThreadSink implements Sink {
           worker.unref();
           this.#settledSeqs = message.settledSeqs;
           this.#worker = worker;
-          resolve();
+          resolve(message);
         } else if (message.type === 'open-failed') {
           reject(new Error(message.error));
           void worker.terminate();
@@ -118,6 +121,10 @@ class ThreadSink implements Sink {
 
   async flush(): Promise<void> {
     if (this.#worker) await this.#call({ type: 'flush' });
+  }
+
+  async reopen(): Promise<void> {
+    if (this.#worker) await this.#call({ type: 'reopen' });
   }
 
   async close(): Promise<void> {

@@ -1,0 +1,15 @@
+// Logs 2 000 records a second until it is killed, or as many as it is told to, and says on stdout which record's call has returned.
+// Arguments: the config as JSON, the first number, how many.
+import fs from 'node:fs';
+import { createLogger } from '@treeline/core';
+
+const [config, first, count] = process.argv.slice(2);
+const logger = createLogger(JSON.parse(config));
+const startMs = performance.now();
+let n = 0;
+const timer = setInterval(() => {
+  const due = Math.min(Number(count), (performance.now() - startMs) * 2);
+  while (n < due) logger.info({ n: Number(first) + n++, padding: 'x'.repeat(200) }, 'one of many');
+  fs.writeSync(1, `${Number(first) + n - 1}\n`);
+  if (n === Number(count)) clearInterval(timer);
+}, 10);

@@ -1,0 +1,142 @@
+import type { Context, Span as OtelSpan, SpanKind as OtelSpanKind } from '@opentelemetry/api';
+import { createRequire } from 'node:module';
+import type { Frame } from './frame.ts';
+import { formatFlags, type TraceParent } from './traceparent.ts';
+
+type OpenTelemetryApi = typeof import('@opentelemetry/api');
+
+/** Where `@opentelemetry/api` 1.x, whichever copy, keeps what an SDK registers. */
+const GLOBAL_KEY = Symbol.for('opentelemetry.js.api.1');
+
+const TRACER_NAME = '@treeline/core';
+
+let api: OpenTelemetryApi | undefined;
+let frameKey: symbol | undefined;
+let isMissing = false;
+
+/** The API, where an SDK has registered itself with it; without one nothing of OpenTelemetry is loaded. */
+export function openTelemetry(): OpenTelemetryApi | undefined {
+  return api ?? (isRegistered() ? load() : undefined);
+}
+
+/** Whether an SDK that makes spans is there. */
+export function isRegistered(): boolean {
+  const registered = (globalThis as { [GLOBAL_KEY]?: { trace?: unknown } })[GLOBAL_KEY];
+  return registered?.trace !== undefined && !isMissing;
+}
+
+/** The SDK's own copy of the API serves as well as ours: they share what is registered. */
+function load(): OpenTelemetryApi | undefined {
+  for (const from of [import.meta.url, `${process.cwd()}/`]) {
+    try {
+      api = createRequire(from)('@opentelemetry/api') as OpenTelemetryApi;
+      frameKey = api.createContextKey('treeline');
+      return api;
+    } catch {
+      // Not installed where this package could see it.
+    }
+  }
+  isMissing = true;
+  process.emitWarning(
+    'an OpenTelemetry SDK is registered, but @opentelemetry/api can’t be loaded: spans get ids of their own. Run "npm install @opentelemetry/api"',
+    { code: 'TREELINE_OTEL_API' },
+  );
+  return undefined;
+}
+
+/** The frame of the span that is active; a span that others have started inside has none of ours. */
+export function currentOtelFrame(): Frame | undefined {
+  const active = api?.context.active();
+  const frame = frameKey && (active?.getValue(frameKey) as Frame | undefined);
+  if (!frame || !active) return undefined;
+  const spanId = api?.trace.getSpanContext(active)?.spanId;
+  return spanId === frame.spanId ? frame : undefined;
+}
+
+/** Ids of the active span, whoever has started it. */
+export function activeOtelParent(): TraceParent | undefined {
+  const context = api?.trace.getSpanContext(api.context.active());
+  if (!context || api?.isSpanContextValid(context) !== true) return undefined;
+  const traceState = context.traceState?.serialize();
+  return {
+    traceId: context.traceId,
+    spanId: context.spanId,
+    traceFlags: formatFlags(context.traceFlags),
+    ...(traceState && { traceState }),
+  };
+}
+
+const spans = new WeakMap<Frame, OtelSpan>();
+
+export function runInOtel<Result>(frame: Frame, fn: () => Result): Result {
+  const span = spans.get(frame);
+  if (!api || !frameKey) return fn();
+  const context = api.context.active().setValue(frameKey, frame);
+  return api.context.with(span ? api.trace.setSpan(context, span) : context, fn);
+}
+
+/** Remembers which of OpenTelemetry's spans a frame stands for. */
+export function bindOtelSpan(frame: Frame, span: OtelSpan): void {
+  spans.set(frame, span);
+}
+
+export interface OtelSpanRequest {
+  readonly name: string;
+  readonly kind: 'internal' | 'server' | 'client' | 'producer' | 'consumer';
+  /** Undefined for the active span, null for none. */
+  readonly parent: TraceParent | null | undefined;
+  readonly attributes: Readonly<Record<string, unknown>>;
+  readonly links: readonly TraceParent[];
+}
+
+/** Starts a span in the SDK; undefined where none is registered. */
+export function startOtelSpan(request: OtelSpanRequest): { span: OtelSpan; parent: TraceParent } | undefined {
+  const otel = openTelemetry();
+  if (!otel) return undefined;
+  const span = otel.trace.getTracer(TRACER_NAME).startSpan(
+    request.name,
+    {
+      kind: kindOf(otel, request.kind),
+      attributes: request.attributes,
+      links: request.links.map((link) => ({ context: spanContext(otel, link) })),
+    },
+    parentContext(otel, request.parent),
+  );
+  const { traceId, spanId, traceFlags, traceState } = span.spanContext();
+  const text = traceState?.serialize();
+  return {
+    span,
+    parent: { traceId, spanId, traceFlags: formatFlags(traceFlags), ...(text && { traceState: text }) },
+  };
+}
+
+/** Ends it as ours ended. */
+export function endOtelSpan(span: OtelSpan, failure: { readonly error: unknown } | undefined): void {
+  if (failure && api) {
+    const { error } = failure;
+    const message = error instanceof Error ? error.message : String(error);
+    if (error instanceof Error) span.recordException(error);
+    span.setStatus({ code: api.SpanStatusCode.ERROR, message });
+  }
+  span.end();
+}
+
+function kindOf(otel: OpenTelemetryApi, kind: OtelSpanRequest['kind']): OtelSpanKind {
+  return otel.SpanKind[kind.toUpperCase() as keyof typeof otel.SpanKind];
+}
+
+function parentContext(otel: OpenTelemetryApi, parent: TraceParent | null | undefined): Context {
+  if (parent === undefined) return otel.context.active();
+  if (parent === null) return otel.trace.deleteSpan(otel.context.active());
+  return otel.trace.setSpanContext(otel.context.active(), { ...spanContext(otel, parent), isRemote: true });
+}
+
+function spanContext(otel: OpenTelemetryApi, parent: TraceParent): import('@opentelemetry/api').SpanContext {
+  const { traceId, spanId, traceFlags, traceState } = parent;
+  return {
+    traceId,
+    spanId,
+    traceFlags: Number.parseInt(traceFlags, 16),
+    ...(traceState !== undefined && { traceState: otel.createTraceState(traceState) }),
+  };
+}

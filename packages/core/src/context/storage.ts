@@ -1,0 +1,22 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { Frame } from './frame.ts';
+import { currentOtelFrame, openTelemetry, runInOtel } from './open-telemetry.ts';
+
+/** The only one: each further one makes every `await` slower. Made when a span first runs without OpenTelemetry. */
+let storage: AsyncLocalStorage<Frame> | undefined;
+
+/** The frame of the span that the calling code runs in. */
+export function currentFrame(): Frame | undefined {
+  return openTelemetry() === undefined ? storage?.getStore() : currentOtelFrame();
+}
+
+/** Runs a function inside a frame, and what it starts with it; the caller's own context stays as it is. */
+export function runInFrame<Args extends readonly unknown[], Result>(
+  frame: Frame,
+  fn: (...args: Args) => Result,
+  ...args: Args
+): Result {
+  if (openTelemetry() !== undefined) return runInOtel(frame, () => fn(...args));
+  storage ??= new AsyncLocalStorage();
+  return storage.run(frame, fn, ...args);
+}

@@ -1,0 +1,2 @@
+/** What a logger needs with `errorLogging`. */
+export { ErrorLog } from './error-log.ts';

@@ -1,0 +1,7 @@
+export {
+  createScriptLog,
+  receiveScriptLog,
+  type ScriptLevel,
+  type ScriptLog,
+  type ScriptLogOptions,
+} from './script-log.ts';

@@ -1,0 +1,81 @@
+import { runInContext, runInThisContext, type Context } from 'node:vm';
+
+/** The name under which the bridge's own frames stand in stacks. */
+export const BRIDGE_FILE = 'treeline:script-log';
+
+/**
+ * What hosted code gets, compiled in its own realm: `log` and every error that it throws are made there, of that realm's classes, so that
+ * nothing of the host's can be reached through them. It uses what it has captured when it was made, and nothing that a script could have
+ * replaced since. `post` never throws by itself; where the stack is too short for it, what the engine throws inside is not let out.
+ *
+ * An error made with a stack would hand the host's call sites to the realm's `Error.prepareStackTrace`: it is made without, and gets
+ * the script's own frames as a text.
+ */
+const FACTORY = `(function (post, scriptStack) {
+  'use strict';
+  const { TypeError, RangeError, Error } = globalThis;
+  const { defineProperty, freeze } = Object;
+  const { prototype: typePrototype } = TypeError;
+  const { prototype: rangePrototype } = RangeError;
+  const { create } = Object;
+
+  function withoutStack(Class, prototype, message) {
+    let before, error;
+    try { before = Error.stackTraceLimit; Error.stackTraceLimit = 0; } catch {}
+    try { if (Error.stackTraceLimit === 0) error = new Class(message); } catch {}
+    try { Error.stackTraceLimit = before; } catch {}
+    if (error === undefined) {
+      error = create(prototype);
+      defineProperty(error, 'message', { __proto__: null, value: message, writable: true, configurable: true });
+    }
+    return error;
+  }
+
+  function fault(Class, prototype, name, message) {
+    const error = withoutStack(Class, prototype, message);
+    let frames = '';
+    try { frames = scriptStack(); } catch {}
+    defineProperty(error, 'stack', {
+      __proto__: null, value: name + ': ' + message + frames, writable: true, configurable: true,
+    });
+    return error;
+  }
+
+  const log = {
+    log(level, msg) {
+      if (typeof level !== 'string')
+        throw fault(TypeError, typePrototype, 'TypeError', 'level must be a text; got ' + typeof level);
+      if (level !== 'trace' && level !== 'debug' && level !== 'info' && level !== 'warn' && level !== 'error')
+        throw fault(RangeError, rangePrototype, 'RangeError',
+          'level must be one of trace, debug, info, warn, error; got ' + post(undefined, level));
+      if (typeof msg !== 'string')
+        throw fault(TypeError, typePrototype, 'TypeError', 'msg must be a text; got ' + typeof msg);
+      let isDone = false;
+      try { post(level, msg); isDone = true; } catch {}
+      if (!isDone) throw fault(RangeError, rangePrototype, 'RangeError', 'the stack is too deep to log');
+    },
+  }.log;
+  return freeze(log);
+})`;
+
+/** Hosted code's side. Only texts go through it, in both directions. */
+export interface ScriptSide {
+  /** Takes a message, or, without a level, gives the text of a level that is none, shortened for an error message. */
+  readonly post: (level: string | undefined, msg: string) => string;
+  /** The script's frames, each on a line of its own. */
+  readonly scriptStack: () => string;
+}
+
+export type ScriptFunction = (level: 'trace' | 'debug' | 'info' | 'warn' | 'error', msg: string) => void;
+
+/** Makes the function for a realm: a context of node:vm, or this one. */
+export function createInRealm(
+  context: Context | undefined,
+  { post, scriptStack }: ScriptSide,
+): ScriptFunction {
+  const options = { filename: BRIDGE_FILE };
+  const factory = (
+    context === undefined ? runInThisContext(FACTORY, options) : runInContext(FACTORY, context, options)
+  ) as (...side: unknown[]) => ScriptFunction;
+  return factory(post, scriptStack);
+}

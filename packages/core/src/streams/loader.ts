@@ -1,0 +1,2 @@
+/** What a logger needs with `streamTracking`. */
+export { trackStream } from './track-stream.ts';
