@@ -15,10 +15,10 @@ export interface EndSignal {
 }
 
 /**
- * Takes over the signals that end a process, so that it can drain first. A SIGHUP that no closed terminal has sent does not: it makes the
- * pipeline open its files anew.
+ * Takes over the signals that end a process, so that it can drain first. With `survivesHangUp` a SIGHUP that no closed terminal has sent
+ * is none of them: it makes a pipeline open its files anew.
  */
-export function awaitEndSignal(): EndSignal {
+export function awaitEndSignal({ survivesHangUp = false } = {}): EndSignal {
   let received: NodeJS.Signals | undefined;
   let arrive = (): void => undefined;
   const arrived = new Promise<void>((resolve) => {
@@ -28,7 +28,7 @@ export function awaitEndSignal(): EndSignal {
     process.removeAllListeners(signal);
     process.kill(process.pid, signal);
   };
-  const isTerminalGone = watchTerminal();
+  const isTerminalGone = survivesHangUp ? watchTerminal() : () => true;
   const receive = (signal: NodeJS.Signals): void => {
     if (signal === 'SIGHUP' && !isTerminalGone()) return;
     if (received) raise(signal);

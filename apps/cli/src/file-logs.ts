@@ -1,170 +1,180 @@
+import { createHash } from 'node:crypto';
 import fs from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
-import { compileFilter, parseQuery, resolveTime, type Filter, type TimeOptions } from '@treeline/query';
-import { parseLevel, type LogRecord, type LogRequest, type LogSource } from '@treeline/contract';
-import { openFileSource } from '@treeline/file/source';
-import {
-  rowOfRecord,
-  tableOfRecords,
+import { createBatch, parseLevel, parseOptions } from '@treeline/contract';
+import { openFileSource, type FileRequest, type FileRow, type FileSource } from '@treeline/file/source';
+import { compileFilter, parseFilter, parseQuery, resolveTime, type TimeOptions } from '@treeline/query';
+import sqlite, {
+  deriveColumns,
+  openLogReader,
+  withoutColumns,
   type LogQuery,
-  type RecordRow,
-  type Stats,
-  type StatsQuery,
+  type LogReader,
+  type LogRow,
+  type TableQuery,
 } from '@treeline/sqlite';
-import { CommandFailure, EXIT } from './exit-code.ts';
-import { STORE_NAME } from './query-request.ts';
+import { awaitEndSignal } from './end-signal.ts';
 import type { Completion, Logs } from './logs.ts';
+import { STORE_NAME } from './query-request.ts';
 
-type Rows = AsyncGenerator<RecordRow, Completion>;
+const SQLITE_MAGIC = 'SQLite format 3\0';
 
-/** Log files as the commands ask them: one with what was rotated of it, or all of a folder. Conditions are decided here, by predicate. */
+/** Lines that are put into the temporary store at once. */
+const STORED_TOGETHER = 10_000;
+
+/** Whether log files are meant, and not a store: a folder, or a file that is not SQLite's, or of which only rotated ones are left. */
+export function areFiles(target: string): boolean {
+  const stat = fs.statSync(target, { throwIfNoEntry: false });
+  if (stat?.isDirectory()) return true;
+  if (STORE_NAME.test(target)) return false;
+  return stat === undefined ? /\.(?:log|jsonl|ndjson)$/i.test(target) : !startsAsSqlite(target);
+}
+
+function startsAsSqlite(file: string): boolean {
+  const start = Buffer.alloc(SQLITE_MAGIC.length);
+  const fd = fs.openSync(file, 'r');
+  try {
+    fs.readSync(fd, start, 0, start.length, 0);
+  } finally {
+    fs.closeSync(fd);
+  }
+  return start.toString('latin1') === SQLITE_MAGIC;
+}
+
+/** Opens a folder of log files, or one log with what was rotated of it, for the same questions as a store. */
 export async function openFileLogs(target: string): Promise<Logs> {
   const source = await openFileSource(target);
-  const store = await storeInstead(target, source);
-  if (store !== undefined) {
-    await source.close();
-    throw new CommandFailure(EXIT.noInput, `${target} holds no log files, but a store: name it, ${store}`);
-  }
   return {
     rows: (query) => readRows(source, query),
-    follow() {
-      throw new CommandFailure(
-        EXIT.usage,
-        `${target} can't be followed: --follow needs a store; files are followed by: tail -F <file> | treeline pretty`,
-      );
+    async *follow({ after, ...query }, signal) {
+      for await (const row of source.follow({ ...requestOf(query), cursor: after }, signal))
+        yield toLogRow(source, row);
     },
-    async table({ query, ...conditions }) {
-      if (typeof query === 'string') throw new TypeError('query must be parsed');
-      const { filter, stages } = query;
-      const completion = { complete: true };
-      const rows = withCompletion(readRows(source, { ...conditions, filter, limit: Infinity }), completion);
-      return { ...(await tableOfRecords(rows, stages)), ...completion };
-    },
-    stats: (query) => readStats(source, query),
+    table: ({ query, ...conditions }) =>
+      inStore(source, selectionOf(query, conditions), (reader, isWhole) => {
+        const table = reader.table({ ...conditions, query });
+        const { newestOnly, records } = table;
+        return {
+          rows: [...table],
+          complete: table.complete && isWhole,
+          ...(newestOnly !== undefined && { newestOnly }),
+          ...(records && { records }),
+        };
+      }),
+    stats: (query) =>
+      inStore(source, query, (reader, isWhole) => {
+        const stats = reader.stats(query);
+        return { ...stats, complete: stats.complete && isWhole };
+      }),
     close: () => void source.close(),
   };
 }
 
-/** The store of a folder that has no log files: `data` was typed for `data/logs.db`. */
-async function storeInstead(folder: string, source: LogSource): Promise<string | undefined> {
-  if (!fs.statSync(folder).isDirectory()) return undefined;
-  const name = fs.readdirSync(folder).find((each) => STORE_NAME.test(each));
-  if (name === undefined) return undefined;
-  for await (const _record of source.query({ limit: 1 })) return undefined;
-  return path.join(folder, name);
+async function* readRows(source: FileSource, query: LogQuery): AsyncGenerator<LogRow, Completion> {
+  const { order = 'desc', limit = Infinity, cursor } = query;
+  const signal = timeLimit(query);
+  const request = { ...requestOf(query), order, limit, cursor, signal };
+  for await (const row of source.rows(request)) yield toLogRow(source, row);
+  return { complete: !signal?.aborted };
 }
 
-async function* readRows(source: LogSource, query: LogQuery): Rows {
-  if (query.cursor !== undefined) {
-    throw new CommandFailure(EXIT.usage, '--cursor needs a store: the records of files have no cursors');
-  }
-  const { limit = Infinity, timeoutMs = Infinity, order = 'desc' } = query;
-  const times: TimeOptions = { nowMs: Date.now(), utc: query.utc ?? false };
-  const filter = typeof query.filter === 'object' ? query.filter : undefined;
-  const holds = predicateOf(filter, query.text, times);
-  const deadlineMs = performance.now() + timeoutMs;
-  let count = 0;
-  for await (const record of source.query({ ...requestOf(query, filter, times), order })) {
-    if (performance.now() > deadlineMs) return { complete: false };
-    if (!holds(record)) continue;
-    yield rowOfRecord(record, 0);
-    if (++count >= limit) break;
-  }
-  return { complete: true };
+function timeLimit({ timeoutMs = Infinity }: LogQuery): AbortSignal | undefined {
+  return timeoutMs === Infinity ? undefined : AbortSignal.timeout(Math.ceil(timeoutMs));
 }
 
-/** What the source narrows by itself: whole files are passed over by time. */
-function requestOf(query: LogQuery, filter: Filter | undefined, times: TimeOptions): LogRequest {
-  const { source, type, refId, level, since, until } = query;
-  const bounds = timesOf(filter, times);
-  const sinceMs = most([since, bounds.sinceMs], Math.max);
-  const untilMs = most([until, bounds.untilMs], Math.min);
+function requestOf(query: LogQuery): FileRequest {
+  const { source, type, refId, level, since, until, text, filter, utc = false } = query;
+  const times: TimeOptions = { nowMs: Date.now(), utc };
+  const asked = typeof filter === 'string' ? parseFilter(filter) : filter;
+  const conditions = [
+    ...(text === undefined ? [] : [compileFilter({ kind: 'text', scope: 'msg', text }, times)]),
+    ...(asked ? [compileFilter(asked, times)] : []),
+  ];
   return {
     ...(source !== undefined && { source }),
     ...(type !== undefined && { type }),
     ...(refId !== undefined && { refId }),
-    ...(level !== undefined && { level: typeof level === 'string' ? parseLevel(level) : level }),
-    ...(sinceMs !== undefined && { sinceMs }),
-    ...(untilMs !== undefined && { untilMs }),
+    ...(level !== undefined && { level: typeof level === 'number' ? level : parseLevel(level) }),
+    ...(since !== undefined && { sinceMs: timeOf(since, times) }),
+    ...(until !== undefined && { untilMs: timeOf(until, times) }),
+    matches: (record) => conditions.every((accepts) => accepts(record)),
   };
 }
 
-/** The times that a condition names at its top. */
-function timesOf(filter: Filter | undefined, times: TimeOptions): { sinceMs?: number; untilMs?: number } {
-  const items = filter?.kind === 'and' ? filter.items : filter ? [filter] : [];
-  const startsOf = (kind: 'since' | 'until'): (number | undefined)[] =>
-    items.map((item) => (item.kind === kind ? resolveTime(item.time.text, times)?.startMs : undefined));
-  const sinceMs = most(startsOf('since'), Math.max);
-  const untilMs = most(startsOf('until'), Math.min);
-  return { ...(sinceMs !== undefined && { sinceMs }), ...(untilMs !== undefined && { untilMs }) };
+function timeOf(time: number | Date | string, times: TimeOptions): number {
+  return typeof time === 'string' ? (resolveTime(time, times)?.startMs ?? Number.NaN) : Number(time);
 }
 
-function most(times: readonly unknown[], choose: (...values: number[]) => number): number | undefined {
-  const known = times.filter((time) => typeof time === 'number');
-  return known.length === 0 ? undefined : choose(...known);
-}
-
-function predicateOf(
-  filter: Filter | undefined,
-  text: string | undefined,
-  times: TimeOptions,
-): (record: LogRecord) => boolean {
-  const contains =
-    text === undefined ? undefined : compileFilter({ kind: 'text', scope: 'msg', text }, times);
-  const matches = filter && compileFilter(filter, times);
-  return (record) => (contains?.(record) ?? true) && (matches?.(record) ?? true);
-}
-
-/** Rows alone, for who takes no return value; what it was is put into `completion`. */
-async function* withCompletion(
-  rows: Rows,
-  completion: { complete: boolean },
-): AsyncGenerator<RecordRow, void> {
-  for (;;) {
-    const next = await rows.next();
-    if (next.done) {
-      completion.complete = next.value.complete;
-      return;
-    }
-    yield next.value;
-  }
-}
-
-/** Files keep no counts: every record is read, once more for the most frequent values. */
-async function readStats(source: LogSource, { histogram, top, ...query }: StatsQuery): Promise<Stats> {
-  const completion = { complete: true };
-  const read = (): AsyncGenerator<RecordRow, void> =>
-    withCompletion(readRows(source, { ...query, limit: Infinity }), completion);
-  const levels: Record<number, number> = {};
-  const steps = new Map<string, { ts: number; by?: string | number; count: number }>();
-  let count = 0;
-  let [firstMs, lastMs] = [Infinity, -Infinity];
-  for await (const row of read()) {
-    count++;
-    levels[row.level] = (levels[row.level] ?? 0) + 1;
-    firstMs = Math.min(firstMs, row.ts);
-    lastMs = Math.max(lastMs, row.ts);
-    if (!histogram) continue;
-    const ts = Math.floor(row.ts / histogram.stepMs) * histogram.stepMs;
-    const by = histogram.by && row[histogram.by];
-    const step = steps.get(`${ts} ${by}`);
-    if (step) step.count++;
-    else steps.set(`${ts} ${by}`, { ts, ...(by === undefined ? {} : { by }), count: 1 });
-  }
+function toLogRow(source: FileSource, row: FileRow): LogRow {
+  const { record, line, sortMs } = row;
   return {
-    count,
-    levels,
-    ...(count > 0 ? { firstMs, lastMs } : {}),
-    ...(histogram ? { histogram: [...steps.values()].toSorted((a, b) => a.ts - b.ts) } : {}),
-    ...(top ? { top: { values: await topValues(read(), top), uncounted: 0 } } : {}),
-    complete: completion.complete,
+    // Files number nothing; the same line has the same id in every answer.
+    id: createHash('sha1').update(line).digest().readUIntBE(0, 6),
+    cursor: source.cursorOf(row),
+    ...deriveColumns(record, sortMs),
+    payload: withoutColumns(record),
+    record,
+    line,
   };
 }
 
-async function topValues(
-  rows: AsyncIterable<RecordRow>,
-  { field, limit = 10 }: NonNullable<StatsQuery['top']>,
-): Promise<{ value: unknown; count: number }[]> {
-  const { rows: table } = await tableOfRecords(rows, parseQuery(`| top ${limit} ${field}`).stages);
-  return table.map((row) => ({ value: Object.values(row)[0], count: Number(row.count) }));
+/** What a table is made of: with a context also records that the condition leaves out. */
+function selectionOf(query: TableQuery['query'], conditions: Omit<TableQuery, 'query'>): LogQuery {
+  const { filter, stages } = typeof query === 'string' ? parseQuery(query) : query;
+  return stages.some(({ kind }) => kind === 'context') ? {} : { ...conditions, filter };
+}
+
+/** Asks a temporary store what only SQLite can count and sort; `isWhole` tells whether all that was selected got into it in time. */
+async function inStore<T>(
+  source: FileSource,
+  query: LogQuery,
+  ask: (reader: LogReader, isWhole: boolean) => T,
+): Promise<T> {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'treeline-'));
+  const remove = (): void => fs.rmSync(folder, { recursive: true, force: true });
+  const store = path.join(folder, 'logs.db');
+  const end = awaitEndSignal();
+  try {
+    const limit = timeLimit(query);
+    const ended = new AbortController();
+    void end.arrived.then(() => ended.abort());
+    await fill(store, source, {
+      ...requestOf(query),
+      signal: AbortSignal.any([ended.signal, ...(limit ? [limit] : [])]),
+    });
+    const reader = openLogReader(store);
+    try {
+      reader.count({ until: 0 });
+      // It is open: from here on nothing is left behind, however the command ends.
+      if (process.platform !== 'win32') remove();
+      end.release();
+      end.raise();
+      return ask(reader, !limit?.aborted);
+    } finally {
+      reader.close();
+    }
+  } finally {
+    remove();
+    end.release();
+  }
+}
+
+async function fill(store: string, source: FileSource, request: FileRequest): Promise<void> {
+  const { definition } = sqlite;
+  const sink = await definition.open(await parseOptions(definition, { path: store }), {
+    streamName: 'files',
+    report: () => undefined,
+  });
+  let lines: string[] = [];
+  const storeLines = async (): Promise<void> => {
+    if (lines.length > 0) await sink.write(createBatch(Buffer.from(`${lines.join('\n')}\n`)));
+    lines = [];
+  };
+  for await (const { line } of source.rows({ ...request, order: 'asc' })) {
+    lines.push(line);
+    if (lines.length >= STORED_TOGETHER) await storeLines();
+  }
+  await storeLines();
+  await sink.close();
 }

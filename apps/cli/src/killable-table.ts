@@ -2,7 +2,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { formatDuration, TreelineError, type ErrorCode } from '@treeline/contract';
-import type { RecordRow, TableQuery } from '@treeline/sqlite';
+import type { LogRow, TableQuery } from '@treeline/sqlite';
 import { awaitEndSignal } from './end-signal.ts';
 import { CommandFailure, EXIT } from './exit-code.ts';
 
@@ -17,7 +17,7 @@ export interface FinishedTable {
   readonly rows: readonly Readonly<Record<string, unknown>>[];
   readonly complete: boolean;
   readonly newestOnly?: number;
-  readonly records?: readonly RecordRow[];
+  readonly records?: readonly LogRow[];
 }
 
 /** What a table's process answers. */

@@ -1,15 +1,14 @@
-import fs from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import {
   openLogReader,
   type LogQuery,
-  type RecordRow,
+  type LogRow,
   type Stats,
   type StatsQuery,
   type TableQuery,
 } from '@treeline/sqlite';
 import { CommandFailure, EXIT } from './exit-code.ts';
-import { STORE_NAME } from './query-request.ts';
+import { areFiles, openFileLogs } from './file-logs.ts';
 import { runTable, type FinishedTable } from './killable-table.ts';
 
 /** Whether all was looked at; false where a time limit ended the search. */
@@ -19,9 +18,9 @@ export interface Completion {
 
 /** What the commands ask of whatever holds logs. */
 export interface Logs {
-  rows(query: LogQuery): Generator<RecordRow, Completion> | AsyncGenerator<RecordRow, Completion>;
+  rows(query: LogQuery): Generator<LogRow, Completion> | AsyncGenerator<LogRow, Completion>;
   /** Rows as they are written, behind the one with the cursor `after` or from now on, until `signal` says so. */
-  follow(query: FollowQuery, signal: AbortSignal): AsyncIterableIterator<RecordRow>;
+  follow(query: FollowQuery, signal: AbortSignal): AsyncIterableIterator<LogRow>;
   /** The answer to a query with stages, in a process of its own: it can be killed at any time. */
   table(query: TableQuery): Promise<FinishedTable>;
   stats(query: StatsQuery): Promise<Stats>;
@@ -43,32 +42,12 @@ export async function openLogs(argument: string): Promise<Logs> {
   if (scheme === 'file') return openPath(fileURLToPath(argument));
   throw new CommandFailure(
     EXIT.usage,
-    `${argument} can't be read: of URLs only file:// is supported so far; name a store such as data/logs.db, or a folder of log files`,
+    `${argument} can't be read: of URLs only file:// is supported so far; name the path of a store, such as data/logs.db, or of log files`,
   );
 }
 
 async function openPath(path: string): Promise<Logs> {
-  if (isStore(path)) return openStore(path);
-  const { openFileLogs } = await import('./file-logs.ts');
-  return openFileLogs(path);
-}
-
-const SQLITE_HEADER = 'SQLite format 3\0';
-
-/** A store by its name or its content; a file that is missing is one that was not made yet. */
-function isStore(path: string): boolean {
-  const stat = fs.statSync(path, { throwIfNoEntry: false });
-  if (stat?.isDirectory()) return false;
-  if (!stat || STORE_NAME.test(path)) return true;
-  if (!stat.isFile()) return false;
-  const file = fs.openSync(path, 'r');
-  try {
-    const head = Buffer.alloc(SQLITE_HEADER.length);
-    fs.readSync(file, head, 0, head.length, 0);
-    return head.toString('latin1') === SQLITE_HEADER;
-  } finally {
-    fs.closeSync(file);
-  }
+  return areFiles(path) ? openFileLogs(path) : openStore(path);
 }
 
 function openStore(path: string): Logs {

@@ -1,10 +1,10 @@
 import { createBatch } from '@treeline/contract';
-import type { RecordRow } from '@treeline/sqlite';
+import type { LogRow } from '@treeline/sqlite';
 import type { QueryOutput } from './query-request.ts';
 
 /** Turns rows into text, each line ended by a line feed. */
 export interface RowPrinter {
-  print(row: RecordRow): string;
+  print(row: LogRow): string;
   /** What is left to say at the end. */
   end(): string;
 }
@@ -19,7 +19,7 @@ export async function createRowPrinter({ output, utc }: RowPrinterOptions): Prom
   return { print: output === 'rows' ? formatRow : ({ line }) => `${line}\n`, end: () => '' };
 }
 
-function formatRow({ record: _record, line: _line, ...row }: RecordRow): string {
+function formatRow({ record: _record, line: _line, ...row }: LogRow): string {
   return `${JSON.stringify(row)}\n`;
 }
 
@@ -38,6 +38,6 @@ async function createPrettyPrinter(utc: boolean): Promise<RowPrinter> {
 }
 
 /** A record that says no time has that of its arrival. */
-function timedLine({ record, line, ts }: RecordRow): string {
+function timedLine({ record, line, ts }: LogRow): string {
   return record.time === undefined ? JSON.stringify({ ...record, time: ts }) : line;
 }

@@ -1,12 +1,12 @@
 import { formatDuration, formatLevel } from '@treeline/contract';
-import type { RecordRow } from '@treeline/sqlite';
+import type { LogRow } from '@treeline/sqlite';
 import { formatTime } from './table-text.ts';
 import { printable } from './terminal.ts';
 
 /** A span, or the trace that holds spans whose parents are not here. */
 interface Branch {
   readonly title: string;
-  readonly children: (Branch | RecordRow)[];
+  readonly children: (Branch | LogRow)[];
 }
 
 interface Span extends Branch {
@@ -19,11 +19,7 @@ interface Span extends Branch {
 const MAX_DEPTH = 40;
 
 /** Draws records, which come oldest first, as a tree: spans hold their records and spans, what has no span stands at the top. */
-export function formatStory(
-  id: string,
-  rows: readonly RecordRow[],
-  { utc }: { readonly utc: boolean },
-): string {
+export function formatStory(id: string, rows: readonly LogRow[], { utc }: { readonly utc: boolean }): string {
   const [first] = rows;
   const last = rows.at(-1);
   if (!first || !last) return `no records of ${printable(id)}\n`;
@@ -36,9 +32,9 @@ export function formatStory(
   return lines.map((line) => `${line}\n`).join('');
 }
 
-function branchesOf(rows: readonly RecordRow[]): (Branch | RecordRow)[] {
+function branchesOf(rows: readonly LogRow[]): (Branch | LogRow)[] {
   const spans = spansOf(rows);
-  const top: (Branch | RecordRow)[] = [];
+  const top: (Branch | LogRow)[] = [];
   const traces = new Map<string, Branch>();
   const traceOf = (traceId: string): Branch => {
     let trace = traces.get(traceId);
@@ -73,7 +69,7 @@ function branchesOf(rows: readonly RecordRow[]): (Branch | RecordRow)[] {
   });
 }
 
-function spansOf(rows: readonly RecordRow[]): Map<string, Span> {
+function spansOf(rows: readonly LogRow[]): Map<string, Span> {
   const spans = new Map<string, Span>();
   for (const { traceId, spanId, record, source } of rows) {
     if (traceId === null || spanId === null) continue;
@@ -117,11 +113,11 @@ function keyOf(traceId: string, spanId: string): string {
   return `${traceId} ${spanId}`;
 }
 
-function draw(branches: readonly (Branch | RecordRow)[], utc: boolean, lines: string[]): void {
+function draw(branches: readonly (Branch | LogRow)[], utc: boolean, lines: string[]): void {
   const timeWidth = formatTime(1, true).length;
   const blank = ' '.repeat(timeWidth + 7);
-  const stack: { item: Branch | RecordRow; isLast: boolean; prefix: string; depth: number }[] = [];
-  const push = (items: readonly (Branch | RecordRow)[], prefix: string, depth: number): void => {
+  const stack: { item: Branch | LogRow; isLast: boolean; prefix: string; depth: number }[] = [];
+  const push = (items: readonly (Branch | LogRow)[], prefix: string, depth: number): void => {
     for (const [index, item] of [...items.entries()].toReversed()) {
       stack.push({ item, isLast: index === items.length - 1, prefix, depth });
     }
@@ -143,7 +139,7 @@ function draw(branches: readonly (Branch | RecordRow)[], utc: boolean, lines: st
 /** Keys of the payload that say nothing about the object. */
 const LEFT_OUT = new Set(['pid', 'hostname', 'name', 'v', 'span', 'span_seq', 'trace_flags']);
 
-function textOf({ source, type, msg, payload }: RecordRow): string {
+function textOf({ source, type, msg, payload }: LogRow): string {
   const fields = Object.entries(payload)
     .filter(([key, value]) => !LEFT_OUT.has(key) && value !== undefined)
     .map(([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`);

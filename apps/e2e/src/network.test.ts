@@ -1,12 +1,13 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LoggerStats } from '@treeline/core';
 import { listDeadLetters, readDeadLetters } from '@treeline/spool';
 import { describe, expect, test, vi } from 'vitest';
+import { treeline } from './command.ts';
 import {
   count,
   filesBelow,
@@ -190,7 +191,7 @@ describe('a collector that', () => {
     expect(numbersIn(collector.taken())).toEqual(count(0, 200));
   });
 
-  test('refuses a record gets all others, and the refused one is a dead letter with the reason', async () => {
+  test('refuses a record gets all others, and the refused one is a dead letter that can be sent again', async () => {
     using folder = scratchFolder();
     await using collector = await startCollector(folder.path);
     await using sender = startSender(configFor(collector.url), folder.path);
@@ -205,6 +206,17 @@ describe('a collector that', () => {
     );
     expect(letters.map(({ line }) => (JSON.parse(line.toString()) as { n: number }).n)).toEqual([7]);
     expect(letters[0]?.reason).toBe(`${collector.url}: it answered 400: n must not be 7`);
+
+    await collector.setMode('ok');
+    writeFileSync(join(folder.path, 'c.json'), JSON.stringify(configFor(collector.url)));
+    const replayed = await treeline(['spool', 'replay', '-c', 'c.json'], { cwd: folder.path });
+    expect(replayed, replayed.stderr).toMatchObject({ code: 0 });
+    expect(numbersIn(collector.taken()).at(-1)).toBe(7);
+    expect(
+      listDeadLetters(join(folder.path, 'logs/.treeline')).flatMap(
+        ({ path }) => readDeadLetters(path).letters,
+      ),
+    ).toEqual([]);
   });
 });
 

@@ -1,12 +1,11 @@
-import type { FastifyBaseLogger } from 'fastify';
+import type { TreelineLogger } from '@treeline/core';
 import { BackendError, streamAnswer, type AnswerRequest } from './backend-client.ts';
 
 /** An answer whose first token has come: from here on it belongs to one model. */
 export interface StartedAnswer {
   readonly model: string;
-  readonly firstTokenMs: number;
   /** All tokens, the first included. */
-  readonly tokens: AsyncGenerator<string, void, undefined>;
+  readonly tokens: AsyncIterable<string>;
 }
 
 /** No model of a route gave an answer. `cause` is what the last one failed with. */
@@ -31,22 +30,22 @@ export async function startAnswer(
   route: string,
   models: readonly string[],
   request: Omit<AnswerRequest, 'model'>,
-  log: FastifyBaseLogger,
+  log: TreelineLogger,
 ): Promise<StartedAnswer> {
   let last: BackendError | undefined;
   for (const [index, model] of models.entries()) {
-    const startedAt = performance.now();
-    const tokens = streamAnswer({ ...request, model });
+    using asking = log.startSpan('ask', { model });
+    const tokens = asking.run(() => streamAnswer({ ...request, model }));
     try {
-      const first = await tokens.next();
-      const firstTokenMs = Math.round(performance.now() - startedAt);
-      log.debug({ model, first_token_ms: firstTokenMs }, 'the model began to answer');
-      return { model, firstTokenMs, tokens: withFirst(first, tokens) };
+      const first = await asking.run(() => tokens.next());
+      asking.run(() => log.debug({ model }, 'the model began to answer'));
+      return { model, tokens: withFirst(first, tokens) };
     } catch (error) {
       if (!(error instanceof BackendError)) throw error;
       last = error;
       const next = models[index + 1];
-      if (next !== undefined) log.warn({ err: error, model, next }, `model ${model} failed, asking ${next}`);
+      if (next !== undefined)
+        asking.run(() => log.warn({ err: error, model, next }, `model ${model} failed, asking ${next}`));
     }
   }
   if (!last) throw new RangeError(`the models of route ${route} must be at least one; got none`);

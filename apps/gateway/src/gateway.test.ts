@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
-import { pino } from 'pino';
+import { createLogger } from '@treeline/core';
+import { symbols } from 'pino';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { FastifyInstance } from 'fastify';
 import { createBackend } from './backend.ts';
@@ -52,7 +53,7 @@ interface TestGateway {
   readonly app: FastifyInstance;
   readonly url: string;
   readonly lines: readonly Record<string, unknown>[];
-  /** Resolves to the first line that fits, now or later. */
+  /** Resolves to the first line that fits, now or later; of span lines the close. */
   readonly lineWith: (fields: Record<string, unknown>) => Promise<Record<string, unknown>>;
 }
 
@@ -76,8 +77,13 @@ async function startGateway(givenUrl?: string, idleTimeoutMs = 30_000): Promise<
     lines.push(JSON.parse(line) as Record<string, unknown>);
     for (const wake of waiting) wake();
   };
+  const logger = createLogger({
+    level: 'debug',
+    enhancedFeatures: { requestTracking: {}, streamTracking: {}, errorLogging: {} },
+  });
+  Object.assign(logger, { [symbols.streamSym]: { write } });
   const gateway = createGateway({
-    logger: pino({ level: 'debug' }, { write }),
+    logger,
     backendUrl,
     config: { idleTimeoutMs, routes: ROUTES },
   });
@@ -87,8 +93,8 @@ async function startGateway(givenUrl?: string, idleTimeoutMs = 30_000): Promise<
   const lineWith = (fields: Record<string, unknown>): Promise<Record<string, unknown>> =>
     new Promise((resolve) => {
       const look = (): void => {
-        const found = lines.find((line) =>
-          Object.entries(fields).every(([key, value]) => line[key] === value),
+        const found = lines.find(
+          (line) => Object.entries(fields).every(([key, value]) => line[key] === value) && !isOpenLine(line),
         );
         if (!found) return;
         waiting.delete(look);
@@ -98,6 +104,10 @@ async function startGateway(givenUrl?: string, idleTimeoutMs = 30_000): Promise<
       look();
     });
   return { app, close: gateway.close, url: urlOf(app.server), lines, lineWith };
+}
+
+function isOpenLine({ span }: Record<string, unknown>): boolean {
+  return typeof span === 'object' && span !== null && 'op' in span && span.op !== 'close';
 }
 
 function chat(url: string, model: string, init: RequestInit = {}): Promise<Response> {
@@ -140,10 +150,15 @@ describe('createGateway', () => {
     const { url, lines, lineWith } = await startGateway();
     const response = await chat(url, 'good');
     await response.text();
-    expect(await lineWith({ type: 'request' })).toMatchObject({
-      res: { statusCode: 200 },
-      msg: 'POST /v1/chat 200',
+    const request = await lineWith({ type: 'request' });
+    expect(request).toMatchObject({
+      span: {
+        name: 'POST /v1/chat',
+        status: 'ok',
+        attrs: { 'http.route': '/v1/chat', 'http.response.status_code': 200 },
+      },
     });
+    expect(new Set(lines.map((line) => line['trace_id']))).toEqual(new Set([request['trace_id'], undefined]));
     const ids = new Set(
       lines
         .filter((line) => line['name'] === 'chat' || line['type'] === 'request')
@@ -185,10 +200,10 @@ describe('createGateway', () => {
       const { url, lineWith } = await startGateway(undefined, idleTimeoutMs);
       const response = await chat(url, route);
       expect(response.status).toBe(status);
-      const line = await lineWith({ level: 50 });
+      const line = await lineWith({ level: 50, status });
       expect(line).toMatchObject({ msg: `no model of route ${route} answered (1 tried)`, status });
-      expect(line['err']).toMatchObject({ stack: expect.stringContaining(cause) as string });
-      expect(line['err']).toMatchObject({ stack: expect.stringContaining(rootCause) as string });
+      expect(line).toHaveProperty('err.cause.message', cause);
+      expect(JSON.stringify(line['err'])).toContain(rootCause);
       expect(await response.json()).toMatchObject({ requestId: line['req_id'] });
     },
   );
@@ -200,20 +215,18 @@ describe('createGateway', () => {
     await once(server, 'close');
     const { url, lineWith } = await startGateway(backendUrl);
     expect((await chat(url, 'good')).status).toBe(502);
-    const line = await lineWith({ level: 50 });
-    expect(line['err']).toMatchObject({
-      stack: expect.stringContaining(`the backend at ${backendUrl} can't be reached`) as string,
-    });
-    expect(line['err']).toMatchObject({ stack: expect.stringContaining('ECONNREFUSED') as string });
+    const line = await lineWith({ level: 50, status: 502 });
+    expect(line).toHaveProperty('err.cause.message', `the backend at ${backendUrl} can't be reached`);
+    expect(JSON.stringify(line['err'])).toContain('ECONNREFUSED');
   });
 
   test('tells the client when an answer breaks off in the middle, and logs how far it came', async () => {
     const { url, lineWith } = await startGateway();
     const events = await eventsOf(await chat(url, 'fragile'));
     expect(events.map(({ event }) => event)).toEqual(['token', 'token', 'error']);
-    const line = await lineWith({ level: 50 });
-    expect(line).toMatchObject({ msg: 'the answer broke off after 2 tokens', tokens: 2, model: 'fragile' });
-    expect(line['err']).toMatchObject({ type: 'BackendError' });
+    const line = await lineWith({ level: 50, msg: 'the answer broke off after 2 tokens' });
+    expect(line).toMatchObject({ tokens: 2, model: 'fragile', err: { type: 'BackendError' } });
+    expect(line['trace_id']).toMatch(/^[0-9a-f]{32}$/u);
   });
 
   test.each([

@@ -1,13 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
+import type { Span, TreelineLogger } from '@treeline/core';
+import { fastifyRequests } from '@treeline/core/requests';
 import {
   fastify,
   LogController,
   type FastifyBaseLogger,
   type FastifyInstance,
   type FastifyReply,
-  type FastifyRequest,
 } from 'fastify';
 import { startAnswer, type StartedAnswer } from './answer.ts';
 import { BackendError, type ChatMessage } from './backend-client.ts';
@@ -16,8 +17,7 @@ import { findRoute, type RoutesConfig } from './routes.ts';
 import { formatEvent } from './sse.ts';
 
 export interface GatewayOptions {
-  /** A pino logger, Treeline's or another. */
-  readonly logger: FastifyBaseLogger;
+  readonly logger: TreelineLogger;
   readonly backendUrl: string;
   readonly config: RoutesConfig;
 }
@@ -87,22 +87,19 @@ function createApp(
   openRequests: OpenRequests,
 ): FastifyInstance {
   const app = fastify({
-    loggerInstance: logger,
-    // Requests are logged below; the id stands under the key that Treeline knows.
+    loggerInstance: logger as FastifyBaseLogger,
+    // Treeline tracks the requests; the id stands under the key that it knows.
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'req_id' }),
     genReqId: readRequestId,
     bodyLimit: MAX_BODY_BYTES,
     // A body with keys that we don't know is a mistake of the client: fastify would take them out and say nothing.
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false } },
   });
+  void app.register(fastifyRequests(logger));
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id);
-    const end = openRequests.begin();
     // Not onResponse: fastify calls that for responses that were sent to their end only.
-    reply.raw.once('close', () => {
-      logRequest(request, reply);
-      end();
-    });
+    reply.raw.once('close', openRequests.begin());
   });
   app.setErrorHandler(async (error: Error & { statusCode?: number }, request, reply) => {
     const status = error.statusCode ?? 500;
@@ -115,7 +112,7 @@ function createApp(
   app.get('/healthz', async () => ({ ok: true }));
   app.post<{ Body: Chat }>('/v1/chat', { schema: CHAT_SCHEMA }, async (request, reply) => {
     const { model: route, messages } = request.body;
-    const log = request.log.child({ name: 'chat', type: 'chat', route });
+    const log = logger.child({ name: 'chat', type: 'chat', req_id: request.id, route });
     const models = findRoute(config, route);
     if (!models) {
       throw httpError(
@@ -123,7 +120,7 @@ function createApp(
         `there is no route ${JSON.stringify(route)}; known are ${Object.keys(config.routes).join(', ')}`,
       );
     }
-    log.info({ req: request, models }, `asks for ${route}`);
+    log.info({ models }, `asks for ${route}`);
     const left = abortWhenClosed(reply);
     const answer = await startAnswer(
       route,
@@ -132,25 +129,20 @@ function createApp(
       log,
     );
     reply.header('content-type', 'text/event-stream').header('cache-control', 'no-store');
-    return reply.send(Readable.from(relay(answer, log, openRequests.begin())));
+    const tokens = log.trackStream(answer.tokens, {
+      name: 'answer',
+      attributes: { model: answer.model },
+      tokens: () => 1,
+    });
+    // The response's stream is read by the socket's events, which know nothing of the request's span.
+    const within = log.currentSpan();
+    return reply.send(Readable.from(relay({ ...answer, tokens, within }, log, openRequests.begin())));
   });
   return app;
 }
 
 function httpError(statusCode: number, message: string): Error {
   return Object.assign(new Error(message), { statusCode });
-}
-
-/** The end of a request, in the field names of pino-http, which everything that reads pino's lines knows. */
-function logRequest(request: FastifyRequest, reply: FastifyReply): void {
-  const statusCode = reply.raw.writableFinished ? reply.statusCode : CLIENT_LEFT;
-  const fields = {
-    type: 'request',
-    req: request,
-    res: { statusCode },
-    responseTime: Math.round(reply.elapsedTime),
-  };
-  request.log.info(fields, `${request.method} ${request.url} ${statusCode}`);
 }
 
 /** The id of a caller is kept where it is one; anything else in that header stays out of the log. */
@@ -162,39 +154,47 @@ function readRequestId(request: Pick<IncomingMessage, 'headers'>): string {
 function abortWhenClosed(reply: FastifyReply): AbortSignal {
   const controller = new AbortController();
   reply.raw.once('close', () => {
-    controller.abort(httpError(CLIENT_LEFT, 'the client left before the answer was complete'));
+    const reason = httpError(CLIENT_LEFT, 'the client left before the answer was complete');
+    // By this name spans know that nothing has failed.
+    controller.abort(Object.assign(reason, { name: 'AbortError' }));
   });
   return controller.signal;
 }
 
+interface RelayedAnswer extends StartedAnswer {
+  /** The request's span; undefined where requests are not tracked. */
+  readonly within: Span | undefined;
+}
+
 /** The answer in the gateway's own events; its end, however it came, is one log line. */
 async function* relay(
-  answer: StartedAnswer,
-  log: FastifyBaseLogger,
+  { model, tokens, within }: RelayedAnswer,
+  log: TreelineLogger,
   ended: () => void,
 ): AsyncGenerator<string, void, undefined> {
-  const startedAt = performance.now();
-  let tokens = 0;
+  let count = 0;
   let end: 'complete' | 'client left' | BackendError = 'client left';
+  const logEnd = (): void => {
+    const fields = { model, tokens: count };
+    if (end === 'complete') log.info(fields, `answered by ${model}`);
+    else if (end === 'client left') log.info(fields, `the client left after ${count} tokens`);
+    else log.error({ err: end, ...fields }, `the answer broke off after ${count} tokens`);
+  };
   try {
-    for await (const text of answer.tokens) {
-      tokens += 1;
+    for await (const text of tokens) {
+      count += 1;
       yield formatEvent({ event: 'token', data: JSON.stringify({ text }) });
     }
     end = 'complete';
-    yield formatEvent({ event: 'done', data: JSON.stringify({ model: answer.model, tokens }) });
+    yield formatEvent({ event: 'done', data: JSON.stringify({ model, tokens: count }) });
   } catch (error) {
     if (!(error instanceof BackendError)) return;
     end = error;
     yield formatEvent({ event: 'error', data: JSON.stringify({ message: 'the answer broke off' }) });
   } finally {
     // A client that leaves ends the generator where it stands: only here are all ways out seen.
-    const { model, firstTokenMs } = answer;
-    const durationMs = firstTokenMs + Math.round(performance.now() - startedAt);
-    const fields = { model, tokens, first_token_ms: firstTokenMs, duration_ms: durationMs };
-    if (end === 'complete') log.info(fields, `answered by ${model}`);
-    else if (end === 'client left') log.info(fields, `the client left after ${tokens} tokens`);
-    else log.error({ err: end, ...fields }, `the answer broke off after ${tokens} tokens`);
+    if (within) within.run(logEnd);
+    else logEnd();
     ended();
   }
 }

@@ -41,21 +41,38 @@ function describeLevels(reader: LogReader, since: number): string[] {
 
 function describeSlowest(reader: LogReader, since: number): string[] {
   const requests = [...reader.iterate({ since, type: 'request' })]
-    .map((row) => ({ row, durationMs: numberOf(row.payload['responseTime']) }))
-    .toSorted((a, b) => b.durationMs - a.durationMs)
+    .map((row) => ({ row, span: spanOf(row) }))
+    .filter(({ span }) => span['op'] === 'close')
+    .toSorted((a, b) => numberOf(b.span['duration_ns']) - numberOf(a.span['duration_ns']))
     .slice(0, SLOWEST);
-  const lines = requests.map(
-    ({ row, durationMs }) =>
-      `    ${`${durationMs} ms`.padStart(8)}  ${oneLine(row.msg)}  ${oneLine(row.payload['req_id'])}`,
-  );
+  const lines = requests.map(({ row, span }) => {
+    const durationMs = Math.round(numberOf(span['duration_ns']) / 1e6);
+    const name = `${oneLine(span['name'])} ${outcomeOf(span)}`;
+    return `    ${`${durationMs} ms`.padStart(8)}  ${name}  ${oneLine(row.payload['req_id'])}`;
+  });
   return ['  slowest requests', ...lines];
 }
 
 function describeErrors(reader: LogReader, since: number): string[] {
-  const total = reader.count({ since, level: 'error' });
-  const rows = reader.queryLogs({ since, level: 'error', limit: ERRORS });
-  const more = total > rows.length ? `, the newest ${rows.length}` : '';
-  return [`  errors: ${total}${more}`, ...rows.flatMap(describeError)];
+  // A request that failed says so at its end, too.
+  const errors = [...reader.iterate({ since, level: 'error' })].filter(({ payload }) => !('span' in payload));
+  const rows = errors.toSorted((a, b) => b.ts - a.ts).slice(0, ERRORS);
+  const more = errors.length > rows.length ? `, the newest ${rows.length}` : '';
+  return [`  errors: ${errors.length}${more}`, ...rows.flatMap(describeError)];
+}
+
+function spanOf({ payload }: LogRow): Readonly<Record<string, unknown>> {
+  const span = payload['span'];
+  return typeof span === 'object' && span !== null ? (span as Record<string, unknown>) : {};
+}
+
+/** The response's status where there was one, else how the request ended. */
+function outcomeOf({ attrs, status }: Readonly<Record<string, unknown>>): string {
+  const code =
+    typeof attrs === 'object' && attrs !== null && 'http.response.status_code' in attrs
+      ? attrs['http.response.status_code']
+      : undefined;
+  return status === 'aborted' ? 'aborted' : oneLine(code ?? status);
 }
 
 function describeError(row: LogRow): string[] {
@@ -68,12 +85,32 @@ function describeError(row: LogRow): string[] {
   ];
 }
 
-/** pino writes the messages of a chain of causes as one, joined by a colon and a space. */
+/** The causes of an error, outermost first. */
 function causesOf(error: unknown): string[] {
-  if (typeof error !== 'object' || error === null || !('stack' in error) || typeof error.stack !== 'string')
-    return [];
-  const causes = error.stack.split('\ncaused by: ').slice(1, 1 + MAX_CAUSES);
-  return causes.map((cause) => oneLine(cause.split('\n', 1)[0]));
+  const causes: string[] = [];
+  for (
+    let cause = causeOf(error);
+    cause !== undefined && causes.length < MAX_CAUSES;
+    cause = causeOf(cause)
+  ) {
+    const { type, message } = (typeof cause === 'object' ? cause : { message: cause }) as {
+      type?: unknown;
+      message?: unknown;
+    };
+    causes.push(
+      [type, message]
+        .filter((part) => part !== undefined)
+        .map(oneLine)
+        .join(': '),
+    );
+  }
+  return causes;
+}
+
+function causeOf(error: unknown): unknown {
+  return typeof error === 'object' && error !== null && 'cause' in error
+    ? (error.cause ?? undefined)
+    : undefined;
 }
 
 /** What came in from outside must not move the cursor or colour the terminal. */

@@ -24,7 +24,9 @@ export interface FdWriter {
  * does so when `process.stdout` is first touched in the main thread.
  */
 export function openFdWriter(fd: 1 | 2): FdWriter {
-  const stat = fs.fstatSync(fd);
+  // In Node 20 and 22 fs.realpathSync, and with it the loading of modules, looks at what the last stat call found (`statValues` in
+  // lib/fs.js): after a pipe it leaves symbolic links as they are. A stat with bigint has a place of its own.
+  const stat = fs.fstatSync(fd, { bigint: true });
   const reopened = stat.isFIFO() || stat.isCharacterDevice() ? reopenNonBlocking(fd) : undefined;
   return createFdWriter(reopened ?? fd, reopened !== undefined);
 }

@@ -53,6 +53,8 @@ const LOG_COUNTERS = [
   'reservedTo',
   /** What is settled and written down as such. */
   'savedSeq',
+  /** Up to here segments were given up to make room, whether or not every stream had them. Written by the main thread. */
+  'overrunSeq',
   /** 1 while the worker wants to be woken when more is spilled. */
   'idle',
   /** 1 while the main thread holds chunks back for want of credit. */
@@ -64,6 +66,13 @@ const LOG_COUNTERS = [
 ] as const;
 
 type LogCounter = (typeof LOG_COUNTERS)[number];
+
+const LOG_INDEX = indexesOf(LOG_COUNTERS);
+const STREAM_INDEX = indexesOf(STREAM_COUNTERS);
+
+function indexesOf<Name extends string>(names: readonly Name[]): Readonly<Record<Name, number>> {
+  return Object.fromEntries(names.map((name, index) => [name, index])) as Record<Name, number>;
+}
 
 /** A change takes well under a microsecond, but its thread may be put aside in the middle of it. */
 const MAX_SNAPSHOT_MS = 1_000;
@@ -102,21 +111,21 @@ export class ControlBlock {
   }
 
   read(counter: LogCounter): number {
-    return Number(Atomics.load(this.#log, LOG_COUNTERS.indexOf(counter)));
+    return Number(Atomics.load(this.#log, LOG_INDEX[counter]));
   }
 
   write(counter: LogCounter, value: number): void {
-    Atomics.store(this.#log, LOG_COUNTERS.indexOf(counter), BigInt(value));
+    Atomics.store(this.#log, LOG_INDEX[counter], BigInt(value));
   }
 
   /** Whether the other side has asked for a message; it is then no longer asked for. */
   takeFlag(flag: 'idle' | 'wantsCredit'): boolean {
-    return Atomics.exchange(this.#log, LOG_COUNTERS.indexOf(flag), 0n) === 1n;
+    return Atomics.exchange(this.#log, LOG_INDEX[flag], 0n) === 1n;
   }
 
   /** Orders what was read before against a counter that is read now, as a seqlock needs it. */
   readAfter(counter: LogCounter): number {
-    return Number(Atomics.add(this.#log, LOG_COUNTERS.indexOf(counter), 0n));
+    return Number(Atomics.add(this.#log, LOG_INDEX[counter], 0n));
   }
 
   /** Wakes whoever waits for progress. */
@@ -152,14 +161,14 @@ export class StreamCounters {
   }
 
   read(counter: StreamCounter): number {
-    return Number(Atomics.load(this.#numbers, STREAM_COUNTERS.indexOf(counter)));
+    return Number(Atomics.load(this.#numbers, STREAM_INDEX[counter]));
   }
 
   /** Changes several numbers as one: readers see all of it or nothing. */
   update(changes: Partial<Record<StreamCounter, number>>): void {
     Atomics.add(this.#numbers, 0, 1n);
     for (const [counter, value] of Object.entries(changes)) {
-      Atomics.store(this.#numbers, STREAM_COUNTERS.indexOf(counter as StreamCounter), BigInt(value));
+      Atomics.store(this.#numbers, STREAM_INDEX[counter as StreamCounter], BigInt(value));
     }
     Atomics.add(this.#numbers, 0, 1n);
   }
@@ -168,7 +177,7 @@ export class StreamCounters {
   add(changes: Partial<Record<StreamCounter, number>>): void {
     Atomics.add(this.#numbers, 0, 1n);
     for (const [counter, value] of Object.entries(changes)) {
-      Atomics.add(this.#numbers, STREAM_COUNTERS.indexOf(counter as StreamCounter), BigInt(value));
+      Atomics.add(this.#numbers, STREAM_INDEX[counter as StreamCounter], BigInt(value));
     }
     Atomics.add(this.#numbers, 0, 1n);
   }

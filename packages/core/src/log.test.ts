@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as nextTick } from 'node:timers/promises';
@@ -68,18 +68,20 @@ const numbered = (from: number, to: number, padding = ''): string[] =>
   Array.from({ length: to - from }, (_, index) => `{"level":30,"n":${from + index},"pad":"${padding}"}\n`);
 
 describe('Log', () => {
-  test('gathers the lines of a tick into one chunk and numbers them from 1', async () => {
+  test('gathers the lines of a tick, and of those that follow closely, into one chunk and numbers them from 1', async () => {
     const { log, posted, messages } = openLog();
     log.write('a\n', 1);
     log.write('b\n', 1);
     expect(posted).toEqual([]);
     await nextTick();
-    log.write('c\n', 1);
-    await nextTick();
-    expect(posted).toEqual(['a\nb\n', 'c\n']);
+    for (const line of ['c\n', 'd\n']) {
+      log.write(line, 1);
+      await nextTick();
+    }
+    await expect.poll(() => posted).toEqual(['a\nb\n', 'c\nd\n']);
     expect(messages).toMatchObject([
       { firstSeq: 1, count: 2 },
-      { firstSeq: 3, count: 1 },
+      { firstSeq: 3, count: 2 },
     ]);
   });
 
@@ -187,16 +189,42 @@ describe('Log', () => {
     expect(spilled()).toBe(lines.join(''));
   });
 
-  test('where neither memory nor disk takes more, the oldest is given up and the call returns', () => {
-    const { log, messages, spilled } = openLog({
+  test('where the log may not grow, its oldest segment is given up and the newest lines are kept', () => {
+    const { log, control, messages, spilled } = openLog({
       windowBytes: 256 * 1024,
-      spool: { maxBytes: 256 * 1024, segmentBytes: 128 * 1024 },
+      spool: { maxBytes: 256 * 1024, segmentBytes: 64 * 1024 },
     });
     const lines = numbered(0, 10_000, 'x'.repeat(100));
     for (const line of lines) log.write(line, 1);
-    expect(messages.filter(({ type }) => type === 'make-room')).toHaveLength(1);
-    expect(spilled().length).toBeLessThan(256 * 1024);
+    log.closeChunk();
+    log.spillAll();
+    expect(messages).toContainEqual({ type: 'overrun', reason: 'log-full' });
+    const kept = spilled();
+    expect(kept.length).toBeLessThan(256 * 1024);
+    expect(kept).toBe(lines.slice(control.read('overrunSeq')).join(''));
+  });
+
+  test('segments that every stream has settled go first, before their cursors are written', () => {
+    const { log, control, messages } = openLog({
+      durability: 'process',
+      spool: { maxBytes: 256 * 1024, segmentBytes: 64 * 1024 },
+    });
+    for (const line of numbered(0, 10_000, 'x'.repeat(100))) {
+      log.write(line, 1);
+      control.write('settledSeq', log.lastSeq);
+    }
+    expect(messages.filter(({ type }) => type === 'overrun')).toEqual([]);
+    expect(control.read('spilledSeq')).toBe(10_000);
+  });
+
+  test('where neither memory nor disk takes more, the oldest is given up and the call returns', () => {
+    const notADirectory = join(folder, 'file');
+    writeFileSync(notADirectory, '');
+    const { log, posted } = openLog({ windowBytes: 256 * 1024, stateDirectory: notADirectory });
+    for (const line of numbered(0, 10_000, 'x'.repeat(100))) log.write(line, 1);
+    log.closeChunk();
     expect(log.lastSeq).toBe(10_000);
+    expect(posted.at(-1)).toContain('"n":9999,');
   });
 
   test('takes its segments off the disk when everything is settled; what comes then is the same log’s', () => {

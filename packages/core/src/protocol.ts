@@ -28,6 +28,9 @@ export interface StopMessage {
   readonly type: 'stop';
 }
 
+/** Why segments are given up: the log may not grow further, or its disk is full. */
+export type OverrunReason = 'log-full' | 'disk-full';
+
 /** From a logger to its pipeline. */
 export type ToPipeline =
   | ({ readonly type: 'chunk' } & Chunk)
@@ -35,8 +38,8 @@ export type ToPipeline =
   | { readonly type: 'drain'; readonly token: number; readonly upToSeq: number }
   /** More has been spilled while the worker was idle. */
   | { readonly type: 'wake' }
-  /** The segments may not grow further: whoever lags most has to let go. */
-  | { readonly type: 'make-room'; readonly reason: 'log-full' | 'disk-full' }
+  /** The oldest segments had to go although not every stream had them; `overrunSeq` tells how far. */
+  | { readonly type: 'overrun'; readonly reason: OverrunReason }
   /** Write the cursors; `saved` takes the token. */
   | { readonly type: 'save'; readonly token: number }
   | { readonly type: 'root-level'; readonly level: number }

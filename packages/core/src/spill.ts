@@ -58,6 +58,11 @@ export class Spill {
     return this.#writer.releaseUpTo(savedSeq);
   }
 
+  /** Gives up the oldest segment, whoever still needs it; returns its last record, or undefined where there is none to give up. */
+  dropOldest(): number | undefined {
+    return this.#writer.dropOldestSegment();
+  }
+
   /** Writes how far each stream has come, once no worker does it any more. */
   saveCursors(): void {
     const cursors = openCursors(this.#writer.directory);

@@ -13,7 +13,8 @@ export function prepareStdio(streams: readonly StreamConfig[]): void {
 
 function isSocket(fd: number): boolean {
   try {
-    return fs.fstatSync(fd).isSocket();
+    // With bigint for the reason that openFdWriter has.
+    return fs.fstatSync(fd, { bigint: true }).isSocket();
   } catch {
     // Closed: the stream itself will say so.
     return false;

@@ -8,6 +8,8 @@ export interface FileRequest extends LogRequest {
   readonly matches?: (record: LogRecord) => boolean;
   /** Goes on behind the row that had this cursor. */
   readonly cursor?: string | undefined;
+  /** Ends the search; what was found by then has been given. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Whether a record is wanted; `timeMs` is NaN where it has no time. */

@@ -184,4 +184,5 @@ test('a path with nothing there is refused', async () => {
   await expect(openFileSource(folder.at('none.log'))).rejects.toThrow(
     /^can't read .*none\.log: .*ENOENT.*; name a log file or a folder$/,
   );
+  await expect(openFileSource(folder.path)).rejects.toThrow(/holds no log files \(\*\.log/);
 });

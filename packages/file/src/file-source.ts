@@ -39,7 +39,12 @@ export async function openFileSource(target: string): Promise<FileSource> {
       );
     });
   };
-  await chains();
+  if ((await chains()).length === 0) {
+    throw new TreelineError(
+      'DESTINATION_UNUSABLE',
+      `${resolved} holds no log files (*.log, *.jsonl, *.ndjson): name the folder that they are in`,
+    );
+  }
   async function* rows(request: FileRequest): AsyncGenerator<FileRow> {
     const { limit = Infinity } = request;
     if (limit <= 0) return;
@@ -74,13 +79,13 @@ export async function openFileSource(target: string): Promise<FileSource> {
 }
 
 function readAll(chains: readonly LogChain[], request: FileRequest): AsyncGenerator<FileRow> {
-  const { order = 'desc' } = request;
+  const { order = 'desc', signal } = request;
   const accepts = createPredicate(request);
   const after = request.cursor === undefined ? undefined : parseCursor(request.cursor);
   const streams = chains.map((chain) =>
     after
-      ? readChainAfter(chains, chain, { order, after, accepts })
-      : readChain(chain, request, { order, accepts }),
+      ? readChainAfter(chains, chain, { order, after, accepts, signal })
+      : readChain(chain, request, { order, accepts, signal }),
   );
   return mergeByTime(streams, order);
 }
@@ -88,6 +93,7 @@ function readAll(chains: readonly LogChain[], request: FileRequest): AsyncGenera
 interface Reading {
   readonly order: 'asc' | 'desc';
   readonly accepts: Accepts;
+  readonly signal?: AbortSignal | undefined;
 }
 
 interface ReadingAfter extends Reading {
@@ -101,14 +107,14 @@ interface ReadingAfter extends Reading {
 async function* readChainAfter(
   chains: readonly LogChain[],
   chain: LogChain,
-  { order, after, accepts }: ReadingAfter,
+  { order, after, accepts, signal }: ReadingAfter,
 ): AsyncGenerator<UnsortedRow> {
   const sign = order === 'asc' ? 1 : -1;
   const sinceMs = order === 'asc' ? after.sortMs : undefined;
   if (chain.log === after.log) {
     let isBehind = false;
     // The place's own row need not meet the conditions.
-    for await (const row of readChain(chain, { sinceMs }, { order, accepts: () => true })) {
+    for await (const row of readChain(chain, { sinceMs }, { order, accepts: () => true, signal })) {
       if (isBehind && accepts(row.record, row.timeMs)) yield row;
       isBehind ||= isAt(after, row);
     }
@@ -117,7 +123,7 @@ async function* readChainAfter(
   const placeOf = (log: string): number => chains.findIndex((each) => each.log === log);
   const comesLater = (placeOf(chain.log) - placeOf(after.log)) * sign > 0;
   let key = FIRST_KEY;
-  for await (const row of readChain(chain, { sinceMs }, { order, accepts })) {
+  for await (const row of readChain(chain, { sinceMs }, { order, accepts, signal })) {
     key = sortKey(row, sign, key);
     if (key > after.sortMs * sign || (key === after.sortMs * sign && comesLater)) yield row;
   }
@@ -133,19 +139,19 @@ interface ChainRequest {
 async function* readChain(
   { log, files }: LogChain,
   request: ChainRequest,
-  { order, accepts }: Reading,
+  { order, accepts, signal }: Reading,
 ): AsyncGenerator<UnsortedRow> {
   for (const file of order === 'asc' ? files : files.toReversed()) {
     // Nothing is in a file that is younger than its last write.
     if (request.sinceMs !== undefined && file.modifiedMs < request.sinceMs) continue;
-    yield* readFile(file, log, { ...request, order, accepts });
+    yield* readFile(file, log, { ...request, order, accepts, signal });
   }
 }
 
 async function* readFile(
   file: ChainFile,
   log: string,
-  { level = 0, limit = Infinity, order, accepts }: ChainRequest & Reading,
+  { level = 0, limit = Infinity, order, accepts, signal }: ChainRequest & Reading,
 ): AsyncGenerator<UnsortedRow> {
   const opened = await openListed(file.path, file.compressed);
   if (!opened) return;
@@ -153,20 +159,31 @@ async function* readFile(
   const rowsOf = (batch: Batch): Generator<UnsortedRow> => acceptedRows(batch, log, level, accepts);
   try {
     if (order === 'asc') {
-      for await (const batch of readForwards(handle, compressed)) yield* rowsOf(batch);
+      for await (const batch of untilAborted(readForwards(handle, compressed), signal)) yield* rowsOf(batch);
     } else if (compressed === undefined) {
-      for await (const batch of readBackwards(handle)) yield* [...rowsOf(batch)].toReversed();
+      for await (const batch of untilAborted(readBackwards(handle), signal))
+        yield* [...rowsOf(batch)].toReversed();
     } else {
       // A compressed file can't be read from its end: what the limit leaves of it is kept.
       let last: UnsortedRow[] = [];
-      for await (const batch of readForwards(handle, compressed)) {
+      for await (const batch of untilAborted(readForwards(handle, compressed), signal)) {
         last.push(...rowsOf(batch));
         if (last.length > limit * 2) last = last.slice(-limit);
       }
-      yield* last.toReversed();
+      if (!signal?.aborted) yield* last.toReversed();
     }
   } finally {
     await handle.close();
+  }
+}
+
+async function* untilAborted(
+  batches: AsyncGenerator<Batch>,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Batch> {
+  for await (const batch of batches) {
+    if (signal?.aborted) return;
+    yield batch;
   }
 }
 

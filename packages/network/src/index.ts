@@ -15,6 +15,8 @@ const transport: Transport<ParsedNetworkOptions> = defineTransport<ParsedNetwork
   }),
   retry: ({ retry }) => retry,
   async open(parsed, context) {
+    const { loadUndici } = await import('./undici-guest.ts');
+    await loadUndici();
     const { openNetworkSink } = await import('./network-sink.ts');
     return openNetworkSink(parsed, context);
   },

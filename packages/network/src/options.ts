@@ -1,9 +1,10 @@
-import { messageOf, parseBytes, parseDuration } from '@treeline/contract';
+import { parseBytes, parseDuration, parserAction } from '@treeline/contract';
 import * as v from 'valibot';
 
-/** The longest that setTimeout waits. */
-const MAX_MS = 2 ** 31 - 1;
+/** The longest that setTimeout waits in milliseconds, and more bytes than any server takes at once. */
+const MAX = 2 ** 31 - 1;
 
+/** A text or number for one of contract's unit parsers, within bounds. */
 function unit(parse: (value: number | string) => number, least: number, rule: string, description: string) {
   return v.pipe(
     v.union(
@@ -11,16 +12,11 @@ function unit(parse: (value: number | string) => number, least: number, rule: st
       (issue) => `must be a number or a text with a unit; got ${issue.received}`,
     ),
     v.description(description),
-    v.rawTransform(({ dataset, addIssue, NEVER }) => {
-      try {
-        const parsed = parse(dataset.value);
-        if (parsed >= least && parsed <= MAX_MS) return parsed;
-        addIssue({ message: `${rule}; got ${JSON.stringify(dataset.value)}` });
-      } catch (error) {
-        addIssue({ message: messageOf(error) });
-      }
-      return NEVER;
-    }),
+    v.rawTransform(parserAction(parse)),
+    v.check(
+      (parsed) => parsed >= least && parsed <= MAX,
+      (issue) => `${rule}; got ${issue.received}`,
+    ),
   );
 }
 

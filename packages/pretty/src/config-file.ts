@@ -47,7 +47,7 @@ function findProjectFile(cwd: string): string | undefined {
 
 /** Reading a FIFO would wait for somebody to write. */
 function isFile(file: string): boolean {
-  return fs.statSync(file, { throwIfNoEntry: false })?.isFile() ?? false;
+  return fs.statSync(file, { throwIfNoEntry: false, bigint: true })?.isFile() ?? false;
 }
 
 function readText(file: string): string {

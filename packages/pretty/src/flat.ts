@@ -56,7 +56,7 @@ export class FlatMode implements Mode {
   #spanText(span: Span, op: Step['op'], fields: Step['fields']): string {
     const outcome =
       op === 'close'
-        ? this.#text.timing(span, totalMsOf(fields), selfMsOf(fields)) + this.#text.status(fields)
+        ? this.#text.timing(span, totalMsOf(fields), selfMsOf(fields)) + this.#text.status(span, fields)
         : '';
     const attrs = this.#text.takeAttrs(span).map((each) => ` ${each}`);
     const error = hasError(fields) ? this.#layout.error('err', fields.err) : '';

@@ -87,7 +87,7 @@ export abstract class HeldTrees implements Mode {
     if (!known) return isVisible ? this.#late(line, step) : '';
     if (op === 'event' && isVisible) this.#trees.add(known, this.#event(line, known), line.level);
     if (op !== 'close') return '';
-    const outcome = this.text.status(fields);
+    const outcome = this.text.status(span, fields);
     known.outcome = fields.status === 'ok' && outcome.endsWith('ok') ? '' : outcome;
     this.#claim(known, line, this.spans.claimMissing(span, fields.lines));
     known.error = hasError(fields) ? detached(this.layout.error('err', fields.err)) : '';
@@ -171,7 +171,8 @@ export abstract class HeldTrees implements Mode {
     const missing = this.spans.claimMissing(span, fields.lines);
     const claim = missing === 0 ? '' : ` (${counted(missing, 'record')} missing)`;
     const unseen = span.openSeen ? '' : ' (open not seen)';
-    const outcome = this.text.timing(span, totalMsOf(fields), selfMsOf(fields)) + this.text.status(fields);
+    const outcome =
+      this.text.timing(span, totalMsOf(fields), selfMsOf(fields)) + this.text.status(span, fields);
     const error = hasError(fields) ? this.layout.error('err', fields.err) : '';
     return `close${unseen}${outcome}${claim}${attrs}${error}`;
   }

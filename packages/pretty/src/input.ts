@@ -3,6 +3,8 @@ import net from 'node:net';
 import type { ReadInto } from './input-lines.ts';
 
 const CHUNK_SIZE = 64 * 1024;
+/** After a stat of a pipe Node 20 and 22 can't load modules behind symbolic links any more: see `openFdWriter`. */
+const WITHOUT_TRACE = { bigint: true } as const;
 
 /** A source of bytes that is open. */
 export interface Input {
@@ -13,14 +15,14 @@ export interface Input {
 /** Opens a file for reading. */
 export function openInputFile(path: string): Input {
   const fd = fs.openSync(path, 'r');
-  if (!fs.fstatSync(fd).isDirectory()) return fileInput(fd);
+  if (!fs.fstatSync(fd, WITHOUT_TRACE).isDirectory()) return fileInput(fd);
   fs.closeSync(fd);
   throw new Error('it is a directory');
 }
 
 /** Standard input, whatever it is. */
 export function standardInput(): Input {
-  const stat = fs.fstatSync(0);
+  const stat = fs.fstatSync(0, WITHOUT_TRACE);
   if (stat.isFile() || stat.isBlockDevice()) return { ...fileInput(0), close() {} };
   return stat.isFIFO() || stat.isSocket() ? pipeInput() : streamInput();
 }

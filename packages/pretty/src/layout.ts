@@ -210,7 +210,8 @@ export class Layout {
   #nameColumn(name: string): Columns {
     if (name === this.#lastName) return this.#lastNameColumn;
     const shownName = name === '' || this.#hidden.name ? '' : escapeText(name);
-    const width = columnsOf(shownName);
+    // Width is asked for only where there is something to be in line with.
+    const width = this.#mostNameWidth === 0 ? shownName.length : columnsOf(shownName);
     const most = Math.min(width, this.#mostNameWidth);
     if (most >= Math.max(1, this.#blankName.width)) this.#blankName = blankColumn(most);
     const padding = this.#blankName.text.slice(width);

@@ -183,7 +183,8 @@ export class LiveMode implements Mode {
       ? this.#text.name(span)
       : `${span.name === '' ? 'name?' : this.#text.name(span)} (open not seen)`;
     const late = isLate ? `${theme.warning(layout.glyphs.late)} ` : '';
-    const outcome = this.#text.timing(span, totalMsOf(fields), selfMsOf(fields)) + this.#text.status(fields);
+    const outcome =
+      this.#text.timing(span, totalMsOf(fields), selfMsOf(fields)) + this.#text.status(span, fields);
     const attrs = details(...this.#text.takeAttrs(span));
     const error = hasError(fields) ? layout.error('err', fields.err) : '';
     const body = `${this.#op('close')}${late}${name}${outcome}${attrs}${error}`;

@@ -39,7 +39,7 @@ export function openPrettySink(options: ParsedPrettyOptions): Sink {
 }
 
 function openFile(path: string, options: ParsedPrettyOptions): FdWriter {
-  const stat = fs.statSync(path, { throwIfNoEntry: false });
+  const stat = fs.statSync(path, { throwIfNoEntry: false, bigint: true });
   if (stat?.isFIFO() || stat?.isCharacterDevice()) return openPathWriter(path);
   const fd = openOutputFile(path, options);
   return {

@@ -35,6 +35,8 @@ export interface Span {
   /** Kept until they have been printed; values as they will be. */
   attrs: Map<string, string> | undefined;
   attrBytes: number;
+  /** From its attributes, as it is printed; empty where it has none. */
+  httpStatus: string;
   /** Lines seen, by level; of more levels than are sensible nothing is claimed. */
   seen: readonly { readonly level: number; count: number }[];
   /** Level directives that hold inside. */
@@ -60,6 +62,11 @@ export interface SpanLimits {
   /** The least level that is printed: nothing is claimed of those below. */
   readonly leastLevel: number;
 }
+
+/** HTTP status by OpenTelemetry's names, new and old: https://opentelemetry.io/docs/specs/semconv/http/ */
+export const HTTP_STATUS_ATTRS: readonly string[] = ['http.response.status_code', 'http.status_code'];
+/** What is longer is no status. */
+const MAX_STATUS_LENGTH = 16;
 
 /** Numbers beyond a gap that are remembered for each span, to know doubles; a double of an older one is not found. */
 const MAX_SEQS_AHEAD = 64;
@@ -232,6 +239,7 @@ export class SpanTable {
       hasChildren: false,
       attrs: undefined,
       attrBytes: 0,
+      httpStatus: '',
       seen: NOTHING_SEEN,
       directives: NO_DIRECTIVES,
       nextSeq: 0,
@@ -282,8 +290,14 @@ export class SpanTable {
 
   #keepAttrs(span: Span, attrs: unknown): void {
     if (typeof attrs !== 'object' || attrs === null) return;
-    for (const key of Object.keys(attrs))
-      this.#keepAttr(span, key, formatAttrValue((attrs as Record<string, unknown>)[key]));
+    for (const key of Object.keys(attrs)) {
+      const value = (attrs as Record<string, unknown>)[key];
+      const text = formatAttrValue(value);
+      const isStatus =
+        HTTP_STATUS_ATTRS.includes(key) && (typeof value === 'number' || typeof value === 'string');
+      if (isStatus && text.length <= MAX_STATUS_LENGTH) span.httpStatus = text;
+      this.#keepAttr(span, key, text);
+    }
   }
 
   /** What else stands on a span's own lines is told with its attributes. */
@@ -340,7 +354,7 @@ export class SpanTable {
     }
     const { maxOpenSpans, maxOpenMs } = this.#limits;
     if (span.state === 'open' && (maxOpenMs > 0 || this.#open.size * 2 > maxOpenSpans)) {
-      this.#open.renew(span.key, span);
+      this.#open.renew(span.key);
     }
     return isLate;
   }

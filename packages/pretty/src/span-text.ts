@@ -3,14 +3,10 @@ import { escapeText } from './escape.ts';
 import { formatAttr } from './field.ts';
 import type { Layout } from './layout.ts';
 import type { SpanFields } from './line.ts';
-import { plainText } from './json-text.ts';
-import type { Span } from './span-table.ts';
+import { HTTP_STATUS_ATTRS, type Span } from './span-table.ts';
 
 /** Digits of an id that tell traces apart on one screen. */
 const SHORT_ID_LENGTH = 8;
-
-/** HTTP status by OpenTelemetry's names, new and old: https://opentelemetry.io/docs/specs/semconv/http/ */
-const STATUS_ATTRS = ['http.response.status_code', 'http.status_code'];
 
 /** How spans are named and described, in every mode. */
 export class SpanText {
@@ -54,7 +50,7 @@ export class SpanText {
     }
     if (settings.fields === 'none') return [];
     return [...attrs]
-      .filter(([key]) => !STATUS_ATTRS.includes(key) && this.#layout.isShown(key))
+      .filter(([key]) => !HTTP_STATUS_ATTRS.includes(key) && this.#layout.isShown(key))
       .map(([key, value]) => formatAttr(key, value, theme));
   }
 
@@ -83,8 +79,8 @@ export class SpanText {
   }
 
   /** The outcome: an HTTP status where there is one, else the span's own. */
-  status(fields: SpanFields): string {
-    const code = httpStatus(fields.attrs);
+  status(span: Span, fields: SpanFields): string {
+    const code = span.httpStatus === '' ? undefined : span.httpStatus;
     const status = typeof fields.status === 'string' ? escapeText(fields.status) : '';
     const text = code === undefined ? status : status === 'ok' || status === '' ? code : `${code} ${status}`;
     return text === '' ? '' : ` ${this.paintStatus(text, isFailure(fields))}`;
@@ -114,13 +110,4 @@ export function isFailure(fields: SpanFields): boolean {
 
 export function hasError(fields: SpanFields): boolean {
   return fields.err !== undefined && fields.err !== null;
-}
-
-function httpStatus(attrs: unknown): string | undefined {
-  if (typeof attrs !== 'object' || attrs === null) return undefined;
-  const entries = new Map<string, unknown>(Object.entries(attrs));
-  const code = STATUS_ATTRS.map((key) => entries.get(key)).find(
-    (value) => typeof value === 'number' || typeof value === 'string',
-  );
-  return code === undefined ? undefined : escapeText(plainText(code));
 }

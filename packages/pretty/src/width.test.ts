@@ -44,6 +44,39 @@ describe('wrapText', () => {
   });
 });
 
+test('wrapText cuts ASCII, which it does in another way, at the same places as other letters', () => {
+  const word = fc.oneof(
+    fc.stringMatching(/^x{0,12}$/),
+    fc.constantFrom(' ', '  ', '\u001b[31m', '\u001b[0m', '\u001b[1;38;5;130mxx\u001b[0m'),
+  );
+  fc.assert(
+    fc.property(fc.array(word, { maxLength: 12 }), fc.integer({ min: 2, max: 20 }), (words, columns) => {
+      const text = words.join(' ');
+      const visible = (piece: string): string => piece.replace(/\u001b\[[\d;]*m/g, '').trimEnd();
+      const pieces = wrapText(text, columns);
+      const others = wrapText(`${text.replaceAll('x', 'é')} é`, columns).map((piece) =>
+        visible(piece).replaceAll('é', 'x'),
+      );
+      expect(wrapText(`${text} x`, columns).map(visible)).toEqual(others);
+      // Each piece is painted as the same text was before it was cut.
+      expect(painted(pieces.join('')).replaceAll(' ', '')).toBe(painted(text).replaceAll(' ', ''));
+    }),
+    { numRuns: 500 },
+  );
+});
+
+/** Each visible character with the colour that it has. */
+function painted(text: string): string {
+  let style = '';
+  return [...text.matchAll(/\u001b\[([\d;]*)m|./g)]
+    .map(([char, code]) => {
+      if (code === undefined) return char === ' ' ? char : `${char}${style}`;
+      style = code === '0' ? '' : `<${code}>`;
+      return '';
+    })
+    .join('');
+}
+
 test('wrapText cuts texts that are too long to be measured, too', () => {
   for (const text of [
     '日'.repeat(10_000),

@@ -1,9 +1,13 @@
 import { createRequire } from 'node:module';
 import { detached } from './detached.ts';
 import { RESET } from './theme.ts';
+import { wrapAscii } from './wrap-ascii.ts';
 
 const ASCII = /^[\x20-\x7e]*$/;
 const COLOR = /(\u001b\[[\d;:]*m)/;
+const COLORS = /\u001b\[[\d;:]*m/g;
+/** With the character before, which a combining mark belongs to. */
+const BEYOND_ASCII = /[\x20-\x7e]?[^\x20-\x7e]+/g;
 /** Measuring costs some microseconds for each grapheme: of what is longer only code points are told apart. */
 const MAX_MEASURED_LENGTH = 4096;
 const MAX_KNOWN_WIDTHS = 4096;
@@ -16,17 +20,24 @@ let stringWidth: ((text: string) => number) | undefined;
 let segmenter: Intl.Segmenter | undefined;
 const knownWidths = new Map<string, number>();
 
-/** Columns that a text takes on a terminal, colours not counted. Segmenting is slow, so ASCII is told first. */
+/** Columns that a text takes on a terminal, colours not counted. Segmenting is slow, so only what is not ASCII is given to it. */
 export function columnsOf(text: string): number {
   if (ASCII.test(text)) return text.length;
+  const plain = text.includes('\u001b') ? text.replace(COLORS, '') : text;
+  let columns = plain.length;
+  for (const [run] of plain.matchAll(BEYOND_ASCII)) columns += columnsOfRun(run) - run.length;
+  return columns;
+}
+
+function columnsOfRun(run: string): number {
   // Latin letters with their accents are one column each.
-  if (text.length === 1 && text.charCodeAt(0) < 0x300 && text >= '\u00a1') return 1;
-  const known = knownWidths.get(text);
+  if (run.length === 1 && run < '\u0300' && run >= '\u00a1') return 1;
+  const known = knownWidths.get(run);
   if (known !== undefined) return known;
   stringWidth ??= (createRequire(import.meta.url)('string-width') as typeof import('string-width')).default;
-  const columns = stringWidth(text);
-  if (text.length <= MAX_KNOWN_LENGTH && knownWidths.size < MAX_KNOWN_WIDTHS)
-    knownWidths.set(detached(text), columns);
+  const columns = stringWidth(run);
+  if (run.length <= MAX_KNOWN_LENGTH && knownWidths.size < MAX_KNOWN_WIDTHS)
+    knownWidths.set(detached(run), columns);
   return columns;
 }
 
@@ -34,6 +45,8 @@ export function columnsOf(text: string): number {
 export function wrapText(text: string, columns: number): string[] {
   // Colours make a text longer than it shows, never wider.
   if (text.length <= columns && ASCII.test(text)) return [text];
+  const pieces = wrapAscii(text, columns);
+  if (pieces) return pieces;
   if (text.length <= MAX_MEASURED_LENGTH && columnsOf(text) <= columns) return [text];
   const wrapper = new Wrapper(columns);
   for (const [word] of text.matchAll(WORD)) wrapper.add(word);
@@ -118,8 +131,17 @@ class Wrapper {
   }
 }
 
-function graphemes(text: string): Iterable<string> {
-  if (text.length > MAX_MEASURED_LENGTH || ASCII.test(text)) return text;
+function* graphemes(text: string): Generator<string> {
+  if (text.length > MAX_MEASURED_LENGTH || ASCII.test(text)) {
+    yield* text;
+    return;
+  }
   segmenter ??= new Intl.Segmenter(undefined, { granularity: 'grapheme' });
-  return Array.from(segmenter.segment(text), ({ segment }) => segment);
+  let at = 0;
+  for (const { 0: run, index } of text.matchAll(BEYOND_ASCII)) {
+    yield* text.slice(at, index);
+    for (const { segment } of segmenter.segment(run)) yield segment;
+    at = index + run.length;
+  }
+  yield* text.slice(at);
 }

@@ -1,6 +1,8 @@
 import {
   array,
   assert as assertProperty,
+  asyncProperty,
+  boolean,
   constant,
   constantFrom,
   double,
@@ -13,10 +15,21 @@ import {
   type Arbitrary,
 } from 'fast-check';
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  appendFileSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
+import { adoptLogs } from './adoption.ts';
+import { openCursors } from './cursors.ts';
 import { openLogReader, type Damage, type LogReader } from './log-reader.ts';
 import { createLog, type AppendOutcome } from './log-writer.ts';
 import { listSegments } from './segment-files.ts';
@@ -39,7 +52,8 @@ type Operation =
   | { readonly do: 'short-write'; readonly lengths: readonly number[]; readonly after: number }
   | { readonly do: 'read'; readonly runs: number }
   | { readonly do: 'seek'; readonly to: number }
-  | { readonly do: 'acknowledge'; readonly upTo: number };
+  | { readonly do: 'acknowledge'; readonly upTo: number }
+  | { readonly do: 'give-up' };
 
 const lengths = array(oneof(nat(60), nat(1500)), { minLength: 1, maxLength: 6 });
 const share = double({ min: 0, max: 1, noNaN: true });
@@ -61,6 +75,7 @@ const operation: Arbitrary<Operation> = oneof(
   { weight: 4, arbitrary: record({ do: constant('read'), runs: nat(5) }) },
   { weight: 1, arbitrary: record({ do: constant('seek'), to: share }) },
   { weight: 2, arbitrary: record({ do: constant('acknowledge'), upTo: share }) },
+  { weight: 1, arbitrary: record({ do: constant('give-up') }) },
 );
 
 interface ModelFrame {
@@ -140,6 +155,16 @@ class Model {
     assert.equal(this.log.bytes, before - freed);
   }
 
+  /** What the oldest segment held is as good as acknowledged, whether or not anybody had it. */
+  giveUp(): void {
+    const lastSeq = this.log.dropOldestSegment();
+    if (lastSeq === undefined) return;
+    this.acknowledged = Math.max(this.acknowledged, lastSeq);
+    if (this.readAt > lastSeq) return;
+    this.readAt = lastSeq + 1;
+    this.reader.seek(this.readAt);
+  }
+
   checkBytes(): void {
     const sizes = listSegments(this.log.directory, this.log.logId).map(({ bytes }) => bytes);
     assert.equal(
@@ -199,6 +224,9 @@ function run(model: Model, operations: readonly Operation[]): void {
         break;
       case 'acknowledge':
         model.acknowledge(step.upTo);
+        break;
+      case 'give-up':
+        model.giveUp();
         break;
     }
     model.checkBytes();
@@ -322,6 +350,77 @@ test('flipped bytes cost the frames that they are in, and these are counted', ()
     { numRuns: 150 },
   );
 });
+
+test('whoever adopts the log of a dead process gets every line behind its cursor, however many adopters die over it', async () => {
+  const adopter = record({ runs: nat(6), isCursorTorn: boolean() });
+  await assertProperty(
+    asyncProperty(
+      histories,
+      array(adopter, { maxLength: 4 }),
+      nat(100),
+      async (operations, adopters, torn) => {
+        const model = new Model();
+        run(model, operations);
+        model.reader.close();
+        const [segment] = listSegments(model.log.directory, model.log.logId).slice(-1);
+        if (segment === undefined) return;
+        const cursors = openCursors(model.log.directory);
+        cursors.set('stream', { seq: model.acknowledged, counters: {} });
+        cursors.close();
+        // An append that never returned.
+        appendFileSync(segment.path, Buffer.alloc(torn, 'x'));
+        model.log.close();
+
+        let cursor = model.acknowledged;
+        for (const { runs, isCursorTorn } of [...adopters, { runs: Infinity, isCursorTorn: false }]) {
+          const { logs } = await adoptLogs({ stateDirectory: root, service: 'model' });
+          const [log] = logs;
+          assert.ok(log !== undefined && logs.length === 1);
+          assert.equal(log.cursors.streams.get('stream')?.seq, cursor);
+          const taken: Line[] = [];
+          const reader = openLogReader(log.directory, {
+            fromSeq: cursor + 1,
+            follow: false,
+            onDamage: ({ reason }) => assert.equal(reason, 'torn'),
+          });
+          for (let read = 0; read < runs; read++) {
+            const next = reader.next();
+            if (next === undefined) break;
+            taken.push(...splitRun(next.firstSeq, next.bytes));
+          }
+          reader.close();
+          const wanted = model.lines.filter(({ seq }) => seq > cursor);
+          assert.deepEqual(taken, wanted.slice(0, taken.length));
+          if (runs === Infinity) {
+            assert.equal(taken.length, wanted.length);
+            log.remove();
+            return;
+          }
+          cursor = saveCursor(log.directory, taken.at(-1)?.seq ?? cursor, isCursorTorn) ?? cursor;
+          log.releaseUpTo(cursor);
+          log.close();
+        }
+      },
+    ),
+    { numRuns: 100 },
+  );
+});
+
+/** Moves the cursor, or dies while it does; returns it where it has been written. */
+function saveCursor(directory: string, seq: number, isTorn: boolean): number | undefined {
+  const path = join(directory, 'cursors');
+  const before = readFileSync(path);
+  const cursors = openCursors(directory);
+  cursors.set('stream', { seq, counters: {} });
+  cursors.close();
+  if (!isTorn) return seq;
+  // Of the bytes that were to change only the first have.
+  const after = readFileSync(path);
+  const changed = after.findIndex((byte, at) => byte !== before[at]);
+  if (changed !== -1)
+    writeFileSync(path, Buffer.concat([after.subarray(0, changed + 1), before.subarray(changed + 1)]));
+  return undefined;
+}
 
 test('the model sees a segment file grow with every frame', () => {
   const model = new Model();

@@ -238,3 +238,16 @@ test('a log whose first cursors can not be written takes nothing, and the next a
   expect(log.append(1, 1, '{}\n')).toBe('appended');
   log.remove();
 });
+
+test('the oldest segment can be given up, but not the one being written', () => {
+  const log = createLog({ ...options, segmentBytes: 4096 });
+  for (let seq = 0; seq < 600; seq += 20) log.append(seq, 20, LINE.repeat(20));
+  const before = log.bytes;
+  const lastSeq = log.dropOldestSegment() ?? NaN;
+  expect(log.bytes).toBeLessThan(before);
+  expect(readText(log.directory)).toBe(LINE.repeat(599 - lastSeq));
+  while (log.dropOldestSegment() !== undefined);
+  expect(log.append(600, 1, LINE)).toBe('appended');
+  expect(readText(log.directory).endsWith(LINE)).toBe(true);
+  log.remove();
+});

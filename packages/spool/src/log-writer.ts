@@ -155,7 +155,10 @@ export class LogWriter {
         maxLevel: Math.min(maxLevel, UNKNOWN_LEVEL),
         length,
         recordsBefore: this.#records,
-        payloadCrc: payloadCrc(frame.subarray(FRAME_HEADER_BYTES, FRAME_HEADER_BYTES + length)),
+        // Of a view that is there already: durable logging comes here for every line.
+        payloadCrc: payloadCrc(
+          typeof lines === 'string' ? frame.subarray(FRAME_HEADER_BYTES, FRAME_HEADER_BYTES + length) : lines,
+        ),
       };
       encodeFrameHeader(frame, header, segment.salt);
       segment.append(frame, FRAME_HEADER_BYTES + length);
@@ -224,6 +227,16 @@ export class LogWriter {
     }
     this.#sealedBytes -= freed;
     return freed;
+  }
+
+  /**
+   * Unlinks the oldest segment whatever is in it, but not the one being written: to go on where `maxBytes` or the disk leaves no room.
+   * Returns its last record; undefined where there is none, or it could not be unlinked.
+   */
+  dropOldestSegment(): number | undefined {
+    const oldest = this.#sealed[0];
+    if (oldest === undefined || this.releaseUpTo(oldest.lastSeq) === 0) return undefined;
+    return oldest.lastSeq;
   }
 
   /** Lets the log go as it is: what is in it is left to whoever adopts it. */

@@ -109,7 +109,7 @@ export function decodeFrameHeader(bytes: Buffer, offset: number, salt: number): 
   };
 }
 
-export function payloadCrc(payload: Buffer): number {
+export function payloadCrc(payload: Uint8Array): number {
   return crc32(payload);
 }
 

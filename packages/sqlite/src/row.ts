@@ -1,5 +1,5 @@
 import { parseLine, type LogRecord } from '@treeline/contract';
-import { COLUMN_NAMES, deriveColumns, withoutColumns, type ColumnValues } from './columns.ts';
+import { COLUMN_NAMES, withoutColumns, type ColumnValues } from './columns.ts';
 import { formatCursor } from './cursor.ts';
 
 /** A row of the log, with its record. */
@@ -23,19 +23,6 @@ export interface LogRow {
   readonly record: LogRecord;
   /** The record's JSON text, without a line feed. */
   readonly line: string;
-}
-
-/** What a row says of its record: also of one that stands in no store. */
-export type RecordRow = Omit<LogRow, 'id' | 'cursor'> & Partial<Pick<LogRow, 'id' | 'cursor'>>;
-
-/** Reads a record as a row would have it; one that says no time has `arrivalMs`. */
-export function rowOfRecord(record: LogRecord, arrivalMs: number): RecordRow {
-  return {
-    ...deriveColumns(record, arrivalMs),
-    payload: withoutColumns(record),
-    record,
-    line: JSON.stringify(record),
-  };
 }
 
 /** A row as it comes from SQLite, in the order of `ROW_COLUMNS`. */

@@ -15,64 +15,35 @@ export function applyStage(
       return rows.map((row) =>
         Object.fromEntries(stage.fields.map((field) => [columnName(field), valueOf(row, field) ?? null])),
       );
-    default: {
-      const gatherer = gathererOf(stage);
-      for (const row of rows) gatherer.add(row);
-      return gatherer.rows();
-    }
-  }
-}
-
-export type GroupingStage = Extract<Stage, { kind: 'count' | 'top' | 'hist' | 'stats' }>;
-
-export function isGrouping(stage: Stage): stage is GroupingStage {
-  return stage.kind === 'count' || stage.kind === 'top' || stage.kind === 'hist' || stage.kind === 'stats';
-}
-
-/** Takes rows one by one, and makes groups of them. */
-interface Gatherer {
-  add(row: TableRow): void;
-  rows(): TableRow[];
-}
-
-export function gathererOf(stage: GroupingStage): Gatherer {
-  switch (stage.kind) {
     case 'top': {
       const grouping = new Grouping([columnName(stage.field)], []);
-      return {
-        add(row) {
-          const value = valueOf(row, stage.field);
-          if (isPresent(value)) grouping.add([value], 1);
-        },
-        rows: () => topRows(grouping.rows(), stage.limit),
-      };
+      for (const row of rows) {
+        const value = valueOf(row, stage.field);
+        if (isPresent(value)) grouping.add([value], 1);
+      }
+      return topRows(grouping.rows(), stage.limit);
     }
     case 'hist': {
       const grouping = new Grouping(['ts', ...stage.by.map(columnName)], []);
-      return {
-        add(row) {
-          const ts = valueOf(row, TIME);
-          if (typeof ts !== 'number') return;
-          grouping.add([stepOf(ts, stage.stepMs), ...stage.by.map((field) => valueOf(row, field))], 1);
-        },
-        rows: () => grouping.rows().toSorted((a, b) => Number(a.ts) - Number(b.ts)),
-      };
+      for (const row of rows) {
+        const ts = valueOf(row, TIME);
+        if (typeof ts !== 'number') continue;
+        grouping.add([stepOf(ts, stage.stepMs), ...stage.by.map((field) => valueOf(row, field))], 1);
+      }
+      return grouping.rows();
     }
     default: {
       const aggregates = stage.kind === 'stats' ? stage.aggregates : [];
       const grouping = new Grouping(stage.by.map(columnName), aggregates);
-      if (stage.by.length === 0 && stage.kind === 'count') grouping.add([], 0);
-      return {
-        add(row) {
-          const values = aggregates.map(({ field }) => (field ? valueOf(row, field) : undefined));
-          grouping.add(
-            stage.by.map((field) => valueOf(row, field)),
-            1,
-            values,
-          );
-        },
-        rows: () => grouping.rows(),
-      };
+      for (const row of rows) {
+        const values = aggregates.map(({ field }) => (field ? valueOf(row, field) : undefined));
+        grouping.add(
+          stage.by.map((field) => valueOf(row, field)),
+          1,
+          values,
+        );
+      }
+      return grouping.rows();
     }
   }
 }

@@ -1,11 +1,8 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import { join } from 'node:path';
-import { parseQuery } from '@treeline/query';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { rowOfRecord } from './row.ts';
 import { openLogStore, type LogStore } from './store.ts';
-import { tableOfRecords } from './table-records.ts';
 
 const folder = fs.mkdtempSync(join(os.tmpdir(), 'treeline-sqlite-table-'));
 afterAll(() => fs.rmSync(folder, { recursive: true, force: true }));
@@ -195,32 +192,4 @@ test('iterating tells whether that was all', () => {
   };
   expect(end(60_000)).toEqual({ complete: true });
   expect(end(0)).toEqual({ complete: false });
-});
-
-describe('tableOfRecords', () => {
-  /** The same records, from no store. */
-  async function* records(filter: string) {
-    for (const row of store.iterate({ filter })) yield rowOfRecord(row.record, 0);
-  }
-
-  test.each([
-    ['', '| count'],
-    ['msg=none', '| count'],
-    ['', '| count by source, type'],
-    ['', '| top 2 req.url'],
-    ['', '| hist 1m by level'],
-    ['', '| stats p50(ms), avg(ms), count by source | sort source'],
-    ['', '| sort ms desc | fields msg, ms | limit 3'],
-    ['exists(ms)', '| limit 2 | fields msg'],
-  ])('answers %j %j as the store does', async (filter, stages) => {
-    const expected = [...store.table({ query: `${filter} ${stages}` })];
-    const { rows } = await tableOfRecords(records(filter), parseQuery(stages).stages);
-    expect(new Set(rows)).toEqual(new Set(expected));
-  });
-
-  test('refuses context, which needs neighbours', async () => {
-    await expect(tableOfRecords(records(''), parseQuery('| context 1,1').stages)).rejects.toThrow(
-      /needs a store/,
-    );
-  });
 });

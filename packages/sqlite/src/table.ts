@@ -9,8 +9,7 @@ import { aggregatePages, readPages } from './reading.ts';
 import type { LogRow } from './row.ts';
 import { sql, type Sql } from './sql.ts';
 import { countSteps, type Deadline, type Dimension } from './stats.ts';
-import { applyStage, isGrouping, stepOf, topRows, type GroupingStage } from './table-stages.ts';
-import { DEFAULT_RECORDS, keepsRecords, MAX_RECORDS, needsAll, toTableRow } from './table-records.ts';
+import { applyStage, stepOf, topRows } from './table-stages.ts';
 
 /** A query with its stages, and conditions beside it. */
 export interface TableQuery extends Omit<LogQuery, 'filter' | 'limit' | 'cursor' | 'order'> {
@@ -27,6 +26,11 @@ export interface Table extends ReadonlyArray<TableRow> {
   /** The records that the rows stand for, where the stages have only chosen and sorted them. */
   readonly records?: readonly LogRow[];
 }
+
+/** Records that are read at most where a query sorts or shows them; `limit` stages ask for fewer. */
+const MAX_RECORDS = 100_000;
+
+const DEFAULT_RECORDS = 1000;
 
 /**
  * Answers a query with stages. Groups are counted window by window in SQL; the stages behind work on the table that comes out.
@@ -53,6 +57,16 @@ export function readTable(db: Database, { query, ...conditions }: TableQuery): T
     : {};
   const newestOnly = work.newestOnly === undefined ? {} : { newestOnly: work.newestOnly };
   return Object.assign(table, { complete: work.complete, ...newestOnly, ...records });
+}
+
+function keepsRecords({ kind }: Stage): boolean {
+  return kind === 'limit' || kind === 'sort' || kind === 'context';
+}
+
+type GroupingStage = Extract<Stage, { kind: 'count' | 'top' | 'hist' | 'stats' }>;
+
+function isGrouping(stage: Stage): stage is GroupingStage {
+  return stage.kind === 'count' || stage.kind === 'top' || stage.kind === 'hist' || stage.kind === 'stats';
 }
 
 class Work {
@@ -241,6 +255,17 @@ function rollupDimension(by: readonly Field[]): RollupDimension | undefined {
   return first.name === 'level' || first.name === 'source' || first.name === 'type'
     ? { by: first.name }
     : undefined;
+}
+
+function needsAll(stage: Stage): boolean {
+  return stage.kind === 'sort' || isGrouping(stage);
+}
+
+/** A record with its columns under the names that a query has for them. */
+function toTableRow({ id, ts, level, source, type, refId, msg, traceId, spanId, payload }: LogRow): TableRow {
+  const texts = { source: source === '' ? null : source, ref: refId, msg, trace: traceId, span: spanId };
+  const present = Object.entries(texts).filter(([, value]) => value !== null);
+  return { ...payload, id, time: ts, level, type, ...Object.fromEntries(present) };
 }
 
 function parseValue(json: unknown): unknown {

@@ -1,5 +1,5 @@
 import { formatDuration } from '@treeline/contract';
-import type { RecordRow } from '@treeline/sqlite';
+import type { LogRow } from '@treeline/sqlite';
 import { awaitEndSignal } from '../end-signal.ts';
 import { EXIT } from '../exit-code.ts';
 import { openLogs, type Completion, type Logs } from '../logs.ts';
@@ -21,7 +21,7 @@ const HELD_ROWS = 10_000;
 const REMEMBERED_ROWS = 10_000;
 
 /** Rows in the order in which they are printed. */
-type Rows = AsyncGenerator<RecordRow, Completion>;
+type Rows = AsyncGenerator<LogRow, Completion>;
 
 /** Prints the rows that match, oldest first, or what the query's stages make of them; gives the exit code. */
 export async function query(args: readonly string[], flags: QueryFlags): Promise<number> {
@@ -49,7 +49,7 @@ async function printFollowing(logs: Logs, request: QueryRequest, flags: QueryFla
 async function printRows(rows: Rows, request: QueryRequest, flags: QueryFlags): Promise<number> {
   const output = openOutput();
   const printer = await createRowPrinter({ output: flags.output, utc: flags.utc ?? false });
-  let last: RecordRow | undefined;
+  let last: LogRow | undefined;
   let complete = true;
   for (;;) {
     const next = await rows.next();
@@ -64,8 +64,7 @@ async function printRows(rows: Rows, request: QueryRequest, flags: QueryFlags): 
   }
   await output.write(printer.end());
   await output.flush();
-  if (flags.showCursor && last)
-    tell(`cursor: ${last.cursor ?? 'none, since the records of files have none'}`);
+  if (flags.showCursor && last) tell(`cursor: ${last.cursor}`);
   if (!complete) return tellIncomplete(request);
   return !last && flags.exitCode ? EXIT.failed : EXIT.ok;
 }
@@ -125,13 +124,13 @@ async function* followRows(logs: Logs, request: QueryRequest, signal: AbortSigna
   const printed = new Set<string>();
   if (cursor === undefined) {
     for await (const row of selectRows(logs, request, request.limit ?? DEFAULT_FOLLOW_LIMIT)) {
-      printed.add(row.cursor ?? '');
+      printed.add(row.cursor);
       if (printed.size > REMEMBERED_ROWS) printed.delete(printed.values().next().value ?? '');
       yield row;
     }
   }
   for (let next = await first; !next.done; next = await following.next()) {
-    if (!printed.has(next.value.cursor ?? '')) yield next.value;
+    if (!printed.has(next.value.cursor)) yield next.value;
   }
   return { complete: true };
 }
@@ -154,7 +153,7 @@ async function* selectRows(
     );
   }
   if (limit <= HELD_ROWS) {
-    const held: RecordRow[] = [];
+    const held: LogRow[] = [];
     const rows = firstRows(newestFirst(), limit, more);
     let next = await rows.next();
     for (; !next.done; next = await rows.next()) held.push(next.value);
@@ -176,12 +175,14 @@ async function* firstRows(
     if (count < limit) yield next.value;
     else {
       more?.();
+      // Files stay open otherwise.
+      await rows.return({ complete: true });
       return { complete: true };
     }
   }
 }
 
-async function rowAt(rows: ReturnType<Logs['rows']>, index: number): Promise<RecordRow | undefined> {
+async function rowAt(rows: ReturnType<Logs['rows']>, index: number): Promise<LogRow | undefined> {
   let count = 0;
   for await (const row of rows) if (count++ === index) return row;
   return undefined;

@@ -1,5 +1,5 @@
 import type { Filter } from '@treeline/query';
-import type { RecordRow } from '@treeline/sqlite';
+import type { LogRow } from '@treeline/sqlite';
 import { EXIT } from '../exit-code.ts';
 import { openLogs, type Logs } from '../logs.ts';
 import { DEFAULT_STORE, readTime } from '../query-request.ts';
@@ -44,7 +44,7 @@ export async function ref(id: string, store: string = DEFAULT_STORE, flags: RefF
 }
 
 /** The records, and those that share a trace with one of them, oldest first. */
-async function withTraces(logs: Logs, own: readonly RecordRow[]): Promise<RecordRow[]> {
+async function withTraces(logs: Logs, own: readonly LogRow[]): Promise<LogRow[]> {
   const traceIds = [...new Set(own.flatMap(({ traceId }) => traceId ?? []))];
   if (traceIds.length === 0) return [...own];
   if (traceIds.length > MAX_TRACES)
@@ -52,8 +52,8 @@ async function withTraces(logs: Logs, own: readonly RecordRow[]): Promise<Record
   const since = (own[0]?.ts ?? 0) - AROUND_MS;
   const until = (own.at(-1)?.ts ?? 0) + AROUND_MS;
   const others = await read(logs, { filter: ofTraces(traceIds.slice(0, MAX_TRACES)), since, until });
-  const byId = new Map([...own, ...others].map((row) => [row.id ?? row.line, row]));
-  return [...byId.values()].toSorted((a, b) => a.ts - b.ts || (a.id ?? 0) - (b.id ?? 0));
+  const byId = new Map([...own, ...others].map((row) => [row.id, row]));
+  return [...byId.values()].toSorted((a, b) => a.ts - b.ts || a.id - b.id);
 }
 
 function ofTraces(traceIds: readonly string[]): Filter {
@@ -66,8 +66,8 @@ function ofTraces(traceIds: readonly string[]): Filter {
     : { kind: 'in', field, values, orAbsent: false };
 }
 
-async function read(logs: Logs, query: Parameters<Logs['rows']>[0]): Promise<RecordRow[]> {
-  const rows: RecordRow[] = [];
+async function read(logs: Logs, query: Parameters<Logs['rows']>[0]): Promise<LogRow[]> {
+  const rows: LogRow[] = [];
   for await (const row of logs.rows({ ...query, order: 'asc', limit: MAX_ROWS + 1 })) rows.push(row);
   if (rows.length <= MAX_ROWS) return rows;
   tell(

@@ -28,7 +28,7 @@ export async function run(options: RunFlags): Promise<number> {
   const config = load(options);
   if (process.stdin.isTTY) tell('reads from the terminal, one record a line; Ctrl-D ends');
   const startMs = performance.now();
-  const end = awaitEndSignal();
+  const end = awaitEndSignal({ survivesHangUp: true });
   const pipeline = openPipeline(config);
 
   const intake: Intake = { splitter: new LineSplitter(), state: 'reading' };

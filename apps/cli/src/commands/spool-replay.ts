@@ -1,6 +1,6 @@
 import { formatDuration, messageOf } from '@treeline/contract';
 import type { StreamConfig } from '@treeline/core';
-import { openDestination } from '@treeline/core/streams';
+import { openDestination } from '@treeline/core/destination';
 import { awaitEndSignal } from '../end-signal.ts';
 import { EXIT } from '../exit-code.ts';
 import { readLetterGroups } from '../spool/dead-letters.ts';

@@ -1,6 +1,6 @@
 import { messageOf, parseDuration } from '@treeline/contract';
 import { formatProblems, loadConfig, type PipelineConfig, type StreamConfig } from '@treeline/core/config';
-import { serviceOf, streamKey } from '@treeline/core/streams';
+import { serviceOf, streamKey } from '@treeline/core/destination';
 import { loadContext, type ConfigFlags } from '../config-source.ts';
 import { CommandFailure, EXIT } from '../exit-code.ts';
 import { writeError } from '../terminal.ts';

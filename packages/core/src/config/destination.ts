@@ -93,9 +93,10 @@ function probeFault(error: Error, target: string): { reason: string; suggestion:
 }
 
 /** A file behind a path that does not exist is no fault; everything else is. */
-function statOf(target: string): fs.Stats | undefined | Error {
+function statOf(target: string): fs.BigIntStats | undefined | Error {
   try {
-    return fs.statSync(target);
+    // A FIFO is a destination; with bigint for the reason that openFdWriter has.
+    return fs.statSync(target, { bigint: true });
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : '';
     // Behind a file in the path's middle: the parent tells it better.

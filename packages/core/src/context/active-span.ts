@@ -266,7 +266,7 @@ function countKnown(attributes: Attributes, known: object): number {
 }
 
 /** Work that was called off has not failed. https://dom.spec.whatwg.org/#aborting-ongoing-activities */
-function isAbort(error: unknown): boolean {
+export function isAbort(error: unknown): boolean {
   try {
     return typeof error === 'object' && error !== null && 'name' in error && error.name === 'AbortError';
   } catch {

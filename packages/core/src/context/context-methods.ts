@@ -45,6 +45,8 @@ export interface ContextMethods {
   ): Result;
   /** Starts a span that is ended by hand, or by `using`. What is logged belongs to it inside its `run`. */
   startSpan(name: string, attributes?: Attributes, options?: SpanOptions): Span;
+  /** The span that the calling code runs in, if it is one of ours and has not ended. */
+  currentSpan(): Span | undefined;
   /** Spans that have not ended, oldest first. */
   activeSpans(options?: { olderThanMs?: number }): ActiveSpanInfo[];
   /** Requests that have not ended, oldest first; empty without `requestTracking`. */
@@ -80,6 +82,7 @@ export function contextMethods(context: LoggerContext): ContextMethods {
     startSpan(this: Logger, name: string, attributes?: Attributes, options?: SpanOptions): Span {
       return context.tracker.start(this, name, attributes, options);
     },
+    currentSpan: () => context.usedTracker?.currentSpan(),
     activeSpans: ({ olderThanMs } = {}) => context.usedTracker?.activeSpans(olderThanMs) ?? [],
     activeRequests: () => context.usedRequests?.activeRequests() ?? [],
     watchActiveSpans(this: Logger, { olderThanMs, everyMs = olderThanMs }): () => void {

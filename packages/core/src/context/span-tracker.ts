@@ -259,6 +259,10 @@ export class SpanTracker implements SpanOwner, LineIds {
     return 'owner' in ids && ids.owner === this;
   }
 
+  currentSpan(): Span | undefined {
+    return currentFrame()?.span;
+  }
+
   /** The span that the calling code runs in, as far as its ids go, whoever has started it. */
   currentParent(): TraceParent | undefined {
     return currentFrame() ?? activeOtelParent();

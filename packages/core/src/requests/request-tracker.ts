@@ -64,8 +64,6 @@ export class RequestTracker {
   readonly #settings: typeof DEFAULTS;
   /** In the order of their starts. */
   readonly #active = new Set<TrackedRequest>();
-  /** By the request and by its response. */
-  readonly #byMessage = new WeakMap<object, TrackedRequest>();
   readonly #counters = { started: 0, ended: 0, aborted: 0, evicted: 0, absorbedLines: 0 };
   #toldEvicted = 0;
   /** Fastify logs a request's first line before it runs any hook: there is no span yet to know it by. */
@@ -86,7 +84,7 @@ export class RequestTracker {
     { trace = 'continue', requestId = defaultRequestId }: RequestOptions,
     route?: string,
   ): ActiveSpan {
-    const known = this.#byMessage.get(request);
+    const known = trackedOf(request);
     if (known) return known.span;
     const id = requestId(request);
     const method = methodName(request.method);
@@ -102,11 +100,12 @@ export class RequestTracker {
         parent: isNew || traceparent === undefined ? null : { traceparent, tracestate },
         ...(isNew && typeof traceparent === 'string' && { links: [traceparent] }),
       },
-      { req_id: id },
+      { type: 'request', req_id: id },
     );
     const path = String(attributes['url.path']);
     const tracked = { id, method, path, route, span, bytesBefore: request.socket.bytesWritten };
-    this.#byMessage.set(request, tracked).set(response, tracked);
+    keepWith(request, tracked);
+    keepWith(response, tracked);
     this.#active.add(tracked);
     this.#counters.started++;
     response.once('close', () => this.#end(tracked, request, response));
@@ -124,7 +123,7 @@ export class RequestTracker {
       this.#counters.absorbedLines++;
       return true;
     }
-    const tracked = this.#find(res);
+    const tracked = findTracked(res);
     if (!tracked || (res !== undefined && typeof responseTime !== 'number')) return false;
     if (err !== undefined && this.#active.has(tracked)) tracked.span.fail(err);
     this.#counters.absorbedLines++;
@@ -146,15 +145,6 @@ export class RequestTracker {
 
   stats(): RequestStats {
     return { ...this.#counters, active: this.#active.size };
-  }
-
-  #find(message: unknown): TrackedRequest | undefined {
-    if (typeof message !== 'object' || message === null) return undefined;
-    const known = this.#byMessage.get(message);
-    if (known) return known;
-    // Fastify's own request and reply stand before node's.
-    const raw: unknown = 'raw' in message ? message.raw : undefined;
-    return typeof raw === 'object' && raw !== null ? this.#byMessage.get(raw) : undefined;
   }
 
   #end(tracked: TrackedRequest, request: IncomingMessage, response: ServerResponse): void {
@@ -218,6 +208,30 @@ export class RequestTracker {
       'requests are given up: too many are open, or they take too long',
     );
   }
+}
+
+/** Where a request and its response keep what is known of them: weak maps of so many entries are dear to the collector. */
+const TRACKED: unique symbol = Symbol('treeline.request');
+
+interface Message {
+  [TRACKED]?: TrackedRequest;
+}
+
+function keepWith(message: object, tracked: TrackedRequest): void {
+  (message as Message)[TRACKED] = tracked;
+}
+
+function trackedOf(message: object): TrackedRequest | undefined {
+  return (message as Message)[TRACKED];
+}
+
+function findTracked(message: unknown): TrackedRequest | undefined {
+  if (typeof message !== 'object' || message === null) return undefined;
+  const known = trackedOf(message);
+  if (known) return known;
+  // Fastify's own request and reply stand before node's.
+  const raw: unknown = 'raw' in message ? message.raw : undefined;
+  return typeof raw === 'object' && raw !== null ? trackedOf(raw) : undefined;
 }
 
 function isFastifyRequest(request: unknown): boolean {

@@ -199,6 +199,22 @@ describe('trackStream', () => {
     });
   });
 
+  test('that is called off closes as aborted, without an error', async () => {
+    const { trees } = await captureLogs(
+      async (logger) => {
+        const reading = logger.trackStream(
+          source(['a'], { pulled: 0, ended: '' }, AbortSignal.abort().reason as Error),
+        );
+        await reading.next();
+        await expect(reading.next()).rejects.toThrow('aborted');
+      },
+      { config },
+    );
+    expect(trees).toMatchObject([
+      { status: 'aborted', attrs: { 'stream.ended': 'aborted' }, err: undefined },
+    ]);
+  });
+
   test('logs contents where it is asked to, cut', async () => {
     const { trees } = await captureLogs(
       async (logger) => {

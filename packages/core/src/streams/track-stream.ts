@@ -2,7 +2,7 @@ import type { LevelName } from '@treeline/contract';
 import type { Logger } from 'pino';
 import { Readable } from 'node:stream';
 import { ReadableStream } from 'node:stream/web';
-import type { ActiveSpan } from '../context/active-span.ts';
+import { isAbort, type ActiveSpan } from '../context/active-span.ts';
 import { cutText, type Attributes } from '../context/attributes.ts';
 import type { SpanTracker } from '../context/span-tracker.ts';
 import { StreamMeter, type StreamCounters } from './stream-meter.ts';
@@ -103,7 +103,8 @@ class Tracked<Chunk> implements AsyncIterableIterator<Chunk> {
     try {
       return await this.#span.run(step);
     } catch (error) {
-      this.#end('error', 'error', error);
+      if (isAbort(error)) this.#end('aborted', 'aborted');
+      else this.#end('error', 'error', error);
       throw error;
     }
   }

@@ -12,6 +12,8 @@ class FakeLog implements LogFrames {
   readonly #lines: string[] = [];
   readonly #frameSize: number;
   readonly #lost: ReadonlySet<number>;
+  /** The frames that lie wholly at or before it are gone. */
+  overrunSeq = 0;
 
   constructor(frameSize: number, lost: readonly number[] = []) {
     this.#frameSize = frameSize;
@@ -33,7 +35,7 @@ class FakeLog implements LogFrames {
 
   next(seq: number): { firstSeq: number; count: number; bytes: Buffer } | undefined {
     let frame = Math.floor((seq - 1) / this.#frameSize);
-    while (this.#lost.has(frame)) frame++;
+    while (this.#lost.has(frame) || (frame + 1) * this.#frameSize <= this.overrunSeq) frame++;
     const firstSeq = frame * this.#frameSize + 1;
     if (firstSeq > this.spilledSeq) return undefined;
     const lines = this.#lines.slice(firstSeq - 1, Math.min(firstSeq - 1 + this.#frameSize, this.spilledSeq));
@@ -62,8 +64,17 @@ function numbersOf(batch: Batch): number[] {
   return batch.records().map((record) => record['n'] as number);
 }
 
-function setUp(frameSize: number, lost?: number[]): { log: FakeLog; gate: LevelGate; backlog: Backlog } {
-  const log = new FakeLog(frameSize, lost);
+interface SetUp {
+  readonly log: FakeLog;
+  readonly gate: LevelGate;
+  readonly backlog: Backlog;
+  /** What the backlog found to be lost while it read. */
+  readonly lost: { count: number; bytes: number };
+}
+
+function setUp(frameSize: number, lostFrames?: number[]): SetUp {
+  const lost = { count: 0, bytes: 0 };
+  const log = new FakeLog(frameSize, lostFrames);
   const gate = new LevelGate(30);
   const backlog = new Backlog({
     logId: 'log',
@@ -72,8 +83,12 @@ function setUp(frameSize: number, lost?: number[]): { log: FakeLog; gate: LevelG
     frames: log,
     spilledSeq: () => log.spilledSeq,
     takenSeq: 0,
+    lost({ count, bytes }) {
+      lost.count += count;
+      lost.bytes += bytes;
+    },
   });
-  return { log, gate, backlog };
+  return { log, gate, backlog, lost };
 }
 
 function takeAll(backlog: Backlog): number[] {
@@ -115,6 +130,52 @@ describe('Backlog', () => {
     );
   });
 
+  test('counts each wanted line as taken, thinned, dropped or lost, whatever the segments lose under it', () => {
+    const act = fc.constantFrom('take', 'take', 'overrun', 'thin', 'drop-oldest', 'none');
+    const steps = fc.array(fc.tuple(step, act, fc.double({ min: 0, max: 1, noNaN: true })), {
+      maxLength: 30,
+    });
+    fc.assert(
+      fc.property(steps, fc.integer({ min: 1, max: 30 }), (all, frameSize) => {
+        const { log, gate, backlog, lost } = setUp(frameSize);
+        const wanted = { count: 0, bytes: 0 };
+        const dropped = { count: 0, bytes: 0 };
+        const taken: Batch[] = [];
+        for (const [{ levels, padding, spill }, what, share] of all) {
+          const batch = gate.select(log.append(levels, padding));
+          if (spill) log.spilledSeq = log.lastSeq;
+          wanted.count += batch.count;
+          wanted.bytes += batch.bytes.length;
+          backlog.push(batch, 0);
+          let given = { count: 0, bytes: 0 };
+          if (what === 'take') taken.push(copyOf(backlog.take() ?? batchOfNone()));
+          if (what === 'thin') given = backlog.thin();
+          if (what === 'drop-oldest') given = backlog.dropOldest(share * 1_000_000);
+          if (what === 'overrun') {
+            log.overrunSeq = Math.max(log.overrunSeq, Math.floor(share * log.spilledSeq));
+            // Segments end where frames end.
+            log.overrunSeq -= log.overrunSeq % frameSize;
+            given = backlog.overrun(log.overrunSeq);
+          }
+          dropped.count += given.count;
+          dropped.bytes += given.bytes;
+        }
+        for (let idle = 0; !backlog.isEmpty && idle < 100;) {
+          const batch = backlog.take();
+          if (batch) taken.push(copyOf(batch));
+          else idle++;
+        }
+        const numbers = taken.flatMap(numbersOf);
+        expect(numbers).toEqual([...new Set(numbers)].toSorted((a, b) => a - b));
+        expect(numbers.length + dropped.count + lost.count).toBe(wanted.count);
+        const bytes = taken.reduce((sum, batch) => sum + batch.bytes.length, 0);
+        expect(bytes + dropped.bytes + lost.bytes).toBe(wanted.bytes);
+        expect(backlog.isEmpty).toBe(true);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
   test('keeps at most a few megabytes in memory of what the segments hold', () => {
     const { log, gate, backlog } = setUp(10);
     for (let index = 0; index < 300; index++) {
@@ -127,7 +188,7 @@ describe('Backlog', () => {
   });
 
   test('goes on behind a frame that the segments have lost', () => {
-    const { log, gate, backlog } = setUp(10, [1]);
+    const { log, gate, backlog, lost: told } = setUp(10, [1]);
     for (let index = 0; index < 100; index++) {
       const batch = log.append([30], 100_000);
       log.spilledSeq = log.lastSeq;
@@ -136,6 +197,7 @@ describe('Backlog', () => {
     const taken = takeAll(backlog);
     const lost = Array.from({ length: 100 }, (_, index) => index + 1).filter((seq) => !taken.includes(seq));
     expect(lost).toEqual([11, 12, 13, 14, 15, 16, 17, 18, 19, 20]);
+    expect(told.count).toBe(10);
   });
 
   test('thins the least important lines first, and what is left comes in order', () => {
@@ -164,6 +226,11 @@ describe('Backlog', () => {
     }
   });
 });
+
+/** The backlog uses its memory again. */
+function copyOf(batch: Batch): Batch {
+  return createBatch(Buffer.from(batch.bytes), batch.position && { logId: 'log', seq: batch.seq(0) });
+}
 
 function batchOfNone(): Batch {
   return createBatch(Buffer.alloc(0), { logId: 'log', seq: 1 });

@@ -2,6 +2,7 @@ import {
   BatchQueue,
   createBatch,
   LEVELS,
+  selectLines,
   sliceBatch,
   type Batch,
   type BatchHints,
@@ -9,6 +10,7 @@ import {
 } from '@treeline/contract';
 import { ChunkPool } from './chunk-pool.ts';
 import type { LevelGate } from './level-gate.ts';
+import { ReplayLedger, type LineSum } from './replay-ledger.ts';
 
 /** Of a stream that lags, what may stay in memory although the segments have it. */
 const MEMORY_BYTES = 4 * 1024 * 1024;
@@ -44,12 +46,8 @@ export interface BacklogOptions {
   spilledSeq(): number;
   /** Everything up to here was taken before. */
   readonly takenSeq: number;
-}
-
-/** Lines that were passed over. */
-export interface Dropped {
-  readonly count: number;
-  readonly bytes: number;
+  /** Called when lines that were to be read back, from `firstSeq` on, turn out not to be in the segments any more. */
+  lost(lines: LineSum, firstSeq: number): void;
 }
 
 /**
@@ -63,6 +61,7 @@ export class Backlog implements DrivenLines {
   readonly #queue: BatchQueue;
   readonly #readBack: BatchQueue;
   readonly #readBackMemory = new ChunkPool((_firstSeq, lastSeq) => lastSeq >= this.#readBack.firstSeq);
+  readonly #ledger = new ReplayLedger();
   #hints: BatchHints;
   #takenSeq: number;
   #readSeq: number;
@@ -115,6 +114,7 @@ export class Backlog implements DrivenLines {
   push(wanted: Batch, nowMs: number): void {
     const lastSeq = wanted.position?.seq ?? 0;
     if (this.#replayTo > this.#readSeq && this.#queue.count === 0 && lastSeq <= this.#options.spilledSeq()) {
+      this.#ledger.add(wanted);
       this.#replayTo = lastSeq;
       return;
     }
@@ -136,7 +136,7 @@ export class Backlog implements DrivenLines {
   }
 
   /** Passes over the least important of the lines that wait, oldest first, a part at a time. */
-  thin(): Dropped {
+  thin(): LineSum {
     const lines = [...this.#waiting(this.#thinnedSeq, THIN_BYTES)];
     const first = lines[0];
     const last = lines.at(-1);
@@ -152,7 +152,7 @@ export class Backlog implements DrivenLines {
   }
 
   /** Passes over the oldest lines that wait, whatever their level. */
-  dropOldest(bytes: number): Dropped {
+  dropOldest(bytes: number): LineSum {
     const lines = [...this.#waiting(0, bytes)];
     const first = lines[0];
     const last = lines.at(-1);
@@ -164,13 +164,20 @@ export class Backlog implements DrivenLines {
     return dropped;
   }
 
+  /** The segments up to `seq` are gone: passes over what was to be read back from them. */
+  overrun(seq: number): LineSum {
+    if (seq <= this.#readSeq || this.#replayTo <= this.#readSeq) return { count: 0, bytes: 0 };
+    this.#readSeq = Math.min(seq, this.#replayTo);
+    return this.#ledger.dropUpTo(this.#readSeq);
+  }
+
   /** Where the lines that wait begin: everything before has been taken or dropped. */
   get firstWaitingSeq(): number {
     for (const batch of this.#waiting(0, 1)) return batch.seq(0);
     return Infinity;
   }
 
-  #drop(lines: readonly Batch[], range: { fromSeq: number; toSeq: number; minLevel: number }): Dropped {
+  #drop(lines: readonly Batch[], range: { fromSeq: number; toSeq: number; minLevel: number }): LineSum {
     const { gate } = this.#options;
     const dropped = {
       count: lines.reduce(
@@ -179,6 +186,11 @@ export class Backlog implements DrivenLines {
       ),
       bytes: bytesBelow(lines, range.minLevel),
     };
+    for (const batch of lines) {
+      // What is in memory is not in the ledger.
+      if (batch.seq(0) > this.#readSeq && batch.seq(0) <= this.#replayTo)
+        this.#ledger.take(selectBelow(batch, range.minLevel));
+    }
     gate.skip(range);
     this.#readBack.retain((batch) => gate.select(batch));
     this.#queue.retain((batch) => gate.select(batch));
@@ -210,7 +222,13 @@ export class Backlog implements DrivenLines {
 
   /** Lets go of lines in memory that the segments hold: they come back by way of the replay. */
   #evict(): void {
-    const evictedSeq = this.#queue.dropUpTo(this.#options.spilledSeq());
+    const spilledSeq = this.#options.spilledSeq();
+    for (const batch of this.#queue.batches()) {
+      const lastSeq = batch.position?.seq ?? Infinity;
+      if (lastSeq > spilledSeq) break;
+      this.#ledger.add(batch);
+    }
+    const evictedSeq = this.#queue.dropUpTo(spilledSeq);
     if (evictedSeq === undefined) return;
     if (!this.isLagging) this.#readSeq = this.#takenSeq;
     this.#replayTo = Math.max(this.#replayTo, evictedSeq);
@@ -223,9 +241,13 @@ export class Backlog implements DrivenLines {
       this.#readBack.count < this.#hints.maxRecords
     ) {
       const read = this.#readFrame(this.#readSeq, (frame) => this.#readBackMemory.copy(frame));
-      // What the segments have lost is accounted for when nothing waits any more.
       this.#readSeq = read?.lastSeq ?? this.#replayTo;
-      if (read) this.#readBack.push(read.wanted, performance.now());
+      if (read) {
+        this.#ledger.take(read.wanted);
+        this.#readBack.push(read.wanted, performance.now());
+      }
+      const lost = this.#ledger.dropUpTo(this.#readSeq);
+      if (lost.count > 0) this.#options.lost(lost, lost.firstSeq);
     }
   }
 
@@ -242,6 +264,11 @@ export class Backlog implements DrivenLines {
     const part = from === 0 && to === whole.count ? whole : sliceBatch(whole, from, to);
     return { wanted: gate.select(part), lastSeq: frame.firstSeq + to - 1 };
   }
+}
+
+function selectBelow(batch: Batch, minLevel: number): Batch {
+  const indexes = [...batch.levels.keys()].filter((index) => (batch.levels[index] ?? 0) < minLevel);
+  return indexes.length === batch.count ? batch : selectLines(batch, indexes);
 }
 
 function bytesBelow(lines: readonly Batch[], minLevel: number): number {

@@ -2,7 +2,14 @@ import { messageOf, parseLevel, raceAbort, type SinkEvent } from '@treeline/cont
 import type { Damage } from '@treeline/spool';
 import type { MessagePort } from 'node:worker_threads';
 import { ControlBlock } from '../control-block.ts';
-import type { FlushResult, FromPipeline, PipelineRequest, PipelineSpec, ToPipeline } from '../protocol.ts';
+import type {
+  FlushResult,
+  FromPipeline,
+  OverrunReason,
+  PipelineRequest,
+  PipelineSpec,
+  ToPipeline,
+} from '../protocol.ts';
 import { adoptFor, type Takeover } from './adoption.ts';
 import { CursorKeeper } from './cursor-keeper.ts';
 import { FanOut } from './fan-out.ts';
@@ -29,6 +36,7 @@ export class Pipeline {
   /** Comes when the pipeline is closed: what still runs for it ends. */
   readonly #ended = new AbortController();
   #takeover: Takeover | undefined;
+  #overrunReason: OverrunReason = 'log-full';
   #closing: Promise<FlushResult> | undefined;
 
   constructor(spec: PipelineSpec, port: MessagePort) {
@@ -72,6 +80,7 @@ export class Pipeline {
       counters: this.#control.stream(index),
       frames: this.#openFrames(),
       spilledSeq: () => this.#control.read('spilledSeq'),
+      lossReason: (seq) => (seq <= this.#control.read('overrunSeq') ? this.#overrunReason : 'disk-fault'),
       refused: new RefusedRecords(config, stream),
       windowBytes: config.windowBytes,
       adopted,
@@ -113,8 +122,8 @@ export class Pipeline {
       case 'wake':
         this.#fanOut.resume();
         break;
-      case 'make-room':
-        this.#makeRoom(message.reason);
+      case 'overrun':
+        this.#overrun(message.reason);
         break;
       case 'drain':
         void this.#drain(message);
@@ -144,17 +153,24 @@ export class Pipeline {
   }
 
   #miss(firstSeq: number, lastSeq: number): void {
-    for (const stream of this.#streams) stream.miss(lastSeq, lastSeq - firstSeq + 1, 'disk-fault');
+    const overrunSeq = Math.min(lastSeq, this.#control.read('overrunSeq'));
+    const overrun = Math.max(0, overrunSeq - firstSeq + 1);
+    for (const stream of this.#streams) {
+      if (overrun > 0) stream.miss(overrunSeq, overrun, this.#overrunReason);
+      if (overrunSeq < lastSeq) stream.miss(lastSeq, lastSeq - firstSeq + 1 - overrun, 'disk-fault');
+    }
   }
 
-  /** The log or its disk is full: the stream that lags most lets go of a segment's worth of its oldest lines. */
-  #makeRoom(reason: 'log-full' | 'disk-full'): void {
-    const [laggard] = this.#streams.toSorted((a, b) => a.settledSeq - b.settledSeq);
-    laggard?.dropOldest(this.#spec.config.spool.segmentBytes, reason);
-    this.#cursors.save();
+  #overrun(reason: OverrunReason): void {
+    this.#overrunReason = reason;
+    const overrunSeq = this.#control.read('overrunSeq');
+    for (const stream of this.#streams) stream.overrun(overrunSeq, reason);
+    this.#publishSettled();
   }
 
-  #reportDamage({ reason, records, bytes }: Damage): void {
+  #reportDamage({ reason, records, bytes, fromSeq }: Damage): void {
+    // Given up by ourselves, and counted as such.
+    if (reason === 'missing' && fromSeq <= this.#control.read('overrunSeq')) return;
     this.#reportToAll({
       type: 'warning',
       reason: `the log on disk is damaged (${reason}, ${bytes} bytes)`,

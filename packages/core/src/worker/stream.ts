@@ -16,10 +16,11 @@ import type { StreamConfig } from '../config/config.ts';
 import { streamKey } from '../stream-key.ts';
 import { STREAM_STATES, type DropReason, type StreamCounters, type StreamState } from '../control-block.ts';
 import { AdoptedLines, type AdoptedLinesOptions } from './adopted-lines.ts';
-import { Backlog, type Dropped, type LogFrames } from './backlog.ts';
+import { Backlog, type LogFrames } from './backlog.ts';
 import { dropNotice } from './drop-notice.ts';
 import { LevelGate } from './level-gate.ts';
 import type { RefusedOutcome, RefusedRecords } from './refused-records.ts';
+import type { LineSum } from './replay-ledger.ts';
 
 /** What the window doesn't count: posted and not yet let go of. */
 const IN_TRANSIT_BYTES = 16 * 1024 * 1024;
@@ -41,6 +42,8 @@ export interface StreamOptions {
   readonly frames: LogFrames;
   readonly refused: RefusedRecords;
   spilledSeq(): number;
+  /** Why the segments do not hold a record any more. */
+  lossReason(seq: number): DropReason;
   /** What may stay in memory while the segments can't take it. */
   readonly windowBytes: number;
   /** Nothing is delivered before what dead processes left has been taken over. */
@@ -89,6 +92,7 @@ export class Stream {
       frames: options.frames,
       spilledSeq: () => options.spilledSeq(),
       takenSeq: this.settledSeq,
+      lost: (lines, firstSeq) => this.#drop(options.lossReason(firstSeq), lines),
     });
     this.#opened = this.#open();
   }
@@ -152,12 +156,11 @@ export class Stream {
     this.#settleIfIdle();
   }
 
-  /** Makes the stream let go of its oldest lines, so that the log can. */
-  dropOldest(bytes: number, reason: 'log-full' | 'disk-full'): void {
-    this.#drop(reason, this.#backlog.dropOldest(bytes));
-    const settledSeq = Math.min(this.#backlog.firstWaitingSeq - 1, this.#offeredSeq);
-    if (settledSeq > this.settledSeq) this.#options.counters.update({ settledSeq });
-    this.#options.settled();
+  /** The segments up to `seq` were given up, so that the log could go on: what the stream had still to get from them is lost. */
+  overrun(seq: number, reason: DropReason): void {
+    this.#drop(reason, this.#backlog.overrun(seq));
+    this.#settleIfIdle();
+    this.#driver?.wake();
   }
 
   /** Resolves when everything offered or taken over so far is settled and the sink has flushed; rejects with the sink's error. */
@@ -338,7 +341,7 @@ export class Stream {
     }
   }
 
-  #drop(reason: DropReason, { count, bytes }: Dropped): void {
+  #drop(reason: DropReason, { count, bytes }: LineSum): void {
     if (count === 0) return;
     this.#options.counters.add({ [reason]: count, queued: -count, queuedBytes: -bytes });
     this.#countDrop(reason, count);
