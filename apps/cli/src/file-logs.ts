@@ -16,10 +16,9 @@ import sqlite, {
 } from '@treeline/sqlite';
 import { awaitEndSignal } from './end-signal.ts';
 import type { Completion, Logs } from './logs.ts';
+import { STORE_NAME } from './query-request.ts';
 
 const SQLITE_MAGIC = 'SQLite format 3\0';
-
-const STORE_NAME = /\.(?:db|sqlite3?)$/i;
 
 /** Lines that are put into the temporary store at once. */
 const STORED_TOGETHER = 10_000;

@@ -63,6 +63,9 @@ export interface QueryRequest extends Selection {
   readonly reverse: boolean;
 }
 
+/** A file of such a name is a store, whether or not it is there. */
+export const STORE_NAME = /\.(?:db|sqlite3?)$/i;
+
 export const DEFAULT_STORE = 'data/logs.db';
 
 /**
@@ -134,7 +137,7 @@ function placeArguments(
 }
 
 function isStore(argument: string): boolean {
-  return /\.(?:db|sqlite3?)$|^[a-z][a-z\d+.-]+:\/\//i.test(argument) || fs.existsSync(argument);
+  return STORE_NAME.test(argument) || /^[a-z][a-z\d+.-]+:\/\//i.test(argument) || fs.existsSync(argument);
 }
 
 function readQuery(text: string): Query {

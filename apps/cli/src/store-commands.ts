@@ -6,7 +6,7 @@ import type { StatsFlags } from './commands/stats.ts';
 
 type End = (exitCode: number) => void;
 
-const STORE_ARGUMENT = 'the database (default: data/logs.db)';
+const LOGS_ARGUMENT = 'the store, or a log file or a folder of such (default: data/logs.db)';
 
 /** Declares the commands that ask a store. */
 export function addStoreCommands(program: Command, end: End): void {
@@ -27,7 +27,7 @@ function addQuery(program: Command, end: End): void {
         'a table. The store comes last.',
     )
     .argument('[text]', 'a condition, and stages behind "|"')
-    .argument('[store]', STORE_ARGUMENT);
+    .argument('[logs]', LOGS_ARGUMENT);
   addConditions(command);
   addPrinting(command)
     .option('-n, --limit <number>', 'how many of the newest, or "all" (default: 1000, with --follow 10)')
@@ -59,7 +59,7 @@ function addTail(program: Command, end: End): void {
       'Prints the newest records that meet the conditions, then those that are written, until Ctrl-C: "query --follow".',
     )
     .argument('[text]', 'a condition in the query language')
-    .argument('[store]', STORE_ARGUMENT);
+    .argument('[logs]', LOGS_ARGUMENT);
   addConditions(command);
   addPrinting(command)
     .option('-n, --limit <number>', 'how many of the newest come first', '10')
@@ -81,7 +81,7 @@ function addStats(program: Command, end: End): void {
     .summary('tell how many records there are, by level, source, type and time')
     .description('Tells how many records meet the conditions, by level, source, type and time.')
     .argument('[text]', 'a condition in the query language')
-    .argument('[store]', STORE_ARGUMENT);
+    .argument('[logs]', LOGS_ARGUMENT);
   addConditions(command)
     .option('--utc', 'times are UTC instead of local')
     .option(
@@ -111,7 +111,7 @@ function addRef(program: Command, end: End): void {
         'spans, each record at the place where it was logged.',
     )
     .argument('<id>', 'the object, such as ord_8812')
-    .argument('[store]', STORE_ARGUMENT)
+    .argument('[logs]', LOGS_ARGUMENT)
     .option('-S, --since <time>', 'from this time on')
     .option('-U, --until <time>', 'before this time')
     .option('--utc', 'times are UTC instead of local')
@@ -133,7 +133,7 @@ function addDoctor(program: Command, end: End): void {
     .command('doctor')
     .summary('tell what costs space and time in a store')
     .description('Tells what costs space and time in a store, and what is amiss. Changes nothing.')
-    .argument('[store]', STORE_ARGUMENT)
+    .argument('[store]', 'the store (default: data/logs.db)')
     .option('--check', 'also read and check every page')
     .option('--utc', 'times are UTC instead of local')
     .addOption(

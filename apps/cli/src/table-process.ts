@@ -4,7 +4,9 @@ import type { TableReply, TableRequest } from './killable-table.ts';
 
 /** Answers one query with stages, so that whoever asked can kill it. */
 process.once('message', ({ path, query }: TableRequest) => {
-  process.send?.(answer(path, query), () => process.disconnect());
+  process.send?.(answer(path, query), () => {
+    if (process.connected) process.disconnect();
+  });
 });
 
 function answer(path: string, query: TableRequest['query']): TableReply {

@@ -1,20 +1,16 @@
 import fs from 'node:fs';
 import path from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { treeline } from './command.ts';
 import { scratchFolder } from './program.ts';
 
 let cwd = '';
-let folder: ReturnType<typeof scratchFolder> | undefined;
 
 beforeEach(() => {
-  folder = scratchFolder();
+  const folder = scratchFolder();
   cwd = folder.path;
   fs.chmodSync(cwd, 0o777);
-});
-
-afterEach(() => {
-  folder?.[Symbol.dispose]();
+  return () => folder[Symbol.dispose]();
 });
 
 interface BadInput {

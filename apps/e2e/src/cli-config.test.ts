@@ -1,19 +1,15 @@
 import fs from 'node:fs';
 import path from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { treeline, writeConfig, type Finished } from './command.ts';
 import { scratchFolder } from './program.ts';
 
 let cwd = '';
-let folder: ReturnType<typeof scratchFolder> | undefined;
 
 beforeEach(() => {
-  folder = scratchFolder();
+  const folder = scratchFolder();
   cwd = folder.path;
-});
-
-afterEach(() => {
-  folder?.[Symbol.dispose]();
+  return () => folder[Symbol.dispose]();
 });
 
 const config = (...args: string[]): Promise<Finished> => treeline(['config', ...args], { cwd });

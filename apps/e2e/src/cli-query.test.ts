@@ -2,18 +2,17 @@ import { once } from 'node:events';
 import fs from 'node:fs';
 import path from 'node:path';
 import { openLogStore, type LogEntry } from '@treeline/sqlite';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { collect, startTreeline, treeline, type Finished } from './command.ts';
 import { scratchFolder } from './program.ts';
 
 const HOUR_MS = 3_600_000;
 
 let cwd = '';
-let folder: ReturnType<typeof scratchFolder> | undefined;
 let nowMs = 0;
 
 beforeAll(() => {
-  folder = scratchFolder();
+  const folder = scratchFolder();
   cwd = folder.path;
   nowMs = Date.now();
   fill('logs.db', [
@@ -40,10 +39,7 @@ beforeAll(() => {
       msg: `m${n}`,
     })),
   );
-});
-
-afterAll(() => {
-  folder?.[Symbol.dispose]();
+  return () => folder[Symbol.dispose]();
 });
 
 function fill(name: string, entries: LogEntry[]): void {

@@ -4,20 +4,16 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openLogReader, type LogRow } from '@treeline/sqlite';
 import Database from 'better-sqlite3';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { collect, finish, startTreeline, treeline, writeConfig, type Finished } from './command.ts';
 import { readRecords, scratchFolder } from './program.ts';
 
 let cwd = '';
-let folder: ReturnType<typeof scratchFolder> | undefined;
 
 beforeEach(() => {
-  folder = scratchFolder();
+  const folder = scratchFolder();
   cwd = folder.path;
-});
-
-afterEach(() => {
-  folder?.[Symbol.dispose]();
+  return () => folder[Symbol.dispose]();
 });
 
 const STORE = { name: 'store', type: 'sqlite', path: 'logs.db' };

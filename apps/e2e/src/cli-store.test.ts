@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import fs from 'node:fs';
 import path from 'node:path';
 import { openLogStore, type LogEntry } from '@treeline/sqlite';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { collect, finish, startTreeline, treeline, type Finished } from './command.ts';
 import { scratchFolder } from './program.ts';
 
@@ -12,10 +12,9 @@ const T0 = Date.UTC(2026, 2, 4, 12);
 const TRACE = 'a'.repeat(32);
 
 let cwd = '';
-let folder: ReturnType<typeof scratchFolder> | undefined;
 
 beforeAll(() => {
-  folder = scratchFolder();
+  const folder = scratchFolder();
   cwd = folder.path;
   fill(
     'logs.db',
@@ -33,10 +32,7 @@ beforeAll(() => {
     'large.db',
     Array.from({ length: 30_000 }, (_, n) => ({ source: 's', ts: T0 + n, payload: { n } })),
   );
-});
-
-afterAll(() => {
-  folder?.[Symbol.dispose]();
+  return () => folder[Symbol.dispose]();
 });
 
 function fill(name: string, entries: LogEntry[]): void {
@@ -358,7 +354,7 @@ test('a URL that nobody can read yet is refused with what can', async () => {
   expect({ code, stderr }).toEqual({
     code: 2,
     stderr:
-      "treeline: https://logs.example/ can't be read: of URLs only file:// is supported so far; name the path of a store, such as data/logs.db\n",
+      "treeline: https://logs.example/ can't be read: of URLs only file:// is supported so far; name the path of a store, such as data/logs.db, or of log files\n",
   });
   const url = `file://${path.join(cwd, 'logs.db')}`;
   expect(jsonLines((await run('query', '-o', 'jsonl', '| count', url)).stdout)).toEqual([{ count: 12 }]);

@@ -1,20 +1,16 @@
 import { once } from 'node:events';
 import fs from 'node:fs';
 import path from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { collect, startTreeline, treeline, TREELINE, writeConfig } from './command.ts';
 import { scratchFolder } from './program.ts';
 
 let cwd = '';
-let folder: ReturnType<typeof scratchFolder> | undefined;
 
 beforeEach(() => {
-  folder = scratchFolder();
+  const folder = scratchFolder();
   cwd = folder.path;
-});
-
-afterEach(() => {
-  folder?.[Symbol.dispose]();
+  return () => folder[Symbol.dispose]();
 });
 
 describe('treeline', () => {

@@ -24,8 +24,13 @@ export const COLUMN_SQL: Readonly<
  * @throws TreelineError `QUERY_INVALID` where it is none.
  */
 export function parseField(text: string): Field {
-  const { filter, stages } = parseQuery(`exists(${text})`);
-  if (filter?.kind === 'exists' && stages.length === 0) return filter.field;
+  try {
+    const { filter, stages } = parseQuery(`exists(${text})`);
+    if (filter?.kind === 'exists' && stages.length === 0) return filter.field;
+  } catch (error) {
+    // Its column would be one of the condition that we have made.
+    if (!(error instanceof TreelineError)) throw error;
+  }
   throw new TreelineError(
     'QUERY_INVALID',
     `field must be one field, as req.status; got ${JSON.stringify(text)}`,

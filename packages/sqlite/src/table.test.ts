@@ -153,3 +153,43 @@ describe('table', () => {
     many.close();
   });
 });
+
+describe('the records of a table', () => {
+  test('come along where the stages have only chosen and sorted them', () => {
+    const chosen = store.table({ query: 'ms>0 | sort ms desc | limit 2' });
+    expect(chosen.records?.map((row) => row.msg)).toEqual(['two', 'four']);
+    expect(store.table({ query: 'two | context 1,0' }).records?.map((row) => row.msg)).toEqual([
+      'one',
+      'two',
+    ]);
+    expect(store.table({ query: '| fields msg' }).records).toBeUndefined();
+    expect(store.table({ query: '| count' }).records).toBeUndefined();
+  });
+
+  test('are counted where only the newest were looked at', () => {
+    const many = openLogStore(join(folder, 'listed.db'));
+    many.append(Array.from({ length: 1001 }, (_, n) => ({ source: 's', ts: BASE + n, payload: { n } })));
+    const listed = many.table({ query: '| fields n' });
+    expect([listed.length, listed.newestOnly, listed[0]]).toEqual([1000, 1000, { n: 1000 }]);
+    expect(many.table({ query: 'n>0 | fields n' }).newestOnly).toBeUndefined();
+    expect(many.table({ query: '| limit 5 | fields n' }).newestOnly).toBeUndefined();
+    many.close();
+  });
+});
+
+test('conditions beside a query hold too', () => {
+  expect([...store.table({ query: '| count', source: 'api', level: 'error', text: 'FOUR' })]).toEqual([
+    { count: 1 },
+  ]);
+});
+
+test('iterating tells whether that was all', () => {
+  const end = (timeoutMs: number): unknown => {
+    const rows = store.iterate({ timeoutMs });
+    let next = rows.next();
+    while (!next.done) next = rows.next();
+    return next.value;
+  };
+  expect(end(60_000)).toEqual({ complete: true });
+  expect(end(0)).toEqual({ complete: false });
+});
