@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import type { ProblemFormat } from '@treeline/core/config';
 import { Command, Option } from 'commander';
+import { addArchive } from './archive-commands.ts';
 import type { CheckFlags } from './commands/check.ts';
 import type { RunFlags } from './commands/run.ts';
 import type { SpoolCatFlags } from './commands/spool-cat.ts';
@@ -26,10 +27,11 @@ export function buildProgram(end: (exitCode: number) => void): Command {
     })
     .addHelpText(
       'after',
-      '\nExit codes: 0 done; 1 failed; 2 wrong usage; 66 a config or store is missing; 78 mistakes in a config.',
+      '\nExit codes: 0 done; 1 failed; 2 wrong usage; 66 a config or store is missing; 75 try again later; 78 mistakes in a config.',
     );
   addRun(program, end);
   addStoreCommands(program, end);
+  addArchive(program, end);
   addPretty(program);
   addRotate(program, end);
   addCheck(program, end);

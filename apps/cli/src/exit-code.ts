@@ -9,6 +9,8 @@ export const EXIT = {
   usage: 2,
   /** A config or store that is missing or can't be read. */
   noInput: 66,
+  /** Someone else is at it: try again later. */
+  tryLater: 75,
   /** A config with mistakes. */
   config: 78,
 } as const;
@@ -22,6 +24,9 @@ const EXIT_BY_ERROR: { readonly [code in ErrorCode]?: number } = {
   STORE_UNUSABLE: EXIT.noInput,
   STORE_CORRUPT: EXIT.noInput,
   QUERY_INVALID: EXIT.usage,
+  LEASE_HELD: EXIT.tryLater,
+  ARCHIVE_MISSING: EXIT.noInput,
+  ARCHIVE_UNUSABLE: EXIT.noInput,
 };
 
 /** A failure that ends the command with a message for people and an exit code. */

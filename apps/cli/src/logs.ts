@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url';
+import { openMergedReader, type MergedReader } from '@treeline/archive';
 import {
   openLogReader,
   type LogQuery,
@@ -10,6 +11,7 @@ import {
 import { CommandFailure, EXIT } from './exit-code.ts';
 import { areFiles, openFileLogs } from './file-logs.ts';
 import { runTable, type FinishedTable } from './killable-table.ts';
+import { tell } from './terminal.ts';
 
 /** Whether all was looked at; false where a time limit ended the search. */
 export interface Completion {
@@ -51,15 +53,34 @@ async function openPath(path: string): Promise<Logs> {
 }
 
 function openStore(path: string): Logs {
+  const merged = openMergedReader(path, { onWarning: tell });
   const reader = openLogReader(path);
   return {
-    rows: (query) => reader.iterate(query),
+    rows: (query) => merged.iterate(query),
     async *follow(query, signal) {
       const { followLogs } = await import('@treeline/sqlite/follow');
       yield* followLogs(path, { ...query, signal });
     },
-    table: (query) => runTable(path, query),
-    stats: async (query) => reader.stats(query),
-    close: () => reader.close(),
+    async table({ query, ...bounds }) {
+      tellUncounted(merged, { ...bounds, filter: typeof query === 'string' ? undefined : query.filter });
+      return runTable(path, { ...bounds, query });
+    },
+    async stats({ since, until, utc, filter, ...query }) {
+      tellUncounted(merged, { since, until, utc, filter });
+      return reader.stats({ ...query, since, until, utc, filter });
+    },
+    close() {
+      merged.close();
+      reader.close();
+    },
   };
+}
+
+/** What is counted is counted by SQL, in the store alone. */
+function tellUncounted(merged: MergedReader, query: LogQuery): void {
+  const files = merged.countFiles(query);
+  if (files === 0) return;
+  tell(
+    `this is about the store alone: its archive has ${files} ${files === 1 ? 'file' : 'files'} of these times; narrow it by --since, or count in a store that "treeline archive restore" makes`,
+  );
 }

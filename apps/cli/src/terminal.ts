@@ -19,7 +19,7 @@ export function writeError(text: string): void {
 
 /** Writes a short text to standard output, quietly where its reader has gone. */
 export function writeOut(text: string): void {
-  ignoreBrokenPipe(() => undefined);
+  if (process.stdout.listenerCount('error') === 0) ignoreBrokenPipe(() => undefined);
   process.stdout.write(text);
 }
 

@@ -77,6 +77,9 @@ describe('the main job', () => {
     expect(text).toContain(`shipped to the collector\n  ${file.length} records: `);
     expect(text).toContain('because BackendError: model silent said nothing');
 
+    expect(text).toMatch(/^ {2}240 records from before today$/mu);
+    expect(text).toMatch(/^ {2}240 records in 1 files, all of them proved$/mu);
+
     const commands = [...text.matchAll(/^ {2}npx treeline (.+?) {2,}/gmu)].map(
       ([, args]) => args?.split(' ') ?? [],
     );

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { startService, type ChildService } from './child-service.ts';
 import type { Collected } from './collector.ts';
 import { describeFiles, summarise } from './summary.ts';
+import { archiveYesterday, makeUpYesterday } from './yesterday.ts';
 import { sendTraffic, type Outcome } from './traffic.ts';
 
 const ROUNDS = 3;
@@ -9,6 +10,7 @@ const INTERVAL_MS = 120;
 
 /** Where config/logging-config.json puts the log, from the working directory. */
 const STORE = 'data/logs.db';
+const ARCHIVE = 'data/archive';
 const COLLECTED = 'logs/collected.log';
 const FILES = ['logs/gateway.log', 'logs/error.log', COLLECTED, STORE];
 
@@ -16,6 +18,8 @@ const NEXT = [
   ['npx treeline query --level error', 'the errors again, newest last'],
   ['npx treeline query --source chat --limit 5 -o jsonl', 'records as they were logged'],
   ['npx treeline query --type request --since 10m', 'the requests of the last ten minutes'],
+  ['npx treeline query --until today --limit 3', 'yesterday, from the archive'],
+  ['npx treeline archive verify data/archive', 'proves every row of it'],
   ['tail -n 3 logs/gateway.log', 'the same lines in a file that rotates'],
 ] as const;
 
@@ -40,6 +44,7 @@ export async function runDemo(): Promise<number> {
 
 async function demonstrate(signal: AbortSignal): Promise<number> {
   const startedAt = Date.now();
+  makeUpYesterday(STORE, startedAt);
   const services: ChildService[] = [];
   let outcomes: ReadonlyMap<Outcome, number>;
   let collected: Collected | undefined;
@@ -67,15 +72,15 @@ async function demonstrate(signal: AbortSignal): Promise<number> {
     for (const service of services) allEndedWell = (await service.stop()) && allEndedWell;
   }
   if (signal.aborted) return interrupted(signal);
-  return report(startedAt, outcomes, collected) && allEndedWell ? 0 : 1;
+  return (await report(startedAt, outcomes, collected)) && allEndedWell ? 0 : 1;
 }
 
 /** Tells what has happened; false where the log is not there, or nothing was answered. */
-function report(
+async function report(
   startedAt: number,
   outcomes: ReadonlyMap<Outcome, number>,
   collected: Collected | undefined,
-): boolean {
+): Promise<boolean> {
   const total = [...outcomes.values()].reduce((sum, count) => sum + count, 0);
   const seconds = ((Date.now() - startedAt) / 1000).toFixed(1);
   const parts = [...outcomes].map(([outcome, count]) => `${count} ${outcome}`).join(', ');
@@ -86,6 +91,7 @@ function report(
   }
   tell(`\nread back from ${STORE}\n${summarise(STORE, startedAt)}`);
   tell(`\nshipped to the collector\n  ${describeCollected(collected)}`);
+  tell(`\narchived to ${ARCHIVE}\n${await archiveYesterday(STORE, ARCHIVE, startedAt)}`);
   tell(`\nfiles\n${describeFiles(FILES)}`);
   const width = Math.max(...NEXT.map(([command]) => command.length));
   tell(`\nnext\n${NEXT.map(([command, meaning]) => `  ${command.padEnd(width)}  ${meaning}`).join('\n')}`);

@@ -21,7 +21,15 @@ export type ErrorCode =
   /** A write did not succeed within the time that it was given. */
   | 'TIMEOUT'
   /** A thread that ran a sink ended. */
-  | 'THREAD_DIED';
+  | 'THREAD_DIED'
+  /** Another archiver works on the store. Exit code 75. */
+  | 'LEASE_HELD'
+  /** An archive that was to be read does not exist. Exit code 66. */
+  | 'ARCHIVE_MISSING'
+  /** An archive was written by a newer version, or its folder is none. */
+  | 'ARCHIVE_UNUSABLE'
+  /** A file of an archive is damaged or missing. */
+  | 'ARCHIVE_DAMAGED';
 
 /** A failure of the world, as opposed to misuse by the programmer, which throws TypeError or RangeError. */
 export class TreelineError extends Error {

@@ -1,4 +1,4 @@
-import { deleteRows } from './deletion.ts';
+import { deleteThroughMark } from './deletion.ts';
 import type { Database } from './driver.ts';
 import { walBytes } from './wal.ts';
 
@@ -30,16 +30,8 @@ export function shrinkStep(db: Database, path: string, maxBytes: number): number
 
 function deleteOldest(db: Database): number {
   const ids = db.prepare<[], number>(`SELECT id FROM logs ORDER BY id LIMIT ${ROWS_PER_STEP}`).pluck().all();
-  const last = ids.at(-1);
-  if (last === undefined) return 0;
-  const mark = 'archive_delete_upto';
-  const set = db.prepare<[string, string]>('INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)');
-  const before = db.prepare<[string], string>('SELECT value FROM meta WHERE key = ?').pluck().get(mark);
-  // Opens the way for these rows alone: within this transaction nobody else deletes.
-  set.run(mark, String(last));
-  const deleted = deleteRows(db, ids);
-  if (before === undefined) db.prepare('DELETE FROM meta WHERE key = ?').run(mark);
-  else set.run(mark, before);
+  if (ids.length === 0) return 0;
+  const deleted = deleteThroughMark(db, ids);
   db.prepare(
     `INSERT INTO meta (key, value) VALUES ('evicted_rows', ?)
      ON CONFLICT (key) DO UPDATE SET value = CAST(value AS INTEGER) + CAST(excluded.value AS INTEGER)`,

@@ -343,6 +343,7 @@ describe('openLogReader', () => {
       'count',
       'iterate',
       'meta',
+      'path',
       'queryLogs',
       'stats',
       'table',

@@ -20,6 +20,8 @@ export interface LogRows extends ReadonlyArray<LogRow> {
 
 /** The read side of a store. It can be pulled from and nothing else: it has no subscription, so a log can't trigger what reads it. */
 export interface LogReader {
+  /** The database file, as it was given. */
+  readonly path: string;
   /** Rows that match, newest first unless `order` says otherwise. Blocks its thread; `timeoutMs` bounds that. */
   queryLogs(query?: LogQuery): LogRows;
   /**
@@ -122,6 +124,7 @@ export function openLogReader(path = 'data/logs.db'): LogReader {
 function readerOf(db: Database, path: string): LogReader {
   const getMeta = db.prepare<[string], string>('SELECT value FROM meta WHERE key = ?').pluck();
   return {
+    path,
     queryLogs(query = {}) {
       const checked = checkQuery(query);
       return guarded(path, () => {

@@ -1,8 +1,8 @@
 import { levelVariable, variablesFor } from './environment.ts';
-import { evaluateConfig, type LoadContext } from './load.ts';
+import { evaluateConfig, type EvaluatedConfig, type LoadContext } from './load.ts';
 import { formatPath, nodeAt, textAt, type ConfigNode, type Path } from './node.ts';
 import { effectiveNode, formatOrigin, printScalar } from './print-config.ts';
-import { reloadClassOf } from './reload-plan.ts';
+import { reloadClassOf } from './reload-class.ts';
 import { rootSchema, streamSchema } from './schema.ts';
 import { defaultOf, descriptionOf, entriesOf } from './schema-shape.ts';
 import { closest } from '@treeline/query';
@@ -17,7 +17,7 @@ export function explainConfig(path: string, source?: string | object, context: L
   const evaluated = evaluateConfig(source, context);
   const root = effectiveNode(evaluated);
   const keys = resolveKeys(root, parseKeys(path));
-  const schema = schemaAt(keys, evaluated.optionSchemas);
+  const schema = schemaAt(keys, evaluated);
   const node = nodeAt(root, keys);
   if (!node && !schema)
     throw new RangeError(
@@ -76,8 +76,9 @@ function printValue(node: ConfigNode, path: Path): string {
 }
 
 /** The schema that describes a key. */
-function schemaAt(keys: Path, optionSchemas: readonly (object | undefined)[]): object | undefined {
+function schemaAt(keys: Path, { optionSchemas, archiveSchema }: EvaluatedConfig): object | undefined {
   const [first, index, ...rest] = keys;
+  if (first === 'archive' && index !== undefined) return descend(archiveSchema ?? {}, [index, ...rest]);
   if (first !== 'streams' || typeof index !== 'number') return descend(rootSchema, keys);
   return descend(streamSchema, rest) ?? descend(optionSchemas[index] ?? {}, rest);
 }

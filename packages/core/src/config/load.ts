@@ -2,6 +2,7 @@ import path from 'node:path';
 import type { OptionsSchema } from '@treeline/contract';
 import { parseDirectives, type LevelDirective } from '@treeline/query/directives';
 import type { PipelineConfig } from './config.ts';
+import { readArchive } from './archive.ts';
 import { applyEnvironment } from './environment.ts';
 import type { Environment } from './interpolate.ts';
 import { applyOverlay, readSource } from './layers.ts';
@@ -33,6 +34,8 @@ export interface LoadContext {
 
 export interface LoadedConfig {
   readonly config: PipelineConfig;
+  /** What was read, by absolute path: the config and those that it extends. */
+  readonly files: ReadonlyMap<string, Uint8Array>;
   readonly warnings: readonly ConfigProblem[];
 }
 
@@ -43,10 +46,10 @@ export interface LoadedConfig {
  * @throws ConfigError with all mistakes at once.
  */
 export function loadConfig(source?: string | object, context: LoadContext = {}): LoadedConfig {
-  const { config, problems } = evaluateConfig(source, context);
+  const { config, files, problems } = evaluateConfig(source, context);
   const sorted = sortProblems(problems.all);
   if (problems.hasErrors || !config) throw new ConfigError(sorted);
-  return { config, warnings: sorted };
+  return { config, files, warnings: sorted };
 }
 
 /** All that is known about a config, mistakes or not. */
@@ -54,10 +57,13 @@ export interface EvaluatedConfig {
   readonly problems: ProblemList;
   /** Absolute; undefined for an object, and where nothing was found. */
   readonly file: string | undefined;
+  readonly files: ReadonlyMap<string, Uint8Array>;
   /** All layers in one, as they were written; undefined where nothing could be read. */
   readonly node: ConfigNode | undefined;
   /** The schema of the options of each stream in `node`, where it has one. */
   readonly optionSchemas: readonly (OptionsSchema<unknown> | undefined)[];
+  /** The schema of what stands under `archive`, where the config has one. */
+  readonly archiveSchema: OptionsSchema<unknown> | undefined;
   /** Undefined where there are mistakes. */
   readonly config: PipelineConfig | undefined;
   readonly env: Environment;
@@ -67,9 +73,19 @@ export interface EvaluatedConfig {
 export function evaluateConfig(source: string | object | undefined, context: LoadContext): EvaluatedConfig {
   const { env = process.env, cwd = process.cwd(), transports = [], overrides } = context;
   const problems = new ProblemList();
-  const found = readSource(source, { env, cwd, discoverFrom: context.discoverFrom }, problems);
+  const files = new Map<string, Uint8Array>();
+  const found = readSource(source, { env, cwd, discoverFrom: context.discoverFrom, files }, problems);
   if (!found)
-    return { problems, file: undefined, node: undefined, optionSchemas: [], config: undefined, env };
+    return {
+      problems,
+      file: undefined,
+      files,
+      node: undefined,
+      optionSchemas: [],
+      archiveSchema: undefined,
+      config: undefined,
+      env,
+    };
   const layered = applyOverlay(found.node, env, problems);
   const fromEnv = applyEnvironment(layered, env, problems);
   const over = overrides && readObject(overrides, { kind: 'override' }, problems);
@@ -79,6 +95,7 @@ export function evaluateConfig(source: string | object | undefined, context: Loa
   return {
     problems,
     file: found.file,
+    files,
     node,
     env,
     ...built,
@@ -96,21 +113,27 @@ interface BuildContext {
 function build(
   node: ConfigNode,
   { file, cwd, transports, problems }: BuildContext,
-): Pick<EvaluatedConfig, 'config' | 'optionSchemas'> {
+): Pick<EvaluatedConfig, 'config' | 'optionSchemas' | 'archiveSchema'> {
   const root = validate(rootSchema, node, problems, { at: [] });
   warnOfPending(node, problems);
   const directory = textAt(node, ['directory']) || undefined;
   const base = directory === undefined ? undefined : path.resolve(cwd, directory);
-  const { streams, optionSchemas } = readStreams(nodeAt(node, ['streams']) ?? node, {
+  const context = {
     problems,
     resolve: createResolver({ configDirectory: file === undefined ? undefined : path.dirname(file), cwd }),
     transports,
     directories: { cwd, base },
     spoolMaxBytes: root?.spool.maxBytes ?? 0,
     probe: root?.enabled !== false,
-  });
+  };
+  const { streams, optionSchemas } = readStreams(nodeAt(node, ['streams']) ?? node, context);
+  const { archive, schema: archiveSchema } = readArchive(node, streams, context);
   const directives = readLevels(node, problems);
-  return { config: root && complete(root, { file, cwd, base, streams, directives }), optionSchemas };
+  return {
+    config: root && complete(root, { file, cwd, base, streams, directives, ...(archive && { archive }) }),
+    optionSchemas,
+    archiveSchema,
+  };
 }
 
 /** Without `streams` there is a console; an empty list is taken at its word. */
@@ -154,9 +177,12 @@ function readLevels(node: ConfigNode, problems: ProblemList): LevelDirective[] {
 
 function complete(
   root: RootConfig,
-  parts: Pick<PipelineConfig, 'file' | 'streams' | 'directives'> & { cwd: string; base: string | undefined },
+  parts: Pick<PipelineConfig, 'file' | 'streams' | 'directives' | 'archive'> & {
+    cwd: string;
+    base: string | undefined;
+  },
 ): PipelineConfig {
-  const { file, cwd, base, streams, directives } = parts;
+  const { file, cwd, base, streams, directives, archive } = parts;
   const stateDirectory =
     root.stateDirectory === undefined
       ? path.join(base ?? path.join(cwd, 'logs'), '.treeline')
@@ -168,6 +194,8 @@ function complete(
     directives,
     timestamp: root.timestamp,
     serviceName: root.serviceName,
+    ...(root.serviceVersion !== undefined && { serviceVersion: root.serviceVersion }),
+    ...(root.environment !== undefined && { environment: root.environment }),
     fields: root.fields ?? {},
     streams,
     stateDirectory,
@@ -176,6 +204,7 @@ function complete(
     windowBytes: root.window,
     spool: root.spool,
     shutdownTimeoutMs: root.shutdown.timeout,
+    ...(archive && { archive }),
     ...readCommon(root),
   };
 }

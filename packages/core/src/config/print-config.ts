@@ -30,9 +30,11 @@ export function printConfig(
 
 /** The merged config with all defaults; overlays and tests, which have done their part, left out. */
 export function effectiveNode(evaluated: EvaluatedConfig): ConfigNode {
-  const { node, problems, optionSchemas } = evaluated;
+  const { node, problems, optionSchemas, archiveSchema } = evaluated;
   if (!node || problems.hasErrors) throw new ConfigError(sortProblems(problems.all));
   let result = withDefaults(rootSchema, withoutKey(withoutKey(node, ['environments']), ['tests']));
+  const archive = nodeAt(result, ['archive']);
+  if (archive && archiveSchema) result = withValue(result, ['archive'], withDefaults(archiveSchema, archive));
   const streams = nodeAt(result, ['streams']);
   for (const [index, stream] of (streams?.kind === 'array' ? streams.items : []).entries()) {
     const schema = optionSchemas[index];

@@ -103,7 +103,10 @@ export class LoggerContext {
     const settings = this.#config.features?.errorLogging;
     if (!settings) return undefined;
     const loaded = requireBuilt('errors/loader.js') as typeof import('../errors/loader.ts');
+    const { redact } = this.#config;
+    const mask = redact && loaded.compileRedact([redact]);
     const errors = new loaded.ErrorLog({
+      ...(mask && { redact: (fields) => JSON.parse(mask(JSON.stringify(fields))) as typeof fields }),
       maxHistorySize: settings.maxHistorySize ?? MAX_ERROR_HISTORY,
       enableStatistics: settings.enableStatistics ?? true,
       currentIds: () => this.#tracker?.currentParent(),

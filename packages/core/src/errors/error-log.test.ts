@@ -54,6 +54,25 @@ describe('errorLogging', () => {
     ]);
   });
 
+  test('keeps what the config masks in lines masked in the history too', async () => {
+    const { result } = await captureLogs(
+      (logger) => {
+        const cause = Object.assign(new Error('inner'), {
+          token: 'abc',
+          request: { authorization: 'Bearer xyz' },
+        });
+        logger.error(Object.assign(new Error('outer', { cause }), { password: 'hunter2', code: 'E1' }));
+        return logger.errors();
+      },
+      { config: { ...config, redact: { keys: ['password', 'authorization'], paths: ['err.cause.token'] } } },
+    );
+    expect(result[0]?.err).toMatchObject({
+      code: 'E1',
+      password: '[redacted]',
+      cause: { token: '[redacted]', request: { authorization: '[redacted]' } },
+    });
+  });
+
   test('is off without the feature: no fingerprint, no history', async () => {
     const { records, result } = await captureLogs((logger) => {
       logger.error(new Error('x'));

@@ -137,7 +137,7 @@ export class ErrorLog {
     if (this.#counted.has(error)) return;
     this.#counted.add(error);
     const { redact, maxHistorySize, enableStatistics } = this.#options;
-    const kept = redact ? redact({ err: structuredClone(err) }).err : err;
+    const kept = redact ? redact({ err }).err : err;
     const fingerprint = String(err['fingerprint']);
     const timeMs = Date.now();
     if (enableStatistics) this.#count(fingerprint, kept, timeMs);

@@ -1,2 +1,3 @@
 /** What a logger needs with `errorLogging`. */
+export { compileRedact } from '../stages/redact.ts';
 export { ErrorLog } from './error-log.ts';
