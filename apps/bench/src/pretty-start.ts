@@ -11,18 +11,13 @@ const require = createRequire(import.meta.url);
 const rounds = numberArgument('rounds', 15);
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'bench-pretty-'));
 const input = path.join(folder, 'one.ndjson');
-const program = path.join(folder, 'pretty.mjs');
 fs.writeFileSync(input, '{"level":30,"time":1760000000000,"msg":"hello"}\n');
-fs.writeFileSync(
-  program,
-  `import { runPretty } from ${JSON.stringify(import.meta.resolve('@treeline/pretty/cli'))};
-  process.exitCode = await runPretty(process.argv.slice(2));`,
-);
+const treeline = path.join(path.dirname(require.resolve('treeline/package.json')), 'bin', 'treeline.js');
 const pinoPretty = path.join(path.dirname(require.resolve('pino-pretty')), 'bin.js');
 const contenders: readonly (readonly [string, readonly string[]])[] = [
   ['node -e 0', ['-e', '0']],
-  ['treeline pretty', [program]],
-  ['treeline pretty --filter', [program, '--filter', 'level>=info']],
+  ['treeline pretty', [treeline, 'pretty']],
+  ['treeline pretty --filter', [treeline, 'pretty', '--filter', 'level>=info']],
   ['pino-pretty', [pinoPretty]],
 ];
 
