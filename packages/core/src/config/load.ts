@@ -33,6 +33,8 @@ export interface LoadContext {
 
 export interface LoadedConfig {
   readonly config: PipelineConfig;
+  /** What was read, by absolute path: the config and those that it extends. */
+  readonly files: ReadonlyMap<string, Uint8Array>;
   readonly warnings: readonly ConfigProblem[];
 }
 
@@ -43,10 +45,10 @@ export interface LoadedConfig {
  * @throws ConfigError with all mistakes at once.
  */
 export function loadConfig(source?: string | object, context: LoadContext = {}): LoadedConfig {
-  const { config, problems } = evaluateConfig(source, context);
+  const { config, files, problems } = evaluateConfig(source, context);
   const sorted = sortProblems(problems.all);
   if (problems.hasErrors || !config) throw new ConfigError(sorted);
-  return { config, warnings: sorted };
+  return { config, files, warnings: sorted };
 }
 
 /** All that is known about a config, mistakes or not. */
@@ -54,6 +56,7 @@ export interface EvaluatedConfig {
   readonly problems: ProblemList;
   /** Absolute; undefined for an object, and where nothing was found. */
   readonly file: string | undefined;
+  readonly files: ReadonlyMap<string, Uint8Array>;
   /** All layers in one, as they were written; undefined where nothing could be read. */
   readonly node: ConfigNode | undefined;
   /** The schema of the options of each stream in `node`, where it has one. */
@@ -67,9 +70,10 @@ export interface EvaluatedConfig {
 export function evaluateConfig(source: string | object | undefined, context: LoadContext): EvaluatedConfig {
   const { env = process.env, cwd = process.cwd(), transports = [], overrides } = context;
   const problems = new ProblemList();
-  const found = readSource(source, { env, cwd, discoverFrom: context.discoverFrom }, problems);
+  const files = new Map<string, Uint8Array>();
+  const found = readSource(source, { env, cwd, discoverFrom: context.discoverFrom, files }, problems);
   if (!found)
-    return { problems, file: undefined, node: undefined, optionSchemas: [], config: undefined, env };
+    return { problems, file: undefined, files, node: undefined, optionSchemas: [], config: undefined, env };
   const layered = applyOverlay(found.node, env, problems);
   const fromEnv = applyEnvironment(layered, env, problems);
   const over = overrides && readObject(overrides, { kind: 'override' }, problems);
@@ -79,6 +83,7 @@ export function evaluateConfig(source: string | object | undefined, context: Loa
   return {
     problems,
     file: found.file,
+    files,
     node,
     env,
     ...built,
@@ -168,6 +173,8 @@ function complete(
     directives,
     timestamp: root.timestamp,
     serviceName: root.serviceName,
+    ...(root.serviceVersion !== undefined && { serviceVersion: root.serviceVersion }),
+    ...(root.environment !== undefined && { environment: root.environment }),
     fields: root.fields ?? {},
     streams,
     stateDirectory,
