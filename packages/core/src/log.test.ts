@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as nextTick } from 'node:timers/promises';
 import { openLogReader } from '@treeline/spool';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { PipelineConfig } from './config/config.ts';
 import { ControlBlock } from './control-block.ts';
 import { Log } from './log.ts';
@@ -74,6 +74,8 @@ const numbered = (from: number, to: number, padding = ''): string[] =>
 describe('Log', () => {
   test('gathers the lines of a tick, and of those that follow closely, into one chunk and numbers them from 1', async () => {
     const { log, posted, messages } = openLog();
+    // Time stands still, however slow the machine.
+    const clock = vi.spyOn(performance, 'now').mockReturnValue(performance.now());
     log.write('a\n', 1);
     log.write('b\n', 1);
     expect(posted).toEqual([]);
@@ -82,6 +84,7 @@ describe('Log', () => {
       log.write(line, 1);
       await nextTick();
     }
+    clock.mockRestore();
     await expect.poll(() => posted).toEqual(['a\nb\n', 'c\nd\n']);
     expect(messages).toMatchObject([
       { firstSeq: 1, count: 2 },
