@@ -87,7 +87,7 @@ function createApp(
   openRequests: OpenRequests,
 ): FastifyInstance {
   const app = fastify({
-    loggerInstance: logger as FastifyBaseLogger,
+    loggerInstance: logger,
     // Treeline tracks the requests; the id stands under the key that it knows.
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'req_id' }),
     genReqId: readRequestId,

@@ -35,6 +35,7 @@ export { parseLine, readTimeMs, textRecord, type LogRecord } from './record.ts';
 export { SinkDriver, type DrivenLines, type SinkDriverOptions } from './sink-driver.ts';
 export {
   DEFAULT_BATCH_HINTS,
+  type LoggerKeys,
   type OptionsSchema,
   type SchemaIssue,
   type Sink,

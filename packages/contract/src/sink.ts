@@ -56,8 +56,17 @@ export interface SinkEvent {
 export interface SinkContext {
   /** The stream's name, for messages. */
   readonly streamName: string;
+  /** What pino says of its logger, to a transport that asks for it (`wantsLoggerKeys`). */
+  readonly loggerKeys?: LoggerKeys | undefined;
   /** Takes what the operator should hear of. Never throws. */
   report(event: SinkEvent): void;
+}
+
+/** How a pino logger names what it writes. */
+export interface LoggerKeys {
+  readonly messageKey?: string;
+  readonly errorKey?: string;
+  readonly levels?: { readonly values?: Readonly<Record<string, number>> };
 }
 
 /** The part of the Standard Schema interface (https://standardschema.dev) that is used here. */
@@ -94,6 +103,8 @@ export interface TransportDefinition<Options> {
   readonly batch?: Partial<BatchHints> | HintsOf<Options>;
   /** How long to wait between attempts; 0.5 s to 30 s without it. */
   readonly retry?: RetryPolicy | RetryOf<Options>;
+  /** As a pino target, waits for what pino says of its logger before it opens. */
+  readonly wantsLoggerKeys?: boolean;
   /** Opens the destination; native code is loaded here and not before. */
   open(options: Options, context: SinkContext): Sink | Promise<Sink>;
 }

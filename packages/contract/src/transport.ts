@@ -4,7 +4,7 @@ import type { BatchHints } from './batch-queue.ts';
 import type { RetryPolicy } from './delivery.ts';
 import type { OptionsSchema, SchemaIssue, SinkEvent, TransportDefinition } from './sink.ts';
 import { createStderrReporter } from './stderr-reporter.ts';
-import { postStatus, runsInThreadStream, withoutPinoKeys } from './thread-stream.ts';
+import { postStatus, receiveLoggerKeys, runsInThreadStream, withoutPinoKeys } from './thread-stream.ts';
 
 /** What a transport package exports by default: a function for pino, and its definition for core. */
 export interface Transport<Options> {
@@ -26,7 +26,8 @@ export function defineTransport<Options>(definition: TransportDefinition<Options
       reporter(`@treeline/${definition.name}`, event);
       if (inThreadStream) postStatus(event);
     };
-    const sink = await definition.open(parsed, { streamName: definition.name, report });
+    const loggerKeys = definition.wantsLoggerKeys ? await receiveLoggerKeys() : undefined;
+    const sink = await definition.open(parsed, { streamName: definition.name, loggerKeys, report });
     const stream = new BareStream(sink, {
       batch: batchHints(definition, parsed),
       retry: retryPolicy(definition, parsed),

@@ -21,6 +21,8 @@ interface OpenedLog {
   /** The lines of each chunk that was posted, as they were in the ring then. */
   readonly posted: string[];
   readonly messages: ToPipeline[];
+  /** Why durability was not kept, each time that it began. */
+  readonly undurable: string[];
   readonly spilled: () => string;
   readonly timesBegun: () => number;
 }
@@ -37,11 +39,13 @@ function openLog(change: Partial<PipelineConfig> = {}): OpenedLog {
   const control = ControlBlock.create(0);
   let begun = 0;
   const posted: string[] = [];
+  const undurable: string[] = [];
   const messages: ToPipeline[] = [];
   const log = new Log({
     config,
     control,
     settledSeqs: () => new Map(),
+    undurable: (reason) => undurable.push(reason),
     begin: () => {
       begun++;
     },
@@ -61,7 +65,7 @@ function openLog(change: Partial<PipelineConfig> = {}): OpenedLog {
     reader.close();
     return text;
   };
-  return { log, control, posted, messages, spilled, timesBegun: () => begun };
+  return { log, control, posted, messages, undurable, spilled, timesBegun: () => begun };
 }
 
 const numbered = (from: number, to: number, padding = ''): string[] =>
@@ -215,6 +219,19 @@ describe('Log', () => {
     }
     expect(messages.filter(({ type }) => type === 'overrun')).toEqual([]);
     expect(control.read('spilledSeq')).toBe(10_000);
+  });
+
+  test('a line that is not on disk although durability asks for it is told, once', () => {
+    const inTheWay = join(folder, 'state');
+    writeFileSync(inTheWay, '');
+    const { log, undurable, spilled } = openLog({ durability: 'process', stateDirectory: inTheWay });
+    for (let n = 0; n < 3; n++) log.write('{"level":30}\n', 1);
+    expect(undurable).toEqual([expect.stringMatching(/ENOTDIR|EEXIST/)]);
+    rmSync(inTheWay);
+    log.write('{"level":30}\n', 1);
+    expect(spilled()).toBe('{"level":30}\n');
+    expect(undurable).toHaveLength(1);
+    log.close();
   });
 
   test('where neither memory nor disk takes more, the oldest is given up and the call returns', () => {

@@ -31,6 +31,8 @@ export interface LogOptions {
   settledSeqs(): ReadonlyMap<string, number>;
   /** Sends a message to the pipeline; false while there is none. */
   post(message: ToPipeline): boolean;
+  /** Called when a line is not on disk although durability asks for it; again only after others were. */
+  undurable(reason: string): void;
   /** Called once, at the latest when the first chunk is there, before it is posted. */
   begin(): void;
 }
@@ -53,6 +55,7 @@ export class Log {
   #chunkCount = 0;
   #nextSeq = 1;
   #isScheduled = false;
+  #isUndurable = false;
   #gatheredAtMs = -Infinity;
   #gatherTimer: NodeJS.Timeout | undefined;
   #postedBytes = 0;
@@ -251,6 +254,10 @@ export class Log {
     const lastSeq = this.lastSeq;
     const isWritten = this.#append(lastSeq - count + 1, count, this.#ring.view(start, length));
     if (isWritten) this.#control.write('spilledSeq', lastSeq);
+    if (this.#isUndurable === isWritten) {
+      this.#isUndurable = !isWritten;
+      if (!isWritten) this.#options.undurable(this.#spill.lastError ?? 'the log takes no more');
+    }
   }
 
   #letGoOfSpilled(): void {

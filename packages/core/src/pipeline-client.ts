@@ -212,6 +212,7 @@ export class PipelineClient implements PipelineOwner {
       config: this.#config,
       control: this.#control,
       settledSeqs: () => this.#settledSeqs(),
+      undurable: (reason) => this.#tellUndurable(reason),
       post: (message) => this.#post(message),
       begin: () => {
         prepareStdio(this.#config.streams);
@@ -273,6 +274,11 @@ export class PipelineClient implements PipelineOwner {
     if (!this.#control.waitUntil(() => this.#control.read('saved') >= token, deadlineMs)) log.saveCursors();
     this.#receiveWaiting();
     this.#tellKept();
+  }
+
+  #tellUndurable(cause: string): void {
+    const reason = `lines are not on disk when their call returns, as durability promises: ${cause}`;
+    for (const { name } of this.#config.streams) this.#tell({ stream: name, type: 'warning', reason });
   }
 
   #tellKept(): void {

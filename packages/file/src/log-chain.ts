@@ -1,5 +1,6 @@
 import fs from 'node:fs/promises';
 import path from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { compareAge, createNameGrammar, parseAnyName, type DatedName } from './name-grammar.ts';
 
 /** A file of a log, and how it is read. */
@@ -16,6 +17,9 @@ export interface LogChain {
   /** In the order in which they were written; the one that is being written stands last. */
   readonly files: readonly ChainFile[];
 }
+
+/** A folder that changes all the time is taken as it was found at last. */
+const MAX_LISTINGS = 20;
 
 /** What a file has to be called for a folder's logs: `treeline query ./logs` leaves other files alone. */
 const LOG_EXTENSION = /\.(?:log|jsonl|ndjson)$/;
@@ -43,9 +47,24 @@ function logNameOf(file: string): string | undefined {
   return LOG_EXTENSION.test(log) ? log : undefined;
 }
 
+/** Listing takes several steps. What is rotated or compressed between them would be missing: it is listed again then. */
 async function chainsOf(directory: string, logOf: (file: string) => string | undefined): Promise<LogChain[]> {
+  let names = await fs.readdir(directory);
+  for (let attempt = 1; ; attempt++) {
+    const chains = await statChains(directory, names, logOf);
+    const namesNow = await fs.readdir(directory);
+    if (attempt === MAX_LISTINGS || isDeepStrictEqual(names.toSorted(), namesNow.toSorted())) return chains;
+    names = namesNow;
+  }
+}
+
+async function statChains(
+  directory: string,
+  names: readonly string[],
+  logOf: (file: string) => string | undefined,
+): Promise<LogChain[]> {
   const chains = new Map<string, ChainFile[]>();
-  for (const file of await fs.readdir(directory)) {
+  for (const file of names) {
     const log = logOf(file);
     const filePath = path.join(directory, file);
     const stat =

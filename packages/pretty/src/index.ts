@@ -1,4 +1,5 @@
 import { defineTransport, type Transport } from '@treeline/contract';
+import { withLoggerKeys } from './logger-keys.ts';
 import { options, type ParsedPrettyOptions, type PrettyOptions } from './options.ts';
 import { createPrinter, type Printer } from './printer.ts';
 import type { Surroundings } from './settings.ts';
@@ -12,9 +13,10 @@ const pretty: Transport<ParsedPrettyOptions> = defineTransport<ParsedPrettyOptio
   options,
   // A person is watching: a line may wait for others no longer than one frame of a screen.
   batch: { maxBytes: 256 * 1024, maxDelayMs: 16 },
-  async open(parsed) {
+  wantsLoggerKeys: true,
+  async open(parsed, { loggerKeys }) {
     const { openPrettySink } = await import('./sink.ts');
-    return openPrettySink(parsed);
+    return openPrettySink(withLoggerKeys(parsed, loggerKeys));
   },
 });
 

@@ -84,7 +84,7 @@ export class FanOut {
 
   /** The next lines in the log's order, from the ring or from the segments; `wait` where none are to be had, or nobody has room. */
   #nextBatch(): Batch | 'wait' {
-    const { control, streams } = this.#options;
+    const { control } = this.#options;
     for (;;) {
       const nextSeq = this.#fannedSeq + 1;
       const chunk = this.#arrived[0];
@@ -94,7 +94,7 @@ export class FanOut {
         this.#skip(chunk.firstSeq - 1);
         continue;
       }
-      if (!streams.some((stream) => stream.hasRoom)) return 'wait';
+      if (!this.#hasRoom()) return 'wait';
       const batch = isNext ? this.#takeArrived(nextSeq) : this.#readSegments(nextSeq);
       if (batch) return batch;
     }
@@ -149,12 +149,18 @@ export class FanOut {
     for (const { resolve } of due) resolve();
   }
 
+  /** Where nobody wants anything there is always room for it. */
+  #hasRoom(): boolean {
+    const { streams } = this.#options;
+    return streams.length === 0 || streams.some((stream) => stream.hasRoom);
+  }
+
   /** Says that a wake-up is wanted, and looks once more for what was spilled just before that was said. */
   #rest(): void {
-    const { control, streams } = this.#options;
+    const { control } = this.#options;
     this.#running = false;
     control.write('idle', 1);
-    const more = control.read('spilledSeq') > this.#fannedSeq && streams.some((stream) => stream.hasRoom);
+    const more = control.read('spilledSeq') > this.#fannedSeq && this.#hasRoom();
     if (more) this.resume();
   }
 }
