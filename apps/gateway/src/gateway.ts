@@ -86,8 +86,9 @@ function createApp(
   { logger, backendUrl, config }: GatewayOptions,
   openRequests: OpenRequests,
 ): FastifyInstance {
+  const loggerInstance: FastifyBaseLogger = logger;
   const app = fastify({
-    loggerInstance: logger,
+    loggerInstance,
     // Treeline tracks the requests; the id stands under the key that it knows.
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'req_id' }),
     genReqId: readRequestId,

@@ -10,6 +10,7 @@ export const DROP_REASONS = [
   'sample',
   'rate-limit',
   'dedupe',
+  'fallback',
 ] as const;
 
 export type DropReason = (typeof DROP_REASONS)[number];
@@ -88,22 +89,14 @@ export class ControlBlock {
   readonly buffer: SharedArrayBuffer;
   readonly #signal: Int32Array;
   readonly #log: BigInt64Array;
-  readonly #streams: BigInt64Array[];
-
   private constructor(buffer: SharedArrayBuffer) {
-    const streamCount = (buffer.byteLength - LOG_BYTES) / (STREAM_COUNTERS.length * 8);
     this.buffer = buffer;
     this.#signal = new Int32Array(buffer, 0, 1);
     this.#log = new BigInt64Array(buffer, SIGNAL_BYTES, LOG_COUNTERS.length);
-    this.#streams = Array.from(
-      { length: streamCount },
-      (_, index) =>
-        new BigInt64Array(buffer, LOG_BYTES + index * STREAM_COUNTERS.length * 8, STREAM_COUNTERS.length),
-    );
   }
 
-  static create(streamCount: number): ControlBlock {
-    return new ControlBlock(new SharedArrayBuffer(LOG_BYTES + streamCount * STREAM_COUNTERS.length * 8));
+  static create(): ControlBlock {
+    return new ControlBlock(new SharedArrayBuffer(LOG_BYTES));
   }
 
   static attach(buffer: SharedArrayBuffer): ControlBlock {
@@ -144,20 +137,24 @@ export class ControlBlock {
       Atomics.wait(this.#signal, 0, seen, leftMs);
     }
   }
-
-  stream(index: number): StreamCounters {
-    const numbers = this.#streams[index];
-    if (!numbers) throw new RangeError(`stream index must be below ${this.#streams.length}; got ${index}`);
-    return new StreamCounters(numbers);
-  }
 }
 
-/** One stream's numbers: changed by the worker alone, read by everybody. */
+/** One stream's numbers, in memory of their own: streams come and go. Changed by the worker alone, read by everybody. */
 export class StreamCounters {
+  readonly buffer: SharedArrayBuffer;
   readonly #numbers: BigInt64Array;
 
-  constructor(numbers: BigInt64Array) {
-    this.#numbers = numbers;
+  private constructor(buffer: SharedArrayBuffer) {
+    this.buffer = buffer;
+    this.#numbers = new BigInt64Array(buffer);
+  }
+
+  static create(): StreamCounters {
+    return new StreamCounters(new SharedArrayBuffer(STREAM_COUNTERS.length * 8));
+  }
+
+  static attach(buffer: SharedArrayBuffer): StreamCounters {
+    return new StreamCounters(buffer);
   }
 
   read(counter: StreamCounter): number {

@@ -1,5 +1,6 @@
 import fs from 'node:fs';
 import { requireBuilt } from './built-file.ts';
+import type { LoadedConfig } from './config/load.ts';
 import type { ListedTransport } from './config/transports.ts';
 import type { HoldOptions } from './hold/start-up-buffer.ts';
 import type { PinoOptions, TreelineLogger } from './logger.ts';
@@ -32,9 +33,10 @@ export function createLogger(source?: string | object, options: CreateLoggerOpti
     'config/loader.js',
   ) as typeof import('./config/loader.ts');
   const { buildLogger } = requireBuilt('logger.js') as typeof import('./logger.ts');
-  const { config, warnings } = loadConfig(source, { transports, ...(overrides && { overrides }) });
-  if (warnings.length > 0) writeToStderr(`${formatProblems(warnings)}\n`);
-  return buildLogger(config, options.pino, options.hold);
+  const load = (): LoadedConfig => loadConfig(source, { transports, ...(overrides && { overrides }) });
+  const loaded = load();
+  if (loaded.warnings.length > 0) writeToStderr(`${formatProblems(loaded.warnings)}\n`);
+  return buildLogger({ loaded, load }, options.pino, options.hold);
 }
 
 function writeToStderr(text: string): void {

@@ -5,6 +5,7 @@ export type { DropReason, StreamState } from './control-block.ts';
 export type { PinoOptions, TreelineLogger } from './logger.ts';
 export type { FlushResult, ReopenResult, StreamStatus } from './protocol.ts';
 export type { LoggerStats, StreamStats } from './stats.ts';
+export type { ConfigStats, ReloadReceipt } from './config-reloader.ts';
 export type { Attributes } from './context/attributes.ts';
 export type {
   ActiveSpanInfo,

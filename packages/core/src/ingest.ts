@@ -1,5 +1,6 @@
 import { textRecord } from '@treeline/contract';
 import type { PipelineConfig } from './config/config.ts';
+import { ConfigReloader, type ConfigSource, type ConfigStats } from './config-reloader.ts';
 import { readForeignLines, type PipelineLines } from './foreign-lines.ts';
 import { PipelineClient } from './pipeline-client.ts';
 import type { FlushResult, ReopenResult, StreamStatus } from './protocol.ts';
@@ -34,6 +35,8 @@ export interface Pipeline {
 }
 
 export interface PipelineStats extends LogStats {
+  /** How the config is, where it can be read again. */
+  readonly config?: ConfigStats;
   /** Lines that were no JSON objects, of those accepted. */
   readonly textLines: number;
   /** How often, and for how long, `write` waited for room in the window. */
@@ -41,6 +44,8 @@ export interface PipelineStats extends LogStats {
 }
 
 export interface PipelineOptions {
+  /** The config's source: it is then read again when its files change, and on SIGHUP. */
+  readonly source?: ConfigSource;
   /** What `write` does when the window is full: `wait` for room (default), or `spill` into the log's segments without waiting. */
   readonly whenFull?: 'wait' | 'spill';
 }
@@ -49,8 +54,13 @@ export interface PipelineOptions {
  * Opens the pipeline of a config that has been loaded. `process.exit()` drains it as it drains a logger; a signal doesn't: the program
  * closes it then. SIGHUP makes it open its files anew, unless a terminal that was closed has sent it.
  */
-export function openPipeline(config: PipelineConfig, { whenFull = 'wait' }: PipelineOptions = {}): Pipeline {
+export function openPipeline(
+  config: PipelineConfig,
+  { whenFull = 'wait', source }: PipelineOptions = {},
+): Pipeline {
   const client = new PipelineClient(config, { feed: 'lines' });
+  const reloader =
+    source && new ConfigReloader({ ...source, apply: (next, plan) => client.reload(next, plan) });
   const textLine = textLines(config);
   let textCount = 0;
   const windowWaits = { count: 0, totalMs: 0 };
@@ -69,8 +79,16 @@ export function openPipeline(config: PipelineConfig, { whenFull = 'wait' }: Pipe
     takeOver: () => client.begin(),
     flush: (options) => client.flush(options?.timeoutMs ?? FLUSH_TIMEOUT_MS),
     reopen: (options) => client.reopen(options?.timeoutMs ?? REOPEN_TIMEOUT_MS),
-    close: (options) => client.close(options?.timeoutMs ?? FLUSH_TIMEOUT_MS),
-    stats: () => ({ ...client.stats(), textLines: textCount, windowWaits: { ...windowWaits } }),
+    close: (options) => {
+      reloader?.close();
+      return client.close(options?.timeoutMs ?? FLUSH_TIMEOUT_MS);
+    },
+    stats: () => ({
+      ...client.stats(),
+      ...(reloader && { config: reloader.stats }),
+      textLines: textCount,
+      windowWaits: { ...windowWaits },
+    }),
     onStatus: (listener) => client.onStatus(listener),
   };
 }

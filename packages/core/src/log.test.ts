@@ -36,7 +36,7 @@ function openLog(change: Partial<PipelineConfig> = {}): OpenedLog {
     spool: { maxBytes: 64 * 1024 * 1024, segmentBytes: 1024 * 1024 },
     ...change,
   } as PipelineConfig;
-  const control = ControlBlock.create(0);
+  const control = ControlBlock.create();
   let begun = 0;
   const posted: string[] = [];
   const undurable: string[] = [];

@@ -4,11 +4,13 @@ import type { HoldOptions, StartUpBuffer } from './hold/start-up-buffer.ts';
 import os from 'node:os';
 import { pino, type Bindings, type ChildLoggerOptions, type Logger, type LoggerOptions } from 'pino';
 import type { PipelineConfig } from './config/config.ts';
+import { ConfigReloader, type ConfigSource, type ReloadReceipt } from './config-reloader.ts';
 import { CONTEXT } from './context/context-of.ts';
 import { contextMethods, type ContextMethods } from './context/context-methods.ts';
 import { LoggerContext } from './context/logger-context.ts';
 import { guardLogMethod, type LogCallHooks } from './guard.ts';
 import { LevelControl } from './levels/level-control.ts';
+import { TimedLevel, type SetLevelOptions } from './timed-level.ts';
 import { PipelineClient } from './pipeline-client.ts';
 import type { FlushResult, ReopenResult, StreamStatus } from './protocol.ts';
 import { ReservedKeys } from './reserved-keys.ts';
@@ -48,6 +50,20 @@ export interface TreelineMethods extends ContextMethods {
   close(options?: { timeoutMs?: number }): Promise<FlushResult>;
   /** What has become of every record so far. */
   stats(): Promise<LoggerStats>;
+  /**
+   * Reads the config again, as happens by itself when its file changes, and resolves with what was done when removed and replaced
+   * streams have delivered what they had.
+   *
+   * @throws ConfigError with all mistakes, or TreelineError where a destination can't be opened; the old config then holds as a whole.
+   */
+  reload(): Promise<ReloadReceipt>;
+  /**
+   * Sets the root level, with `for` until that time is over: `setLevel('debug', { for: '10m' })`. Then the level of the config holds
+   * again, as it is by then.
+   *
+   * @throws RangeError for an illegal level or time.
+   */
+  setLevel(level: LevelName | 'silent', options?: SetLevelOptions): void;
   /** Calls back when a stream goes up, down, fills, drops or recovers. Returns a function that ends it. */
   onStatus(listener: (status: StreamStatus) => void): () => void;
   /** Ends what `hold` began: writes what was held and is wanted by now, then writes through. Without `hold` it does nothing. */
@@ -65,10 +81,11 @@ export type TreelineLogger = TreelineMethods & Omit<Logger, 'flush' | 'child'>;
 
 /** Builds the logger for a config that has been loaded. */
 export function buildLogger(
-  config: PipelineConfig,
+  source: ConfigSource,
   options: PinoOptions = {},
   hold?: boolean | HoldOptions,
 ): TreelineLogger {
+  const { config } = source.loaded;
   refuseOptions(options);
   const reserved = new ReservedKeys();
   const client = new PipelineClient(config.enabled ? config : { ...config, streams: [] });
@@ -101,9 +118,39 @@ export function buildLogger(
   context = new LoggerContext(root, config, levels, hooks);
   moveReservedBindings(root, reserved);
   const buffer = hold ? startHolding(root, levels, hold) : undefined;
-  return Object.assign(root, methodsOf(client, reserved, context, buffer), contextMethods(context), {
-    [CONTEXT]: context,
-  }) as object as TreelineLogger;
+  const timedLevel = new TimedLevel(root, config.level);
+  const reloader = followConfig(source, { root, client, levels, timedLevel });
+  return Object.assign(
+    root,
+    methodsOf({ client, reserved, context, buffer, reloader, timedLevel }),
+    contextMethods(context),
+    { [CONTEXT]: context },
+  ) as object as TreelineLogger;
+}
+
+/** Makes the logger that of another config when there is one. */
+function followConfig(
+  source: ConfigSource,
+  parts: {
+    readonly root: Logger;
+    readonly client: PipelineClient;
+    readonly levels: LevelControl;
+    readonly timedLevel: TimedLevel;
+  },
+): ConfigReloader {
+  const { root, client, levels, timedLevel } = parts;
+  return new ConfigReloader({
+    ...source,
+    async apply(next, plan) {
+      const retired = await client.reload(next, plan);
+      const before = root.level;
+      levels.applyLevels(client.config);
+      if (plan.live.includes('level')) timedLevel.rebase(next.level);
+      // A level that the program has set stays until the config says another one.
+      else root.level = before;
+      return retired;
+    },
+  });
 }
 
 function refuseOptions(options: object): void {
@@ -145,12 +192,16 @@ function startHolding(root: Logger, levels: LevelControl, hold: true | HoldOptio
   return new loaded.StartUpBuffer(root, levels, hold === true ? {} : hold);
 }
 
-function methodsOf(
-  client: PipelineClient,
-  reserved: ReservedKeys,
-  context: LoggerContext,
-  buffer: StartUpBuffer | undefined,
-): object {
+interface LoggerParts {
+  readonly client: PipelineClient;
+  readonly reserved: ReservedKeys;
+  readonly context: LoggerContext;
+  readonly buffer: StartUpBuffer | undefined;
+  readonly reloader: ConfigReloader;
+  readonly timedLevel: TimedLevel;
+}
+
+function methodsOf({ client, reserved, context, buffer, reloader, timedLevel }: LoggerParts): object {
   const flush = (
     argument?: { timeoutMs?: number } | ((error?: Error) => void),
   ): Promise<FlushResult> | void => {
@@ -162,6 +213,8 @@ function methodsOf(
     callback(ok ? undefined : new Error(`not flushed: ${JSON.stringify(streams)}`));
   };
   const close = (options?: { timeoutMs?: number }): Promise<FlushResult> => {
+    reloader.close();
+    timedLevel.end();
     // It ends as it was meant to: what was held is wanted.
     buffer?.release();
     return client.close(options?.timeoutMs ?? FLUSH_TIMEOUT_MS);
@@ -175,7 +228,10 @@ function methodsOf(
       reservedKeys: reserved.moved,
       ...context.stats(),
       ...(buffer && { hold: buffer.stats() }),
+      config: { ...reloader.stats, ...timedLevel.stats },
     }),
+    reload: () => reloader.reload(),
+    setLevel: (level: LevelName | 'silent', options?: SetLevelOptions) => timedLevel.set(level, options),
     onStatus: (listener: (status: StreamStatus) => void) => client.onStatus(listener),
     release: () => buffer?.release(),
     discard: ({ keepLevel = 'silent' }: { keepLevel?: LevelName | 'silent' } = {}) =>

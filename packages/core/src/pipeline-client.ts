@@ -1,8 +1,9 @@
-import { createStderrReporter, parseLevel } from '@treeline/contract';
+import { createStderrReporter, parseLevel, TreelineError } from '@treeline/contract';
 import { createOwnerId } from '@treeline/spool';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
 import type { PipelineConfig } from './config/config.ts';
+import type { ReloadPlan } from './config/reload-plan.ts';
 import { ControlBlock } from './control-block.ts';
 import { drainAtEnd, onHangUp, type EndCause } from './exit-hook.ts';
 import { Log } from './log.ts';
@@ -12,13 +13,14 @@ import type {
   FromPipeline,
   PipelineRequest,
   PipelineSpec,
+  RetiredStream,
   ReopenResult,
   StreamStatus,
   ToPipeline,
 } from './protocol.ts';
-import { readStreamStats, type LogStats } from './stats.ts';
+import type { LogStats, StreamStats } from './stats.ts';
+import { StreamSet } from './stream-set.ts';
 import { prepareStdio } from './stdio.ts';
-import { streamKey } from './stream-key.ts';
 
 /** How long the end waits for the cursors to be written, when the streams were not done in time. */
 const SAVE_WITHIN_MS = 250;
@@ -46,9 +48,18 @@ interface PendingRequest {
   readonly timer: NodeJS.Timeout;
 }
 
+interface PendingReload {
+  readonly id: number;
+  reject(error: Error): void;
+  swapped(retired: readonly RetiredStream[]): void;
+  /** To be called when a stream that went is done. */
+  retired(): void;
+}
+
 /** The main thread's side of one pipeline: feeds its log, asks it to flush and close, and hears how its streams are. */
 export class PipelineClient implements PipelineOwner {
-  readonly #config: PipelineConfig;
+  #config: PipelineConfig;
+  readonly #streams: StreamSet;
   readonly #feed: 'log-calls' | 'lines';
   readonly #control: ControlBlock;
   readonly #requests = new Map<number, PendingRequest>();
@@ -68,13 +79,15 @@ export class PipelineClient implements PipelineOwner {
   #endStartedMs = 0;
   #droppedAfterClose = 0;
   #closing: Promise<FlushResult> | undefined;
+  #reload: PendingReload | undefined;
   #isClosed = false;
   #rootLevel: number;
 
   constructor(config: PipelineConfig, options: PipelineClientOptions = {}) {
     this.#config = config;
     this.#feed = options.feed ?? 'log-calls';
-    this.#control = ControlBlock.create(config.streams.length);
+    this.#control = ControlBlock.create();
+    this.#streams = new StreamSet(config.streams);
     this.#rootLevel = parseLevel(config.level);
     this.#releaseHangUp = onHangUp(() => void this.reopen(REOPEN_WITHIN_MS));
   }
@@ -87,8 +100,13 @@ export class PipelineClient implements PipelineOwner {
       memory,
       config: this.#config,
       control: this.#control.buffer,
+      streams: this.#streams.specs,
       adopterId: this.#adopterId,
     };
+  }
+
+  get config(): PipelineConfig {
+    return this.#config;
   }
 
   /** pino's destination. */
@@ -148,6 +166,52 @@ export class PipelineClient implements PipelineOwner {
     this.#post({ type: 'root-level', level });
   }
 
+  /**
+   * Puts another config in the place of this one, as far as that is possible without a new process, and resolves when the streams that
+   * went have delivered what they had: what became of their records. One at a time.
+   *
+   * @throws TreelineError DESTINATION_UNUSABLE where a destination can't be opened; the old config then holds as a whole.
+   */
+  async reload(next: PipelineConfig, plan: ReloadPlan): Promise<Readonly<Record<string, StreamStats>>> {
+    const config = { ...next, ...pick(this.#config, plan.restart) };
+    if (!this.#log?.hasBegun) {
+      this.#config = config;
+      this.#streams.replace(config.streams);
+      return {};
+    }
+    while (!this.#port) await sleep(ROOM_POLL_MS);
+    prepareStdio(config.streams);
+    const planned = this.#streams.plan(config.streams, plan);
+    const id = this.#nextId++;
+    const retired = await new Promise<Readonly<Record<string, StreamStats>>>((resolve, reject) => {
+      this.#reload = {
+        id,
+        reject,
+        swapped: (streams) => {
+          this.#config = config;
+          if (plan.live.includes('level')) this.#rootLevel = parseLevel(config.level);
+          this.#streams.swap(planned.specs, streams);
+        },
+        retired: () => {
+          const left = this.#streams.retiredStats(planned.leaving);
+          if (left) resolve(left);
+        },
+      };
+      this.#port?.ref();
+      this.#post({ type: 'reload', id, config, streams: planned.specs, handover: planned.handover });
+    }).finally(() => {
+      this.#reload = undefined;
+      if (this.#requests.size === 0) this.#port?.unref();
+    });
+    return retired;
+  }
+
+  #swapped(id: number, retired: readonly RetiredStream[]): void {
+    if (this.#reload?.id !== id) return;
+    this.#reload.swapped(retired);
+    this.#reload.retired();
+  }
+
   /** Calls back for each event of each stream. Returns a function that ends it. */
   onStatus(listener: (status: StreamStatus) => void): () => void {
     this.#listeners.add(listener);
@@ -155,17 +219,13 @@ export class PipelineClient implements PipelineOwner {
   }
 
   stats(): LogStats {
-    const streams = this.#config.streams.map(
-      ({ name }, index) =>
-        [name, readStreamStats(this.#control.stream(index), this.#lastErrors.get(name))] as const,
-    );
     const written = this.#log?.lastSeq ?? 0;
     return {
       accepted: written + this.#droppedAfterClose,
       underWay: written - this.#control.read('fannedSeq'),
       droppedAfterClose: this.#droppedAfterClose,
       cutLines: this.#log?.cutLines ?? 0,
-      streams: Object.fromEntries(streams),
+      streams: this.#streams.stats(this.#lastErrors),
     };
   }
 
@@ -188,7 +248,8 @@ export class PipelineClient implements PipelineOwner {
     this.#control.write('fannedBytes', 0);
     this.#control.write('fannedSeq', this.#control.read('settledSeq'));
     this.#control.write('idle', 0);
-    for (const index of this.#config.streams.keys()) this.#control.stream(index).forgetQueued();
+    this.#streams.forgetQueued();
+    this.#reload?.reject(new TreelineError('THREAD_DIED', `not reloaded: ${reason}`));
     for (const { name } of this.#config.streams) this.#tell({ stream: name, type: 'down', reason });
     for (const id of this.#requests.keys()) this.#reply(id, this.#everyStream('failed'));
   }
@@ -316,12 +377,7 @@ export class PipelineClient implements PipelineOwner {
   }
 
   #settledSeqs(): Map<string, number> {
-    return new Map(
-      this.#config.streams.map((stream, index) => [
-        streamKey(stream),
-        this.#control.stream(index).read('settledSeq'),
-      ]),
-    );
+    return this.#streams.settledSeqs();
   }
 
   async #request(type: PipelineRequest['type'], timeoutMs: number): Promise<FlushResult> {
@@ -351,6 +407,22 @@ export class PipelineClient implements PipelineOwner {
       case 'status':
         this.#tell(message.status);
         break;
+      case 'swapped':
+        this.#swapped(message.id, message.retired);
+        break;
+      case 'reload-failed':
+        if (this.#reload?.id === message.id)
+          this.#reload.reject(
+            new TreelineError(
+              'DESTINATION_UNUSABLE',
+              `not reloaded: the stream ${JSON.stringify(message.stream)}: ${message.reason}`,
+            ),
+          );
+        break;
+      case 'retired':
+        this.#streams.finish(message.streamId);
+        this.#reload?.retired();
+        break;
       case 'credit':
         this.#log?.advance();
         break;
@@ -376,4 +448,8 @@ export class PipelineClient implements PipelineOwner {
     if (status.type !== 'up') this.#reportToStderr(status.stream, status);
     for (const listener of this.#listeners) listener(status);
   }
+}
+
+function pick<T extends object>(from: T, keys: readonly (keyof T)[]): Partial<T> {
+  return Object.fromEntries(keys.map((key) => [key, from[key]])) as Partial<T>;
 }

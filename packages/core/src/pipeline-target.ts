@@ -15,7 +15,7 @@ import {
   ConfigError,
   formatProblems,
   loadConfig,
-  type ListedTransport,
+  type LoadedConfig,
   type PipelineConfig,
 } from './config/index.ts';
 import { openPipeline, type Pipeline } from './ingest.ts';
@@ -43,9 +43,11 @@ const NOTHING = Buffer.alloc(0);
  */
 export default async function pipelineTarget(options: unknown = {}): Promise<Writable> {
   const { config: source, transports } = readOptions(withoutPinoKeys(options));
-  const config = load(source, transports);
+  const read = (): LoadedConfig => loadConfig(source, { transports: transports ?? [] });
+  const loaded = load(read);
+  const { config } = loaded;
   warnOfUnkept(config);
-  const pipeline = openPipeline(config, { whenFull: 'spill' });
+  const pipeline = openPipeline(config, { whenFull: 'spill', source: { loaded, load: read } });
   if (runsInThreadStream()) pipeline.onStatus(postStatus);
   return new PipelineStream(pipeline, Math.min(config.shutdownTimeoutMs, MAX_CLOSE_MS));
 }
@@ -118,14 +120,11 @@ class PipelineStream extends Writable {
   }
 }
 
-function load(
-  source: PipelineTargetOptions['config'],
-  transports: readonly ListedTransport[] = [],
-): PipelineConfig {
+function load(read: () => LoadedConfig): LoadedConfig {
   try {
-    const { config, warnings } = loadConfig(source, { transports });
-    if (warnings.length > 0) print(formatProblems(warnings));
-    return config;
+    const loaded = read();
+    if (loaded.warnings.length > 0) print(formatProblems(loaded.warnings));
+    return loaded;
   } catch (error) {
     if (error instanceof ConfigError) print(error.message);
     throw error;

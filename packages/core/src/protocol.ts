@@ -1,6 +1,6 @@
 import type { SinkEvent } from '@treeline/contract';
 import type { MessagePort } from 'node:worker_threads';
-import type { PipelineConfig } from './config/config.ts';
+import type { PipelineConfig, StreamConfig } from './config/config.ts';
 import type { Chunk } from './window.ts';
 
 /** What a pipeline in the worker is built from. */
@@ -14,6 +14,30 @@ export interface PipelineSpec {
   readonly control: SharedArrayBuffer;
   /** Under which logs of dead processes are adopted, by each worker that the pipeline comes to run in. */
   readonly adopterId: string;
+  /** Those of the config, and those that were taken out of it and still have records to deliver. */
+  readonly streams: readonly StreamSpec[];
+}
+
+/** One stream of a pipeline. A stream that is replaced or removed by a reload lives on until it has delivered what it accepted. */
+export interface StreamSpec {
+  /** Unique within its logger; names may come again. */
+  readonly id: number;
+  readonly config: StreamConfig;
+  /** Its counters, which survive the worker. */
+  readonly counters: SharedArrayBuffer;
+  /** The last record that is its own; absent while it is part of the config. */
+  readonly untilSeq?: number;
+}
+
+/** Makes the pipeline that of another config. */
+export interface ReloadMessage {
+  readonly type: 'reload';
+  readonly id: number;
+  readonly config: PipelineConfig;
+  /** All streams of the new config: those with a known id go on, in place or with a new sink, those with a new one begin. */
+  readonly streams: readonly StreamSpec[];
+  /** Ids of streams whose destination is to be closed and opened with new options. */
+  readonly handover: readonly number[];
 }
 
 /** To the worker itself. */
@@ -42,6 +66,7 @@ export type ToPipeline =
   | { readonly type: 'overrun'; readonly reason: OverrunReason }
   /** Write the cursors; `saved` takes the token. */
   | { readonly type: 'save'; readonly token: number }
+  | ReloadMessage
   | { readonly type: 'root-level'; readonly level: number }
   | { readonly type: 'request'; readonly id: number; readonly request: PipelineRequest };
 
@@ -56,8 +81,19 @@ export interface PipelineRequest {
 export type FromPipeline =
   | { readonly type: 'reply'; readonly id: number; readonly result: FlushResult }
   | { readonly type: 'status'; readonly status: StreamStatus }
+  /** The new config is in force; the streams that went out of it deliver what they have. */
+  | { readonly type: 'swapped'; readonly id: number; readonly retired: readonly RetiredStream[] }
+  /** The old config is in force still. */
+  | { readonly type: 'reload-failed'; readonly id: number; readonly stream: string; readonly reason: string }
+  /** A stream that went out of the config has nothing left to do. */
+  | { readonly type: 'retired'; readonly streamId: number }
   /** The worker has taken what was posted: there is credit for more. */
   | { readonly type: 'credit' };
+
+export interface RetiredStream {
+  readonly id: number;
+  readonly untilSeq: number;
+}
 
 /** A sink's event with the stream that it is about. */
 export interface StreamStatus extends SinkEvent {

@@ -1,3 +1,4 @@
+import type { ConfigStats } from './config-reloader.ts';
 import {
   DROP_REASONS,
   STREAM_STATES,
@@ -50,6 +51,27 @@ export interface LogStats {
 export interface LoggerStats extends LogStats {
   /** Keys of the line's own format that log calls and bindings have set by hand: they stand under `user.<key>`. */
   readonly reservedKeys: number;
+  readonly config: ConfigStats;
+}
+
+/** The numbers of two streams that have one name, one after the other; the state is the later one's. */
+export function addStats(before: StreamStats | undefined, stats: StreamStats): StreamStats {
+  if (!before) return stats;
+  const dropped: Partial<Record<DropReason, number>> = { ...before.dropped };
+  for (const reason of DROP_REASONS) {
+    const count = (before.dropped[reason] ?? 0) + (stats.dropped[reason] ?? 0);
+    if (count > 0) dropped[reason] = count;
+  }
+  return {
+    ...stats,
+    accepted: before.accepted + stats.accepted,
+    adopted: before.adopted + stats.adopted,
+    delivered: before.delivered + stats.delivered,
+    dropped,
+    deadLettered: before.deadLettered + stats.deadLettered,
+    queued: before.queued + stats.queued,
+    queuedBytes: before.queuedBytes + stats.queuedBytes,
+  };
 }
 
 export function readStreamStats(counters: StreamCounters, lastError: string | undefined): StreamStats {

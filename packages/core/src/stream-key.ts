@@ -5,11 +5,16 @@ import type { StreamConfig } from './config/config.ts';
  * Names a stream across restarts: by its name and its destination, without secrets. What a dead process left for a stream goes to the
  * one with the same key, and to no other.
  */
-export function streamKey({ name, type, options }: StreamConfig): string {
+export function streamKey(config: StreamConfig): string {
+  return `${config.name}@${destinationKey(config)}`;
+}
+
+/** Names a destination, without secrets: two streams with the same one write to the same place. */
+export function destinationKey({ type, options }: StreamConfig): string {
   const hash = createHash('sha256')
     .update(JSON.stringify([type, destinationOf(options)]))
     .digest('hex');
-  return `${name}@${hash.slice(0, 16)}`;
+  return hash.slice(0, 16);
 }
 
 function destinationOf(options: unknown): unknown {

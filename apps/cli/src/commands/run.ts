@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LineSplitter, messageOf } from '@treeline/contract';
 import { openPipeline, type Pipeline, type PipelineStats } from '@treeline/core/ingest';
-import { formatProblems, loadConfig, type PipelineConfig } from '@treeline/core/config';
+import { formatProblems, loadConfig, type LoadedConfig } from '@treeline/core/config';
 import { loadContext, type ConfigFlags } from '../config-source.ts';
 import { awaitEndSignal, type EndSignal } from '../end-signal.ts';
 import { EXIT } from '../exit-code.ts';
@@ -25,11 +25,13 @@ interface Intake {
 
 /** Sends standard input through the pipeline of a config; gives the exit code. */
 export async function run(options: RunFlags): Promise<number> {
-  const config = load(options);
+  const read = (): LoadedConfig => loadConfig(options.config, loadContext(options));
+  const loaded = load(read);
+  const { config } = loaded;
   if (process.stdin.isTTY) tell('reads from the terminal, one record a line; Ctrl-D ends');
   const startMs = performance.now();
   const end = awaitEndSignal({ survivesHangUp: true });
-  const pipeline = openPipeline(config);
+  const pipeline = openPipeline(config, { source: { loaded, load: read } });
 
   const intake: Intake = { splitter: new LineSplitter(), state: 'reading' };
   await readUntilEnd(intake, pipeline, { end, timeoutMs: config.shutdownTimeoutMs / 2 });
@@ -44,12 +46,12 @@ export async function run(options: RunFlags): Promise<number> {
   return settled && intake.state !== 'failed' ? EXIT.ok : EXIT.failed;
 }
 
-function load(flags: RunFlags): PipelineConfig {
-  const loaded = loadConfig(flags.config, loadContext(flags));
+function load(read: () => LoadedConfig): LoadedConfig {
+  const loaded = read();
   if (loaded.warnings.length > 0) writeError(`${formatProblems(loaded.warnings)}\n`);
-  if (loaded.config.enabled) return loaded.config;
+  if (loaded.config.enabled) return loaded;
   tell('the config switches logging off ("enabled": false): the input is read and thrown away');
-  return { ...loaded.config, streams: [] };
+  return { ...loaded, config: { ...loaded.config, streams: [] } };
 }
 
 /** Reads to the end. After a signal it goes on for a while: whoever writes to our input has often got the same one and has a last word. */

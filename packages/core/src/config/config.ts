@@ -15,6 +15,9 @@ export interface PipelineConfig {
   /** False leaves `time` out of the line. */
   readonly timestamp: boolean;
   readonly serviceName: string | undefined;
+  /** For formats that tell it, as the next one. */
+  readonly serviceVersion?: string;
+  readonly environment?: string;
   /** Keys that stand in every line. */
   readonly fields: Readonly<Record<string, unknown>>;
   readonly streams: readonly StreamConfig[];
@@ -92,7 +95,7 @@ export interface StreamConfig {
   readonly sample?: {
     /** 0 to 1. */
     readonly rate: number;
-    /** Records with the same value of this field pass or stay together. */
+    /** Records with the same value of this field pass or stay together; `trace_id` where it is absent. */
     readonly key?: string;
     /** A text in the query language for records that always pass. */
     readonly keep?: string;
@@ -105,6 +108,8 @@ export interface StreamConfig {
   readonly redact?: RedactConfig;
   /** Keys that stand in every record of this stream. */
   readonly fields?: Readonly<Record<string, unknown>>;
+  /** How a record is written; as it was logged where it is absent. */
+  readonly format?: 'ecs' | 'otel' | 'logfmt';
   /** The stream that takes the records while this one is down. */
   readonly fallback?: string;
 }

@@ -4,16 +4,18 @@ import * as v from 'valibot';
 export interface ConsoleOptions {
   /** Writes to stderr instead of stdout. */
   readonly stderr: boolean;
-  /** `auto` is pretty on a terminal where `@treeline/pretty` is installed, and JSON everywhere else. */
-  readonly format: 'auto' | 'json' | 'pretty';
+  /** `auto` is pretty on a terminal where `@treeline/pretty` is installed, and JSON everywhere else; the pipeline formats all others. */
+  readonly format: 'auto' | 'json' | 'ecs' | 'otel' | 'logfmt' | 'pretty';
 }
 
 export const consoleOptions = v.strictObject({
   stderr: v.optional(v.pipe(v.boolean(), v.description('Writes to stderr instead of stdout.')), false),
   format: v.optional(
     v.pipe(
-      v.picklist(['auto', 'json', 'pretty']),
-      v.description('`auto`: pretty on a terminal where `@treeline/pretty` is installed, else JSON.'),
+      v.picklist(['auto', 'json', 'ecs', 'otel', 'logfmt', 'pretty']),
+      v.description(
+        '`auto`: pretty on a terminal where `@treeline/pretty` is installed, else JSON. `ecs`, `otel` and `logfmt` as on `file` streams.',
+      ),
     ),
     'auto',
   ),

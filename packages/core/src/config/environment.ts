@@ -37,15 +37,11 @@ export const VARIABLES: readonly Variable[] = [
   },
   {
     name: 'LOG_RETENTION_DAYS',
-    sets: [
-      ['streams', 'file', 'retention', 'maxAge'],
-      ['streams', 'sqlite', 'retention', 'maxAge'],
-    ],
-    description:
-      'Days that rotated files and stored records are kept; sets `retention.maxAge` of `file` and `sqlite` streams.',
+    sets: [['streams', 'file', 'retention', 'maxAge']],
+    description: 'Days that rotated files are kept; sets `retention.maxAge` of `file` streams.',
     read: (value, config) =>
       isCount(value)
-        ? onStreams(config, ['file', 'sqlite'], ['retention', 'maxAge'], `${value}d`)
+        ? onStreams(config, ['file'], ['retention', 'maxAge'], `${value}d`)
         : 'must be a whole number of days, 1 or more',
   },
   {

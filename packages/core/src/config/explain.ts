@@ -2,7 +2,7 @@ import { levelVariable, variablesFor } from './environment.ts';
 import { evaluateConfig, type EvaluatedConfig, type LoadContext } from './load.ts';
 import { formatPath, nodeAt, textAt, type ConfigNode, type Path } from './node.ts';
 import { effectiveNode, formatOrigin, printScalar } from './print-config.ts';
-import { reloadClassOf } from './reload-plan.ts';
+import { reloadClassOf } from './reload-class.ts';
 import { rootSchema, streamSchema } from './schema.ts';
 import { defaultOf, descriptionOf, entriesOf } from './schema-shape.ts';
 import { closest } from '@treeline/query';

@@ -8,6 +8,7 @@ import * as v from 'valibot';
 import { getLanguageService, TextDocument, type LanguageService } from 'vscode-json-languageservice';
 import { describe, expect, test } from 'vitest';
 import { consoleOptions } from './console-options.ts';
+import { formatOptions } from './format-option.ts';
 import { rootSchema, streamSchema } from './schema.ts';
 import { readConfigSchema } from './schema-file.ts';
 
@@ -18,22 +19,37 @@ const REFERENCE = { type: 'string', pattern: '\\$\\{.+\\}' } as const;
 
 function convert(schema: v.GenericSchema): JsonSchema {
   const patterns = unitPatterns(schema);
-  return toJsonSchema(schema, {
-    typeMode: 'input',
-    errorMode: 'ignore',
-    target: 'draft-07',
-    overrideSchema: ({ valibotSchema, jsonSchema }) => {
-      const pattern = patterns.get(valibotSchema);
-      if (pattern) return { anyOf: [{ type: 'number', minimum: 0 }, { type: 'string', pattern }, REFERENCE] };
-      const { type } = jsonSchema;
-      if (type === 'boolean' || type === 'number' || type === 'integer' || jsonSchema.enum) {
-        return { anyOf: [jsonSchema, REFERENCE] };
-      }
-      if (jsonSchema.additionalProperties === false)
-        return { ...jsonSchema, patternProperties: { '^x-': {} } };
-      return undefined;
-    },
-  });
+  return withAnnotations(
+    toJsonSchema(schema, {
+      typeMode: 'input',
+      errorMode: 'ignore',
+      target: 'draft-07',
+      overrideSchema: ({ valibotSchema, jsonSchema }) => {
+        const pattern = patterns.get(valibotSchema);
+        if (pattern)
+          return { anyOf: [{ type: 'number', minimum: 0 }, { type: 'string', pattern }, REFERENCE] };
+        const { type } = jsonSchema;
+        if (type === 'boolean' || type === 'number' || type === 'integer' || jsonSchema.enum) {
+          return { anyOf: [jsonSchema, REFERENCE] };
+        }
+        if (jsonSchema.additionalProperties === false)
+          return { ...jsonSchema, patternProperties: { '^x-': {} } };
+        return undefined;
+      },
+    }),
+  ) as JsonSchema;
+}
+
+/** What our schemas say beyond JSON Schema's own words, under names that no validator takes for one. */
+function withAnnotations(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withAnnotations);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, item]) => {
+      const isAnnotation = (key === 'reload' || key === 'variable') && typeof item === 'string';
+      return [isAnnotation ? `x-${key}` : key, withAnnotations(item)];
+    }),
+  );
 }
 
 /** The unions that a pipe reads as a size or a duration, which show by what the pipe accepts. */
@@ -77,7 +93,7 @@ function unitPattern(schema: v.GenericSchema): string | undefined {
 
 const STREAM_TYPES: Record<string, JsonSchema> = {
   console: convert(consoleOptions),
-  file: convert(fileOptions),
+  file: withFormat(convert(fileOptions)),
   sqlite: convert(sqliteOptions),
   network: convert(networkOptions),
   pino: {
@@ -85,10 +101,16 @@ const STREAM_TYPES: Record<string, JsonSchema> = {
     properties: {
       target: { type: 'string', description: 'A pino transport that the program listed.' },
       options: { type: 'object', description: 'The options of the target.' },
+      ...convert(formatOptions).properties,
     },
     required: ['target'],
   },
 };
+
+/** Core formats the lines of a file; the transport alone knows nothing but JSON. */
+function withFormat(options: JsonSchema): JsonSchema {
+  return { ...options, properties: { ...options.properties, ...convert(formatOptions).properties } };
+}
 
 /** Keys that mean nothing in an overlay, and `streams`, which is another thing there. */
 const ONLY_AT_THE_TOP = new Set(['$schema', 'version', 'extends', 'environments', 'tests', 'streams']);

@@ -29,22 +29,26 @@ export interface Surroundings {
   readonly cwd: string;
   /** The folder whose application is searched for a config; the main program's where it is absent. */
   readonly discoverFrom: string | undefined;
+  /** Takes what was read, by absolute path. */
+  readonly files: Map<string, Uint8Array>;
 }
 
 /** Reads the config that a program named, or finds one; undefined, with a problem added, where it can't be read. */
 export function readSource(
   source: string | object | undefined,
-  { env, cwd, discoverFrom }: Surroundings,
+  surroundings: Surroundings,
   problems: ProblemList,
 ): Source | undefined {
+  const { env, cwd, discoverFrom } = surroundings;
   if (typeof source === 'object') {
     const node = readObject(source, { kind: 'object' }, problems);
     return node && { node: interpolateLayer(node, env, problems), file: undefined };
   }
-  if (source !== undefined) return readFileSource(source, { kind: 'file', file: source }, env, cwd, problems);
+  if (source !== undefined)
+    return readFileSource(source, { kind: 'file', file: source }, surroundings, problems);
   const named = env['LOG_CONFIG_FILE'];
   if (named)
-    return readFileSource(named, { kind: 'variable', variable: 'LOG_CONFIG_FILE' }, env, cwd, problems);
+    return readFileSource(named, { kind: 'variable', variable: 'LOG_CONFIG_FILE' }, surroundings, problems);
   const [found, other] = discoverConfigs(cwd, discoverFrom);
   if (!found) return { node: nodeFrom({}, { kind: 'default' }), file: undefined };
   const name = path.relative(cwd, found.file);
@@ -54,7 +58,7 @@ export function readSource(
     problems.add({ kind: 'file' }, [], { code: 'CFG007', message, suggestion });
     return undefined;
   }
-  return readFileSource(name, { kind: 'file', file: name }, env, cwd, problems, found.key);
+  return readFileSource(name, { kind: 'file', file: name }, surroundings, problems, found.key);
 }
 
 const MAX_EXTENDS = 16;
@@ -62,8 +66,7 @@ const MAX_EXTENDS = 16;
 function readFileSource(
   name: string,
   origin: Origin,
-  env: Environment,
-  cwd: string,
+  { env, cwd, files }: Surroundings,
   problems: ProblemList,
   key?: string,
 ): Source | undefined {
@@ -78,8 +81,9 @@ function readFileSource(
     });
     return undefined;
   }
+  files.set(file, bytes);
   const node = readLayer(bytes, name, env, problems, key);
-  return node && { node: extend(node, { file, name, chain: [file], env, cwd, problems }), file };
+  return node && { node: extend(node, { file, name, chain: [file], env, cwd, files, problems }), file };
 }
 
 /** Reads a file, a pipe or a device, one byte past the limit at most; or says why not. */
@@ -144,6 +148,7 @@ interface ExtendContext {
   readonly chain: readonly string[];
   readonly env: Environment;
   readonly cwd: string;
+  readonly files: Map<string, Uint8Array>;
   readonly problems: ProblemList;
 }
 
@@ -176,6 +181,7 @@ function readExtended(target: string, origin: Origin, context: ExtendContext): C
   if (chain.length >= MAX_EXTENDS) return refuse(`more than ${MAX_EXTENDS} configs stand on each other`);
   const bytes = readBytes(file);
   if (typeof bytes === 'string') return refuse(bytes);
+  context.files.set(file, bytes);
   const name = path.relative(cwd, file) || file;
   const node = readLayer(bytes, name, env, problems);
   return node && extend(node, { ...context, file, name, chain: [...chain, file] });

@@ -34,6 +34,8 @@ export interface LoadContext {
 
 export interface LoadedConfig {
   readonly config: PipelineConfig;
+  /** What was read, by absolute path: the config and those that it extends. */
+  readonly files: ReadonlyMap<string, Uint8Array>;
   readonly warnings: readonly ConfigProblem[];
 }
 
@@ -44,10 +46,10 @@ export interface LoadedConfig {
  * @throws ConfigError with all mistakes at once.
  */
 export function loadConfig(source?: string | object, context: LoadContext = {}): LoadedConfig {
-  const { config, problems } = evaluateConfig(source, context);
+  const { config, files, problems } = evaluateConfig(source, context);
   const sorted = sortProblems(problems.all);
   if (problems.hasErrors || !config) throw new ConfigError(sorted);
-  return { config, warnings: sorted };
+  return { config, files, warnings: sorted };
 }
 
 /** All that is known about a config, mistakes or not. */
@@ -55,6 +57,7 @@ export interface EvaluatedConfig {
   readonly problems: ProblemList;
   /** Absolute; undefined for an object, and where nothing was found. */
   readonly file: string | undefined;
+  readonly files: ReadonlyMap<string, Uint8Array>;
   /** All layers in one, as they were written; undefined where nothing could be read. */
   readonly node: ConfigNode | undefined;
   /** The schema of the options of each stream in `node`, where it has one. */
@@ -70,11 +73,13 @@ export interface EvaluatedConfig {
 export function evaluateConfig(source: string | object | undefined, context: LoadContext): EvaluatedConfig {
   const { env = process.env, cwd = process.cwd(), transports = [], overrides } = context;
   const problems = new ProblemList();
-  const found = readSource(source, { env, cwd, discoverFrom: context.discoverFrom }, problems);
+  const files = new Map<string, Uint8Array>();
+  const found = readSource(source, { env, cwd, discoverFrom: context.discoverFrom, files }, problems);
   if (!found)
     return {
       problems,
       file: undefined,
+      files,
       node: undefined,
       optionSchemas: [],
       archiveSchema: undefined,
@@ -90,6 +95,7 @@ export function evaluateConfig(source: string | object | undefined, context: Loa
   return {
     problems,
     file: found.file,
+    files,
     node,
     env,
     ...built,
@@ -188,6 +194,8 @@ function complete(
     directives,
     timestamp: root.timestamp,
     serviceName: root.serviceName,
+    ...(root.serviceVersion !== undefined && { serviceVersion: root.serviceVersion }),
+    ...(root.environment !== undefined && { environment: root.environment }),
     fields: root.fields ?? {},
     streams,
     stateDirectory,

@@ -1,6 +1,5 @@
 import { formatPath, keyOriginAt, nodeAt, toValue, type ConfigNode, type Path } from './node.ts';
 import type { ProblemList } from './problem-list.ts';
-import { MAX_STREAMS } from './limits.ts';
 
 /** A key of the config's shape that nothing acts on yet. Its line goes when its feature comes. */
 interface Pending {
@@ -9,43 +8,16 @@ interface Pending {
   readonly unless?: unknown;
 }
 
-const PENDING: readonly Pending[] = [
-  { path: ['serviceVersion'] },
-  { path: ['environment'] },
-  { path: ['redact'] },
-  { path: ['reload'] },
-  { path: ['enhancedFeatures', 'performanceMetrics'] },
-];
-
-/** Keys of every stream that nothing acts on yet. */
-const PENDING_IN_STREAMS: readonly string[] = [
-  'filter',
-  'sample',
-  'rateLimit',
-  'dedupe',
-  'redact',
-  'fields',
-  'fallback',
-];
-
-/** Options that the config's shape knows; where an installed transport does not, they are named in a warning. */
-export const KNOWN_OPTIONS: Readonly<Record<string, readonly string[]>> = {
-  sqlite: ['retention', 'format'],
-};
+const PENDING: readonly Pending[] = [{ path: ['enhancedFeatures', 'performanceMetrics'] }];
 
 /** The text of a warning about something that is known, but not built yet. */
-export function notBuilt(what: string): string {
+function notBuilt(what: string): string {
   return `${what} is known, but not built yet: it has no effect`;
 }
 
 /** Names what a config asks for in vain; what it switches off is not asked for. */
 export function warnOfPending(config: ConfigNode, problems: ProblemList): void {
   for (const { path, unless } of PENDING) warnAt(config, path, unless, problems);
-  const streams = nodeAt(config, ['streams']);
-  if (streams?.kind !== 'array') return;
-  for (const index of streams.items.slice(0, MAX_STREAMS).keys()) {
-    for (const key of PENDING_IN_STREAMS) warnAt(config, ['streams', index, key], undefined, problems);
-  }
 }
 
 function warnAt(config: ConfigNode, path: Path, unless: unknown, problems: ProblemList): void {

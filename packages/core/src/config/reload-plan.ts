@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { PipelineConfig, StreamConfig } from './config.ts';
-import type { Path } from './node.ts';
+import { streamKey } from '../stream-key.ts';
 
 /**
  * What a change costs: `live` takes effect in place; `swap` opens the new destination before the old one is drained; `handover`
@@ -21,14 +21,16 @@ export interface ReloadPlan {
   /** Keys of the whole config that change in place. */
   readonly live: readonly string[];
   /** Keys that need a new process: reported, not applied. */
-  readonly restart: readonly string[];
+  readonly restart: readonly (typeof RESTART_KEYS)[number][];
 }
 
 /** Keys of the whole config that pino, the worker or the spool have taken for good. */
-const RESTART_KEYS = [
+export const RESTART_KEYS = [
   'enabled',
   'timestamp',
   'serviceName',
+  'fields',
+  'features',
   'stateDirectory',
   'mode',
   'durability',
@@ -40,15 +42,15 @@ const RESTART_KEYS = [
 const LIVE_KEYS = [
   'level',
   'directives',
-  'fields',
   'redact',
-  'features',
+  'serviceVersion',
+  'environment',
   'watch',
   'shutdownTimeoutMs',
 ] as const;
 
-/** Keys of a stream that only mean another destination. */
-const IDENTITY_KEYS = ['type', 'moduleUrl'] as const;
+/** What a sink is opened with. */
+const SINK_KEYS: ReadonlySet<string> = new Set(['type', 'moduleUrl', 'options']);
 
 /** Plans the way from one config to another, streams by name. */
 export function planReload(from: PipelineConfig, to: PipelineConfig): ReloadPlan {
@@ -72,13 +74,12 @@ function compareStreams(old: StreamConfig, stream: StreamConfig): StreamChange {
   const changed = keys.filter((key) => !isDeepStrictEqual(old[key], stream[key]));
   const { name } = stream;
   if (changed.length === 0) return { name, action: 'keep', changed };
-  if (IDENTITY_KEYS.some((key) => changed.includes(key))) return { name, action: 'swap', changed };
-  if (!changed.includes('options')) return { name, action: 'live', changed };
-  const names = changedOptions(old.options, stream.options);
-  const samePath = pathOf(stream.options) !== undefined && pathOf(old.options) === pathOf(stream.options);
+  if (!changed.some((key) => SINK_KEYS.has(key))) return { name, action: 'live', changed };
+  // Options of another type are not to be compared.
+  const names = old.type === stream.type ? changedOptions(old.options, stream.options) : ['options'];
   return {
     name,
-    action: samePath ? 'handover' : 'swap',
+    action: streamKey(old) === streamKey(stream) ? 'handover' : 'swap',
     changed: [...changed.filter((key) => key !== 'options'), ...names],
   };
 }
@@ -87,10 +88,6 @@ function changedOptions(old: unknown, now: unknown): string[] {
   if (!isRecord(old) || !isRecord(now)) return ['options'];
   const keys = [...new Set([...Object.keys(old), ...Object.keys(now)])];
   return keys.filter((key) => !isDeepStrictEqual(old[key], now[key]));
-}
-
-function pathOf(options: unknown): string | undefined {
-  return isRecord(options) && typeof options['path'] === 'string' ? options['path'] : undefined;
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {
@@ -108,46 +105,4 @@ export function formatReloadPlan(plan: ReloadPlan): string {
     ...(plan.live.length > 0 ? [`in place: ${plan.live.join(', ')}`] : []),
     ...(plan.restart.length > 0 ? [`only after a restart: ${plan.restart.join(', ')}`] : []),
   ].join('\n');
-}
-
-/** Keys of the whole config that need a new process, as a config writes them. */
-export const ROOT_RESTART: ReadonlySet<string> = new Set([
-  'enabled',
-  'timestamp',
-  'serviceName',
-  'stateDirectory',
-  'directory',
-  'mode',
-  'durability',
-  'window',
-  'spool',
-  'archive',
-  'version',
-]);
-
-/** Keys of a stream that change in place. */
-export const STREAM_LIVE: ReadonlySet<string> = new Set([
-  'level',
-  'maxLevel',
-  'filter',
-  'bufferSize',
-  'flushInterval',
-  'batch',
-  'queue',
-  'sample',
-  'rateLimit',
-  'dedupe',
-  'redact',
-  'fields',
-  'fallback',
-]);
-
-/** What a reload does when a key of the config changes. */
-export function reloadClassOf(keys: Path): string {
-  const [first, index, key] = keys;
-  if (first !== 'streams') return ROOT_RESTART.has(String(first)) ? 'needs a restart' : 'live';
-  if (index === undefined || key === undefined) return 'streams come and go by name';
-  if (key === 'name' || key === 'enabled') return 'the stream is added or removed';
-  if (STREAM_LIVE.has(String(key))) return 'live';
-  return key === 'type' || key === 'path' ? 'swap' : 'handover on the same path, else swap';
 }

@@ -43,6 +43,19 @@ export function descriptionOf(schema: object): string | undefined {
   return isRecord(first) && first !== inner ? descriptionOf(first) : undefined;
 }
 
+/** What a schema says of itself beyond its type: how it is reloaded, whether it is a secret, which variable sets it. */
+export function metadataOf(schema: object): Readonly<Record<string, unknown>> {
+  const inner = unwrap(schema);
+  const pipe = isRecord(inner) && Array.isArray(inner['pipe']) ? (inner['pipe'] as unknown[]) : [];
+  const found: Record<string, unknown> = {};
+  for (const action of pipe) {
+    if (!isRecord(action)) continue;
+    if (isRecord(action['metadata'])) Object.assign(found, action['metadata']);
+    else if (action !== inner && 'pipe' in action) Object.assign(found, metadataOf(action));
+  }
+  return found;
+}
+
 /** What an optional schema wraps. */
 export function unwrap(schema: unknown): unknown {
   let current = schema;

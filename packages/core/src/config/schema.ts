@@ -1,5 +1,6 @@
 import { LEVEL_NAMES, messageOf, parseBytes, parseDuration, parserAction } from '@treeline/contract';
 import * as v from 'valibot';
+import { parseRedactPath } from '../stages/redact-path.ts';
 import { MAX_STREAMS } from './limits.ts';
 
 /** Turns a contract unit into a schema that keeps the unit's own message. */
@@ -48,11 +49,41 @@ const share = (description: string) =>
 const anyObject = (description: string) =>
   v.pipe(v.record(v.string(), v.unknown()), v.description(description));
 
+const redactPath = v.pipe(
+  v.string(),
+  v.rawCheck(({ dataset, addIssue }) => {
+    const parsed = dataset.typed ? parseRedactPath(dataset.value) : undefined;
+    if (typeof parsed === 'string') addIssue({ message: parsed });
+  }),
+);
+
+/** Keys that a record gets from the logger alone. */
+const RESERVED_KEYS = [
+  'level',
+  'time',
+  'trace_id',
+  'span_id',
+  'parent_span_id',
+  'trace_flags',
+  'span',
+  'span_seq',
+];
+
+const fields = (description: string) =>
+  v.pipe(
+    v.record(v.string(), v.unknown()),
+    v.check(
+      (value) => !RESERVED_KEYS.some((key) => Object.hasOwn(value, key)),
+      `must not set what the logger sets: ${RESERVED_KEYS.join(', ')}`,
+    ),
+    v.description(description),
+  );
+
 const redact = v.pipe(
   v.strictObject({
     paths: v.optional(
       v.pipe(
-        v.array(v.string()),
+        v.array(redactPath),
         v.description(
           'Paths such as `req.headers.authorization`; `*` stands for one key, `**` for any depth.',
         ),
@@ -70,6 +101,9 @@ const redact = v.pipe(
   v.description('What is masked before a record leaves the process.'),
 );
 
+/** pino, the worker or the segments have taken it for good: a change needs a new process. */
+const NEEDS_RESTART = { reload: 'restart' };
+
 /** The keys of a stream that core itself reads; all others belong to its transport. */
 export const streamSchema = v.strictObject({
   name: v.optional(
@@ -77,14 +111,16 @@ export const streamSchema = v.strictObject({
       v.string(),
       v.minLength(1, 'must not be empty'),
       v.description('Unique; what statistics, variables and overlays call the stream.'),
+      v.metadata({ reload: 'identity' }),
     ),
   ),
   type: v.pipe(
     v.string(),
     v.minLength(1, 'must not be empty'),
     v.description('`console`, `file`, `sqlite`, `network`, `pino`, or a type that the program listed.'),
+    v.metadata({ reload: 'swap' }),
   ),
-  enabled: v.optional(flag('False leaves the stream out.'), true),
+  enabled: v.optional(v.pipe(flag('False leaves the stream out.'), v.metadata({ reload: 'identity' })), true),
   level: v.optional(level('The least level that passes; without it the stream follows the root level.')),
   maxLevel: v.optional(level('The greatest level that passes.')),
   filter: v.optional(text('A condition in the query language, such as `level>=warn or audit=true`.')),
@@ -127,7 +163,11 @@ export const streamSchema = v.strictObject({
     v.pipe(
       v.strictObject({
         rate: share('The share of records that passes.'),
-        key: v.optional(text('Records with the same value of this field pass or stay together.')),
+        key: v.optional(
+          text(
+            'Records with the same value of this field pass or stay together; `trace_id` unless told otherwise.',
+          ),
+        ),
         keep: v.optional(text('A filter for records that always pass.')),
       }),
       v.description('Lets a share of the records through.'),
@@ -164,14 +204,21 @@ export const streamSchema = v.strictObject({
     ),
   ),
   redact: v.optional(redact),
-  fields: v.optional(anyObject('Keys that stand in every record of this stream.')),
+  fields: v.optional(fields('Keys that stand in every record of this stream.')),
   fallback: v.optional(text('The stream that takes the records while this one is down.')),
 });
 
-const feature = <Entries extends v.ObjectEntries>(entries: Entries, description: string) =>
+const feature = <Entries extends v.ObjectEntries>(
+  entries: Entries,
+  description: string,
+  switchedBy: string,
+) =>
   v.optional(
     v.pipe(
-      v.strictObject({ enabled: v.optional(flag('Switches it on.'), true), ...entries }),
+      v.strictObject({
+        enabled: v.optional(v.pipe(flag('Switches it on.'), v.metadata({ variable: switchedBy })), true),
+        ...entries,
+      }),
       v.description(description),
     ),
   );
@@ -179,15 +226,24 @@ const feature = <Entries extends v.ObjectEntries>(entries: Entries, description:
 /** A config as a whole; the elements of `streams` are checked one by one. */
 export const rootSchema = v.strictObject({
   $schema: v.optional(text('For editors.')),
-  version: v.optional(v.pipe(v.literal(1), v.description('The version of this shape.')), 1),
+  version: v.optional(
+    v.pipe(v.literal(1), v.description('The version of this shape.'), v.metadata(NEEDS_RESTART)),
+    1,
+  ),
   extends: v.optional(
     v.pipe(
       v.union([v.string(), v.array(v.string())]),
       v.description('Configs that this one builds on, relative to it; later ones win.'),
     ),
   ),
-  enabled: v.optional(flag('False makes a logger that does nothing and opens nothing.'), true),
-  level: v.optional(level('The root level, which streams without one follow.'), 'info'),
+  enabled: v.optional(
+    v.pipe(flag('False makes a logger that does nothing and opens nothing.'), v.metadata(NEEDS_RESTART)),
+    true,
+  ),
+  level: v.optional(
+    v.pipe(level('The root level, which streams without one follow.'), v.metadata({ variable: 'LOG_LEVEL' })),
+    'info',
+  ),
   levels: v.optional(
     v.pipe(
       v.record(v.string(), v.picklist(LEVEL_NAMES)),
@@ -196,17 +252,27 @@ export const rootSchema = v.strictObject({
       ),
     ),
   ),
-  timestamp: v.optional(flag('False leaves `time` out of the line.'), true),
-  serviceName: v.optional(text('Stands as `service` in every line.')),
+  timestamp: v.optional(
+    v.pipe(flag('False leaves `time` out of the line.'), v.metadata(NEEDS_RESTART)),
+    true,
+  ),
+  serviceName: v.optional(v.pipe(text('Stands as `service` in every line.'), v.metadata(NEEDS_RESTART))),
   serviceVersion: v.optional(text('The version of the service, for ECS and OpenTelemetry.')),
   environment: v.optional(text('The deployment environment, for ECS and OpenTelemetry.')),
   directory: v.optional(
-    text('Where relative paths of streams begin; a leading `logs/` of theirs is dropped.'),
+    v.pipe(
+      text('Where relative paths of streams begin; a leading `logs/` of theirs is dropped.'),
+      v.metadata(NEEDS_RESTART),
+      v.metadata({ variable: 'LOG_DIRECTORY' }),
+    ),
   ),
   stateDirectory: v.optional(
-    text('Where segments, locks and dead letters live, relative to the working directory.'),
+    v.pipe(
+      text('Where segments, locks and dead letters live, relative to the working directory.'),
+      v.metadata(NEEDS_RESTART),
+    ),
   ),
-  fields: v.optional(anyObject('Keys that stand in every line.')),
+  fields: v.optional(v.pipe(fields('Keys that stand in every line.'), v.metadata(NEEDS_RESTART))),
   redact: v.optional(redact),
   sampling: v.optional(
     v.pipe(
@@ -241,7 +307,10 @@ export const rootSchema = v.strictObject({
     ),
   ),
   archive: v.optional(
-    anyObject('Moves old rows of a store into verified files, on a schedule. Needs `@treeline/archive`.'),
+    v.pipe(
+      anyObject('Moves old rows of a store into verified files, on a schedule. Needs `@treeline/archive`.'),
+      v.metadata(NEEDS_RESTART),
+    ),
   ),
   enhancedFeatures: v.optional(
     v.pipe(
@@ -254,10 +323,12 @@ export const rootSchema = v.strictObject({
             cleanupInterval: v.optional(duration('How often.')),
           },
           'Request ids and timings.',
+          'ENABLE_REQUEST_TRACKING',
         ),
         streamTracking: feature(
           { enableMetrics: v.optional(flag('Counts and times each streamed answer.')) },
           'Streamed answers.',
+          'ENABLE_STREAM_TRACKING',
         ),
         errorLogging: feature(
           {
@@ -265,19 +336,23 @@ export const rootSchema = v.strictObject({
             maxHistorySize: v.optional(count('So many errors are remembered.')),
           },
           'Structured errors.',
+          'ENABLE_ERROR_ENHANCEMENT',
         ),
         performanceMetrics: feature(
           { sampleRate: v.optional(share('The share of calls that is timed.')) },
           'Timings of the logger itself.',
+          'ENABLE_PERFORMANCE_METRICS',
         ),
       }),
       v.description('Features of the logger beyond its streams.'),
+      v.metadata(NEEDS_RESTART),
     ),
   ),
   mode: v.optional(
     v.pipe(
       v.picklist(['worker', 'in-process']),
       v.description('Whether the pipeline has a thread of its own.'),
+      v.metadata(NEEDS_RESTART),
     ),
     'worker',
   ),
@@ -287,10 +362,11 @@ export const rootSchema = v.strictObject({
       v.description(
         '`process`: a line is in the page cache before its call returns; `power`: on the disk, in groups.',
       ),
+      v.metadata(NEEDS_RESTART),
     ),
     'none',
   ),
-  window: v.optional(size('So much of the log is held in memory.'), '16M'),
+  window: v.optional(v.pipe(size('So much of the log is held in memory.'), v.metadata(NEEDS_RESTART)), '16M'),
   spool: v.optional(
     v.pipe(
       v.strictObject({
@@ -298,6 +374,7 @@ export const rootSchema = v.strictObject({
         segmentBytes: v.optional(size('The size of a segment.'), '8M'),
       }),
       v.description('The part of the log that is on disk.'),
+      v.metadata(NEEDS_RESTART),
     ),
     {},
   ),

@@ -1,6 +1,7 @@
 import tty from 'node:tty';
 import type { OptionsSchema } from '@treeline/contract';
 import { closest } from '@treeline/query/closest';
+import type { StreamConfig } from './config.ts';
 import { consoleOptions, type ConsoleOptions } from './console-options.ts';
 import {
   firstCharacter,
@@ -9,12 +10,13 @@ import {
   originAt,
   textAt,
   toValue,
+  withoutKey,
   withValue,
   type ConfigNode,
   type Member,
 } from './node.ts';
+import { FORMATTED_TYPES, formatOptions } from './format-option.ts';
 import { resolvePath, type Directories } from './destination.ts';
-import { KNOWN_OPTIONS } from './pending.ts';
 import type { Finding, ProblemList } from './problem-list.ts';
 import { streamSchema } from './schema.ts';
 import {
@@ -41,6 +43,8 @@ export interface StreamTransport {
   /** Undefined for core's own console. */
   readonly moduleUrl: string | undefined;
   readonly options: unknown;
+  /** How core writes the lines before the transport gets them. */
+  readonly format?: StreamConfig['format'];
   /** Of the options; undefined where their own thread checks them. */
   readonly schema?: OptionsSchema<unknown>;
 }
@@ -61,7 +65,39 @@ export function readTransport(
 ): StreamTransport | undefined {
   const { type } = place;
   if (type === 'console') return readConsole(place, options, context);
-  if (type === 'pino') return readPino(place, options, context);
+  if (!FORMATTED_TYPES.has(type)) return readUnformatted(place, options, context);
+  const { format, rest } = takeFormat(place, options, context);
+  const transport = type === 'pino' ? readPino(place, rest, context) : readUnformatted(place, rest, context);
+  return transport && { ...transport, ...(format && { format }) };
+}
+
+/** Core's own option, which the transport doesn't see. */
+function takeFormat(
+  place: StreamPlace,
+  options: ConfigNode,
+  { problems }: TransportContext,
+): { format: StreamConfig['format']; rest: ConfigNode } {
+  const given = nodeAt(options, ['format']);
+  if (!given || options.kind !== 'object') return { format: undefined, rest: options };
+  const own = new Map([...options.members].filter(([key]) => key === 'format'));
+  const checked = validate(formatOptions, { ...options, members: own }, problems, {
+    at: ['streams', place.index],
+    subject: place.subject,
+  });
+  return { format: coreFormat(checked?.format), rest: withoutKey(options, ['format']) };
+}
+
+/** What the pipeline has to do for a format: JSON is what it has, and people are the printer's. */
+function coreFormat(format: ConsoleOptions['format'] | undefined): StreamConfig['format'] {
+  return format === 'ecs' || format === 'otel' || format === 'logfmt' ? format : undefined;
+}
+
+function readUnformatted(
+  place: StreamPlace,
+  options: ConfigNode,
+  context: TransportContext,
+): StreamTransport | undefined {
+  const { type } = place;
   const located = withAbsolutePath(options, context.directories);
   const listed = listedModule(type, context.transports);
   if (listed === undefined && isOwnType(type)) return readOwn(type, place, located, context);
@@ -81,6 +117,8 @@ function readConsole(
   if (!transport) return undefined;
   const { stderr, format } = transport.options as ConsoleOptions;
   const destination = stderr ? 2 : 1;
+  const byCore = coreFormat(format);
+  if (byCore) return { ...transport, format: byCore };
   if (format === 'json' || (format === 'auto' && !tty.isatty(destination))) return transport;
   const printer = loadPrinter(destination, context);
   if (!('finding' in printer)) return { ...transport, ...printer };
@@ -128,7 +166,6 @@ function checkOptions(
     at: ['streams', place.index],
     subject: place.subject,
     otherKeys: Object.keys(streamSchema.entries),
-    knownKeys: KNOWN_OPTIONS[place.type] ?? [],
   });
   return options === undefined
     ? undefined

@@ -194,6 +194,7 @@ function completeStream(
     filter: keys.filter,
     moduleUrl: transport.moduleUrl,
     options: transport.options,
+    ...(transport.format && { format: transport.format }),
     batch: batchHints(keys),
     queue: {
       maxBytes: keys.queue?.maxBytes ?? (isConsole ? CONSOLE_QUEUE_BYTES : context.spoolMaxBytes),

@@ -1,5 +1,5 @@
-import { parseLevel, readLevel, type LogRecord } from '@treeline/contract';
-import { compileFilter, levelForName, parseFilter } from '@treeline/query';
+import { createBatch, parseLevel, readLevel, readTimeMs } from '@treeline/contract';
+import { requireBuilt } from '../built-file.ts';
 import type { PipelineConfig, StreamConfig } from './config.ts';
 import { evaluateConfig, loadConfig, type LoadContext } from './load.ts';
 import { nodeAt, toValue } from './node.ts';
@@ -21,7 +21,7 @@ interface ConfigTest {
 }
 
 /**
- * Runs the `tests` of a config: sends their records through the levels and filters of its streams, and counts what would arrive.
+ * Runs the `tests` of a config: sends their records through the levels, filters and stages of its streams, and counts what would arrive.
  * Each test sees only its own variables, on top of those of the context.
  *
  * @throws ConfigError for a config with mistakes.
@@ -48,8 +48,7 @@ function runTest(
     const stream = config.streams.find((candidate) => candidate.name === name);
     if (!stream) failures.push(`there is no stream "${name}"`);
     else {
-      const passes = route(stream, config);
-      const arrived = test.given.filter((record) => passes(toRecord(record))).length;
+      const arrived = countArrivals(stream, config, test.given);
       if (arrived !== count)
         failures.push(`${name} receives ${arrived} of ${test.given.length} records, not ${count}`);
     }
@@ -57,22 +56,28 @@ function runTest(
   return { name: test.name, passed: failures.length === 0, failures };
 }
 
-/** Names of levels are for people, who write the tests. */
-function toRecord(given: Record<string, unknown>): LogRecord {
-  return { ...given, level: readLevel(given['level']) ?? parseLevel('info') };
+/** Sends records the way that the pipeline does. */
+function countArrivals(
+  stream: StreamConfig,
+  config: PipelineConfig,
+  given: readonly Record<string, unknown>[],
+): number {
+  const { LineGate, compileLineRule, compileStages } = requireBuilt(
+    'stages/loader.js',
+  ) as typeof import('../stages/loader.ts');
+  const lines = given.map((record) => `${JSON.stringify(toRecord(record))}\n`).join('');
+  const batch = createBatch(Buffer.from(lines), { logId: 'test', seq: 1 });
+  const accepted = new LineGate(
+    compileLineRule(stream, { ...config, rootLevel: parseLevel(config.level) }),
+  ).select(batch);
+  return compileStages(stream, config).process(accepted).batch.count;
 }
 
-function route(stream: StreamConfig, config: PipelineConfig): (record: LogRecord) => boolean {
-  const filter =
-    stream.filter === undefined
-      ? undefined
-      : compileFilter(parseFilter(stream.filter), { nowMs: Date.now() });
-  const root = parseLevel(config.level);
-  return (record) => {
-    const directive = levelForName(config.directives, record.name);
-    if (directive !== undefined && record.level < directive) return false;
-    const least = stream.level ?? directive ?? root;
-    if (record.level < least || record.level > (stream.maxLevel ?? Infinity)) return false;
-    return filter?.(record) ?? true;
+/** Names of levels are for people, who write the tests; level and time stand first, as in a line. */
+function toRecord({ level, time, ...rest }: Record<string, unknown>): Record<string, unknown> {
+  return {
+    level: readLevel(level) ?? parseLevel('info'),
+    ...(time !== undefined && { time: readTimeMs(time) ?? time }),
+    ...rest,
   };
 }

@@ -14,7 +14,6 @@ import {
   type ConfigNode,
   type Path,
 } from './node.ts';
-import { notBuilt } from './pending.ts';
 import type { ProblemList } from './problem-list.ts';
 import { entriesOf, keysOfSchema, schemaAt } from './schema-shape.ts';
 
@@ -25,8 +24,6 @@ export interface ValidateOptions {
   readonly subject?: string;
   /** Keys that belong to others, for suggestions. */
   readonly otherKeys?: readonly string[];
-  /** Keys that are known though the schema has none of them: a warning instead of an error. */
-  readonly knownKeys?: readonly string[];
 }
 
 /**
@@ -71,7 +68,7 @@ export function validate<Output>(
         const keyPath = [...path.slice(0, -1), key];
         const similar = reportUnknownKey(schema, keyPath, node, problems, options);
         if (similar !== undefined) told.add(formatPath([...path.slice(0, -1), similar]));
-        faulty ||= !isExtension(key) && !isPendingKey(keyPath, options);
+        faulty ||= !isExtension(key);
       }
       current = withoutKeys(current, path.slice(0, -1), keys);
     }
@@ -89,10 +86,6 @@ function unknownSiblings(schema: object, node: ConfigNode, path: Path): string[]
 
 function isExtension(key: string): boolean {
   return key.startsWith('x-');
-}
-
-function isPendingKey(path: Path, { knownKeys: pending = [] }: ValidateOptions): boolean {
-  return path.length === 1 && pending.includes(String(path[0]));
 }
 
 function isUnknownKey(issue: Issue): boolean {
@@ -152,14 +145,6 @@ function reportUnknownKey(
   if (isExtension(key)) return undefined;
   const fullPath = [...options.at, ...path];
   const origin = keyOriginAt(node, path);
-  if (isPendingKey(path, options)) {
-    problems.add(origin, fullPath, {
-      code: 'CFG701',
-      severity: 'warning',
-      message: notBuilt(formatPath(fullPath)),
-    });
-    return undefined;
-  }
   const parent = path.slice(0, -1);
   const inner = formatPath([...options.at, ...parent]);
   const subject = parent.length === 0 ? (options.subject ?? inner) : inner;

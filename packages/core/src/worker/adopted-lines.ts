@@ -1,7 +1,7 @@
 import { BatchQueue, createBatch, type Batch, type BatchHints } from '@treeline/contract';
 import { openLogReader, type Damage, type LogReader } from '@treeline/spool';
 import { ChunkPool } from './chunk-pool.ts';
-import type { LevelGate } from './level-gate.ts';
+import type { LineGate } from './line-gate.ts';
 
 export interface AdoptedLinesOptions {
   readonly logId: string;
@@ -16,7 +16,7 @@ export interface AdoptedLinesOptions {
 export class AdoptedLines {
   readonly logId: string;
   readonly #options: AdoptedLinesOptions;
-  readonly #gate: LevelGate;
+  readonly #gate: LineGate;
   readonly #hints: BatchHints;
   readonly #queue: BatchQueue;
   readonly #memory = new ChunkPool((_firstSeq, lastSeq) => lastSeq >= this.#queue.firstSeq);
@@ -29,7 +29,7 @@ export class AdoptedLines {
   /** @param counted is told of lines that were read for the stream, and of records that are damaged. */
   constructor(
     options: AdoptedLinesOptions,
-    gate: LevelGate,
+    gate: LineGate,
     hints: BatchHints,
     counted: (count: number, bytes: number, lost: number) => void,
   ) {

@@ -2,7 +2,8 @@ import { createBatch, type Batch } from '@treeline/contract';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Backlog, type LogFrames } from './backlog.ts';
-import { LevelGate } from './level-gate.ts';
+import { compileLineRule } from '../stages/line-rule.ts';
+import { LineGate } from './line-gate.ts';
 
 const HINTS = { maxBytes: 40_000, maxRecords: 50, maxDelayMs: 0 };
 
@@ -66,16 +67,19 @@ function numbersOf(batch: Batch): number[] {
 
 interface SetUp {
   readonly log: FakeLog;
-  readonly gate: LevelGate;
+  readonly gate: LineGate;
   readonly backlog: Backlog;
   /** What the backlog found to be lost while it read. */
   readonly lost: { count: number; bytes: number };
 }
 
+const ROOT = { rootLevel: 30, directives: [] } as const;
+const INFO_AND_ABOVE = { level: 30, maxLevel: undefined, filter: undefined };
+
 function setUp(frameSize: number, lostFrames?: number[]): SetUp {
   const lost = { count: 0, bytes: 0 };
   const log = new FakeLog(frameSize, lostFrames);
-  const gate = new LevelGate(30);
+  const gate = new LineGate(compileLineRule(INFO_AND_ABOVE, ROOT));
   const backlog = new Backlog({
     logId: 'log',
     hints: HINTS,
@@ -112,7 +116,7 @@ describe('Backlog', () => {
         for (const { levels, padding, spill, takes, newLevel } of steps) {
           if (newLevel !== undefined) {
             minLevel = newLevel;
-            gate.setMinLevel(newLevel, log.lastSeq + 1);
+            gate.setRule(compileLineRule({ ...INFO_AND_ABOVE, level: newLevel }, ROOT), log.lastSeq + 1);
           }
           const firstSeq = log.lastSeq + 1;
           const batch = log.append(levels, padding);

@@ -9,7 +9,7 @@ import {
   type DrivenLines,
 } from '@treeline/contract';
 import { ChunkPool } from './chunk-pool.ts';
-import type { LevelGate } from './level-gate.ts';
+import type { LineGate } from './line-gate.ts';
 import { ReplayLedger, type LineSum } from './replay-ledger.ts';
 
 /** Of a stream that lags, what may stay in memory although the segments have it. */
@@ -40,7 +40,7 @@ export interface LogFrames {
 export interface BacklogOptions {
   readonly logId: string;
   readonly hints: BatchHints;
-  readonly gate: LevelGate;
+  readonly gate: LineGate;
   readonly frames: LogFrames;
   /** The last record that the segments hold. */
   spilledSeq(): number;

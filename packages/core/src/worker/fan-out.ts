@@ -152,7 +152,7 @@ export class FanOut {
   /** Where nobody wants anything there is always room for it. */
   #hasRoom(): boolean {
     const { streams } = this.#options;
-    return streams.length === 0 || streams.some((stream) => stream.hasRoom);
+    return streams.every((stream) => stream.isRetired) || streams.some((stream) => stream.hasRoom);
   }
 
   /** Says that a wake-up is wanted, and looks once more for what was spilled just before that was said. */

@@ -1,13 +1,16 @@
-import { messageOf, parseLevel, raceAbort, type SinkEvent } from '@treeline/contract';
+import { messageOf, raceAbort, type SinkEvent } from '@treeline/contract';
 import type { Damage } from '@treeline/spool';
 import type { MessagePort } from 'node:worker_threads';
-import { ControlBlock } from '../control-block.ts';
+import { ControlBlock, StreamCounters } from '../control-block.ts';
 import type {
   FlushResult,
   FromPipeline,
   OverrunReason,
   PipelineRequest,
   PipelineSpec,
+  ReloadMessage,
+  RetiredStream,
+  StreamSpec,
   ToPipeline,
 } from '../protocol.ts';
 import { adoptFor, type Takeover } from './adoption.ts';
@@ -16,8 +19,9 @@ import { CursorKeeper } from './cursor-keeper.ts';
 import { FanOut } from './fan-out.ts';
 import { openSink } from './open-sink.ts';
 import { RefusedRecords } from './refused-records.ts';
+import { handOver, openSinks, ReloadFailure, waitsFor } from './reload.ts';
 import { SegmentFrames } from './segment-frames.ts';
-import { Stream } from './stream.ts';
+import { Stream, type OpenedSink } from './stream.ts';
 
 /**
  * One logger's pipeline in the worker:
@@ -27,11 +31,12 @@ import { Stream } from './stream.ts';
  *                                      └─► stream …          └ from the segments where it lags; each settles at its own speed
  */
 export class Pipeline {
-  readonly #spec: PipelineSpec;
+  #spec: PipelineSpec;
   readonly #port: MessagePort;
   readonly #control: ControlBlock;
-  readonly #streams: readonly Stream[];
-  readonly #frames: SegmentFrames[] = [];
+  /** Those of the config, and those that were taken out of it until they have delivered what they have. */
+  readonly #streams: Stream[];
+  readonly #frames = new Map<Stream | 'fan-out', SegmentFrames>();
   readonly #cursors: CursorKeeper;
   readonly #fanOut: FanOut;
   readonly #archive: ArchiveThread | undefined;
@@ -49,14 +54,16 @@ export class Pipeline {
     const adopted = new Promise<void>((resolve) => {
       allowDelivery = resolve;
     });
-    this.#streams = spec.config.streams.map((_, index) => this.#createStream(index, adopted));
+    this.#streams = spec.streams.map((stream) => this.#createStream(stream, adopted));
     this.#cursors = new CursorKeeper(spec.logDirectory, this.#control, this.#streams);
+    const frames = this.#openFrames();
+    this.#frames.set('fan-out', frames);
     this.#fanOut = new FanOut({
       logId: spec.logId,
       memory: spec.memory,
       control: this.#control,
       streams: this.#streams,
-      frames: this.#openFrames(),
+      frames,
       missing: (firstSeq, lastSeq) => this.#miss(firstSeq, lastSeq),
       taken: () => {
         if (this.#control.takeFlag('wantsCredit')) this.#post({ type: 'credit' });
@@ -67,32 +74,42 @@ export class Pipeline {
     void this.#adopt().finally(allowDelivery);
     port.on('message', (message: ToPipeline) => this.#receive(message));
     this.#fanOut.resume();
+    for (const stream of this.#streams) if (stream.isRetired) void this.#drainRetired(stream);
   }
 
-  #createStream(index: number, adopted: Promise<void>): Stream {
+  #createStream(spec: StreamSpec, adopted: Promise<unknown>, open = () => this.#open(spec)): Stream {
     const { config, logId } = this.#spec;
-    const stream = config.streams[index];
-    if (!stream) throw new RangeError(`stream index must be below ${config.streams.length}; got ${index}`);
-    const report = (event: SinkEvent): void => {
-      this.#post({ type: 'status', status: { ...event, stream: stream.name } });
-    };
-    return new Stream({
-      config: stream,
+    const frames = this.#openFrames();
+    const stream = new Stream({
+      id: spec.id,
+      config: spec.config,
       logId,
-      rootLevel: parseLevel(config.level),
-      counters: this.#control.stream(index),
-      frames: this.#openFrames(),
+      root: config,
+      counters: StreamCounters.attach(spec.counters),
+      frames,
       spilledSeq: () => this.#control.read('spilledSeq'),
       lossReason: (seq) => (seq <= this.#control.read('overrunSeq') ? this.#overrunReason : 'disk-fault'),
-      refused: new RefusedRecords(config, stream),
+      refused: new RefusedRecords(config, spec.config),
       windowBytes: config.windowBytes,
       adopted,
-      open: () => openSink(stream, { logIds: [logId], report, ended: this.#ended.signal }),
+      open,
+      untilSeq: spec.untilSeq,
+      streamNamed: (name) => this.#streams.find((other) => other.name === name && !other.isRetired),
       settled: () => {
         this.#publishSettled();
         this.#fanOut.resume();
       },
-      report,
+      report: (event) => this.#report(spec, event),
+    });
+    this.#frames.set(stream, frames);
+    return stream;
+  }
+
+  #open({ config }: StreamSpec): Promise<OpenedSink> {
+    return openSink(config, {
+      logIds: [this.#spec.logId],
+      report: (event) => this.#report({ config }, event),
+      ended: this.#ended.signal,
     });
   }
 
@@ -104,10 +121,88 @@ export class Pipeline {
     );
   }
 
+  #report({ config }: Pick<StreamSpec, 'config'>, event: SinkEvent): void {
+    this.#post({ type: 'status', status: { ...event, stream: config.name } });
+  }
+
+  /** Opens all that is new, then changes everything in one step, then lets those that go deliver what they have. */
+  async #reload({ id, config, streams: specs, handover }: ReloadMessage): Promise<void> {
+    try {
+      const known = new Set(this.#streams.map((stream) => stream.id));
+      const wanted = new Map(specs.map((spec) => [spec.id, spec]));
+      const leaving = this.#streams.filter((stream) => !wanted.has(stream.id));
+      const fresh = specs.filter((spec) => !known.has(spec.id));
+      const sinks = await openSinks(
+        fresh.filter((spec) => !waitsFor(spec, leaving)),
+        (spec) => this.#open(spec),
+      );
+      const kept = this.#streams.filter((stream) => handover.includes(stream.id));
+      await handOver(kept, wanted, (spec) => this.#open(spec)).catch(async (error: unknown) => {
+        await Promise.allSettled([...sinks.values()].map(({ sink }) => sink.close()));
+        throw error;
+      });
+      this.#swap(id, config, specs, sinks, leaving);
+    } catch (error) {
+      if (!(error instanceof ReloadFailure)) throw error;
+      this.#post({ type: 'reload-failed', id, stream: error.stream, reason: error.message });
+    }
+  }
+
+  #swap(
+    id: number,
+    config: PipelineSpec['config'],
+    specs: readonly StreamSpec[],
+    sinks: ReadonlyMap<number, OpenedSink>,
+    leaving: readonly Stream[],
+  ): void {
+    this.#spec = { ...this.#spec, config, streams: specs };
+    const retired: RetiredStream[] = [];
+    const drained = new Map<Stream, Promise<void>>();
+    for (const stream of leaving) {
+      if (!stream.isRetired) retired.push({ id: stream.id, untilSeq: stream.retire() });
+      drained.set(stream, this.#drainRetired(stream));
+    }
+    for (const spec of specs) {
+      const stream = this.#streams.find((candidate) => candidate.id === spec.id);
+      if (stream) stream.reconfigure(spec.config, config);
+      else this.#streams.push(this.#begin(spec, sinks.get(spec.id), drained));
+    }
+    this.#post({ type: 'swapped', id, retired });
+    this.#publishSettled();
+  }
+
+  /** A new stream gets what is logged from now on. */
+  #begin(
+    spec: StreamSpec,
+    opened: OpenedSink | undefined,
+    leaving: ReadonlyMap<Stream, Promise<void>>,
+  ): Stream {
+    StreamCounters.attach(spec.counters).update({ settledSeq: this.#control.read('fannedSeq') });
+    const before = waitsFor(spec, [...leaving.keys()]);
+    let prepared = opened;
+    return this.#createStream(spec, Promise.resolve(), async () => {
+      // Two writers on one destination would mix its lines.
+      if (before) await leaving.get(before);
+      const ready = prepared;
+      prepared = undefined;
+      return ready ?? this.#open(spec);
+    });
+  }
+
+  async #drainRetired(stream: Stream): Promise<void> {
+    await stream.drainRetired(this.#spec.config.shutdownTimeoutMs);
+    const index = this.#streams.indexOf(stream);
+    if (index === -1) return;
+    this.#streams.splice(index, 1);
+    this.#frames.get(stream)?.close();
+    this.#frames.delete(stream);
+    this.#post({ type: 'retired', streamId: stream.id });
+    this.#publishSettled();
+    this.#fanOut.resume();
+  }
+
   #openFrames(): SegmentFrames {
-    const frames = new SegmentFrames(this.#spec.logDirectory, (damage) => this.#reportDamage(damage));
-    this.#frames.push(frames);
-    return frames;
+    return new SegmentFrames(this.#spec.logDirectory, (damage) => this.#reportDamage(damage));
   }
 
   /** Must not reject: what can't be taken over now waits for the next start, and the streams for nothing. */
@@ -147,6 +242,9 @@ export class Pipeline {
         break;
       case 'root-level':
         for (const stream of this.#streams) stream.setRootLevel(message.level);
+        break;
+      case 'reload':
+        void this.#reload(message);
         break;
       case 'request':
         void this.#answer(message.id, message.request);
@@ -195,7 +293,8 @@ export class Pipeline {
 
   async #drain({ token, upToSeq }: { token: number; upToSeq: number }): Promise<void> {
     await this.#fanOut.reached(upToSeq);
-    await Promise.allSettled(this.#streams.map((stream) => stream.flush()));
+    // The end may have come: nothing is told later.
+    await Promise.allSettled(this.#streams.map((stream) => stream.flushAll()));
     this.#control.write('drained', token);
     this.#control.notify();
   }
@@ -213,21 +312,24 @@ export class Pipeline {
   }
 
   /** Waits for what was logged before the request: posted, or to be read from the segments. */
-  #flush({ upToSeq, timeoutMs }: PipelineRequest): Promise<FlushResult> {
+  #flush(
+    { upToSeq, timeoutMs }: PipelineRequest,
+    flush = (stream: Stream): Promise<void> => stream.flush(),
+  ): Promise<FlushResult> {
     return this.#settleWithin(timeoutMs, async (stream) => {
       await this.#fanOut.reached(upToSeq);
-      await stream.flush();
+      await flush(stream);
     });
   }
 
   #close(request: PipelineRequest): Promise<FlushResult> {
-    this.#closing ??= this.#flush(request).then(async (result) => {
+    this.#closing ??= this.#flush(request, (stream) => stream.flushAll()).then(async (result) => {
       await this.#settleWithin(request.timeoutMs, (stream) => stream.close());
       await this.#archive?.close();
       this.#ended.abort();
       this.#takeover?.close();
       this.#cursors.close();
-      for (const frames of this.#frames) frames.close();
+      for (const frames of this.#frames.values()) frames.close();
       return result;
     });
     return this.#closing;
@@ -245,10 +347,11 @@ export class Pipeline {
         return [stream.name, outcome === 'aborted' ? ('timeout' as const) : outcome] as const;
       }),
     );
-    return {
-      ok: outcomes.every(([, outcome]) => outcome === 'flushed'),
-      streams: Object.fromEntries(outcomes),
-    };
+    const streams: Record<string, FlushResult['streams'][string]> = {};
+    // A stream that goes and the one that takes its place have one name: what went wrong is told.
+    for (const [name, outcome] of outcomes)
+      if (streams[name] === undefined || outcome !== 'flushed') streams[name] = outcome;
+    return { ok: outcomes.every(([, outcome]) => outcome === 'flushed'), streams };
   }
 
   #post(message: FromPipeline): void {

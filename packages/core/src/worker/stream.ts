@@ -1,8 +1,11 @@
 import {
   backoffMs,
+  createBatch,
   DEFAULT_BATCH_HINTS,
   messageOf,
+  parseLevel,
   raceAbort,
+  selectLines,
   SinkDriver,
   sliceBatch,
   type Batch,
@@ -12,19 +15,37 @@ import {
   type Sink,
   type SinkEvent,
 } from '@treeline/contract';
-import type { StreamConfig } from '../config/config.ts';
-import { streamKey } from '../stream-key.ts';
+import { isDeepStrictEqual } from 'node:util';
+import type { PipelineConfig, StreamConfig } from '../config/config.ts';
+import { destinationKey, streamKey } from '../stream-key.ts';
+import { compileLineRule, NO_LINE, type LineRule } from '../stages/line-rule.ts';
+import { compileStages, type Staged, type Stages } from '../stages/stages.ts';
 import { STREAM_STATES, type DropReason, type StreamCounters, type StreamState } from '../control-block.ts';
 import { AdoptedLines, type AdoptedLinesOptions } from './adopted-lines.ts';
 import { Backlog, type LogFrames } from './backlog.ts';
-import { dropNotice } from './drop-notice.ts';
-import { LevelGate } from './level-gate.ts';
+import { dropNotice, noticeOf } from './drop-notice.ts';
+import { LineGate } from './line-gate.ts';
+import { Outlet } from './outlet.ts';
 import type { RefusedOutcome, RefusedRecords } from './refused-records.ts';
 import type { LineSum } from './replay-ledger.ts';
 
 /** What the window doesn't count: posted and not yet let go of. */
 const IN_TRANSIT_BYTES = 16 * 1024 * 1024;
 
+/** Summaries that are due at about the same time are told together. */
+const SUMMARY_STEP_MS = 100;
+
+/** setTimeout's longest wait. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** What a destination may take to close, once nothing is left to deliver or there was no time for it. */
+const CLOSE_TIMEOUT_MS = 2_000;
+
+/** Lines without a place in the log, and who waits for them. */
+interface LooseLines {
+  readonly lines: Batch;
+  settled(delivered: boolean): void;
+}
 const NOTHING_REFUSED: RefusedOutcome = { kept: 0, dropped: new Map() };
 
 /** A destination, how large its batches are, and how long it is waited between attempts. */
@@ -35,9 +56,12 @@ export interface OpenedSink {
 }
 
 export interface StreamOptions {
+  /** Unique within the pipeline; names may come again. */
+  readonly id: number;
   readonly config: StreamConfig;
   readonly logId: string;
-  readonly rootLevel: number;
+  /** What holds for all streams. */
+  readonly root: PipelineConfig;
   readonly counters: StreamCounters;
   readonly frames: LogFrames;
   readonly refused: RefusedRecords;
@@ -49,7 +73,11 @@ export interface StreamOptions {
   /** Nothing is delivered before what dead processes left has been taken over. */
   readonly adopted: Promise<unknown>;
   /** Opens the destination; may reject, and is tried again. */
-  open(): Promise<OpenedSink>;
+  readonly open: () => Promise<OpenedSink>;
+  /** The last record that is the stream's own, where it is no longer part of the config. */
+  readonly untilSeq: number | undefined;
+  /** Another stream of the config. */
+  streamNamed(name: string): Stream | undefined;
   /** Called when `settledSeq` has moved. */
   settled(): void;
   report(event: SinkEvent): void;
@@ -57,37 +85,59 @@ export interface StreamOptions {
 
 /** One destination within a pipeline: picks its lines, and drives its sink at its own speed. */
 export class Stream {
+  readonly id: number;
   readonly name: string;
   readonly key: string;
-  readonly #options: StreamOptions;
-  readonly #gate: LevelGate;
+  readonly destinationKey: string;
+  /** Opens the destination with the options that hold. */
+  open: () => Promise<OpenedSink>;
+  #options: StreamOptions;
+  readonly #gate: LineGate;
   readonly #closing = new AbortController();
   readonly #opened: Promise<void>;
   readonly #backlog: Backlog;
-  #sink: Sink | undefined;
+  readonly #outlet: Outlet;
+  #transportHints: Partial<BatchHints> | undefined;
+  #retry: RetryPolicy | undefined;
+  #rootLevel: number;
+  #isRetired = false;
   #driver: SinkDriver | undefined;
   #closed: Promise<void> | undefined;
   /** The last record that was offered, whether or not the stream wanted it. */
   #offeredSeq: number;
-  /** A notice of drops is on its way to the destination. */
-  #isTelling = false;
+  /** Lines that have no place in the log: notices of drops, summaries, lines of a stream that is down. The first may be with the sink. */
+  readonly #loose: LooseLines[] = [];
   /** Drops that this stream's destination has not been told of. */
   #untold = new Map<DropReason, number>();
   /** What dead processes left for this stream, oldest first. */
   #adopted: AdoptedLines[] = [];
   #adoptions: AdoptedLinesOptions[] = [];
-  /** The batch that the sink has. */
-  #delivering: Batch | undefined;
+  /** What the sink has: the lines as they were logged, and what the stages made of them. */
+  #delivering: { readonly raw: Batch; readonly staged: Staged; hasFallenBack: boolean } | undefined;
+  #stages: Stages;
+  #summaryTimer: NodeJS.Timeout | undefined;
 
   constructor(options: StreamOptions) {
+    this.id = options.id;
     this.name = options.config.name;
     this.key = streamKey(options.config);
+    this.destinationKey = destinationKey(options.config);
+    this.open = options.open;
     this.#options = options;
-    this.#gate = new LevelGate(options.config.level ?? options.rootLevel, options.config.maxLevel);
+    this.#rootLevel = parseLevel(options.root.level);
+    this.#gate = new LineGate(this.#rule());
+    this.#stages = compileStages(options.config, options.root);
     this.#offeredSeq = this.settledSeq;
+    if (options.untilSeq !== undefined) this.#retire(options.untilSeq);
+    this.#outlet = new Outlet({
+      open: () => this.#openSink(),
+      fallBack: () => (this.#options.config.fallback === undefined ? undefined : () => this.#fallBack()),
+      fault: (reason) => this.#isDown(reason),
+      recovered: () => this.#hasRecovered(),
+    });
     this.#backlog = new Backlog({
       logId: options.logId,
-      hints: this.#hints(undefined),
+      hints: this.#hints(),
       gate: this.#gate,
       frames: options.frames,
       spilledSeq: () => options.spilledSeq(),
@@ -105,19 +155,94 @@ export class Stream {
   /** Whether bytes of some of these records are referred to in memory. */
   holds(firstSeq: number, lastSeq: number): boolean {
     if (this.#backlog.heldFromSeq <= lastSeq) return true;
-    const batch = this.#delivering;
+    const batch = this.#delivering?.raw;
     if (batch?.position?.logId !== this.#options.logId) return false;
     return batch.seq(0) <= lastSeq && batch.seq(batch.count - 1) >= firstSeq;
   }
 
   /** Whether more of the log may be read ahead for this stream: one that drops reads on, for its policy to act. */
   get hasRoom(): boolean {
-    return this.#backlog.hasRoom || this.#options.config.queue.whenFull !== 'spill';
+    return !this.#isRetired && (this.#backlog.hasRoom || this.#options.config.queue.whenFull !== 'spill');
+  }
+
+  get isRetired(): boolean {
+    return this.#isRetired;
   }
 
   /** A stream without a level of its own follows the root level. */
   setRootLevel(level: number): void {
-    if (this.#options.config.level === undefined) this.#gate.setMinLevel(level, this.#offeredSeq + 1);
+    if (level === this.#rootLevel || this.#isRetired) return;
+    this.#rootLevel = level;
+    this.#gate.setRule(this.#rule(), this.#offeredSeq + 1);
+  }
+
+  /** Takes over what changes in place, for lines from the next one on. */
+  reconfigure(config: StreamConfig, root: PipelineConfig): void {
+    const before = this.#options;
+    if (this.#isRetired || (isDeepStrictEqual(config, before.config) && isDeepStrictEqual(root, before.root)))
+      return;
+    this.#options = { ...before, config, root };
+    if (root.level !== before.root.level) this.#rootLevel = parseLevel(root.level);
+    this.#gate.setRule(this.#rule(), this.#offeredSeq + 1);
+    if (!isDeepStrictEqual(stageConfigOf(config, root), stageConfigOf(before.config, before.root))) {
+      this.tellSummaries(Infinity);
+      this.#stages = compileStages(config, root);
+    }
+    if (!isDeepStrictEqual(config.batch, before.config.batch)) this.#backlog.setHints(this.#hints());
+  }
+
+  /** Closes the destination and opens it with other options; lines wait in the log meanwhile. */
+  async handOver(open: () => Promise<OpenedSink>, signal: AbortSignal): Promise<void> {
+    const before = this.open;
+    this.open = open;
+    // One that could not be opened yet is tried with the new options from now on.
+    if (!this.#outlet.isOpen) return;
+    try {
+      await this.#outlet.handOver(() => this.#openSink(), signal);
+    } catch (error) {
+      this.open = before;
+      await this.#outlet.handOver(() => this.#openSink(), signal).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  /** From now on no line is this stream's; gives the last one that was. */
+  retire(): number {
+    this.#retire(this.#offeredSeq);
+    return this.#offeredSeq;
+  }
+
+  /** Delivers what the stream has, for no longer than that; what is left then is dropped and counted. */
+  async drainRetired(timeoutMs: number): Promise<void> {
+    const deadline = AbortSignal.timeout(timeoutMs);
+    await raceAbort(
+      this.flushAll().catch(() => undefined),
+      deadline,
+    );
+    await raceAbort(
+      this.close().catch(() => undefined),
+      AbortSignal.timeout(CLOSE_TIMEOUT_MS),
+    );
+    const { counters } = this.#options;
+    this.#drop('closed', { count: counters.read('queued'), bytes: counters.read('queuedBytes') });
+  }
+
+  #retire(untilSeq: number): void {
+    this.#isRetired = true;
+    this.#gate.setRule(NO_LINE, untilSeq + 1);
+  }
+
+  /**
+   * Takes the lines of a stream that is down, but for those that are this one's own anyhow. Resolves when they are delivered; false
+   * where this stream can't deliver either.
+   */
+  async takeOver(lines: Batch): Promise<boolean> {
+    const isUp = STREAM_STATES[this.#options.counters.read('state')] === 'up';
+    if (this.#isRetired || !(isUp || this.#options.config.fallback !== undefined)) return false;
+    const foreign = lines.position ? without(lines, this.#gate.select(lines)) : lines;
+    if (foreign.count === 0) return true;
+    // Without a place in the log: the batch that they come from is not this stream's to settle.
+    return this.#tell(createBatch(Buffer.from(foreign.bytes)));
   }
 
   /** Takes the lines that pass from the next batch of the log. */
@@ -166,17 +291,25 @@ export class Stream {
   /** Resolves when everything offered or taken over so far is settled and the sink has flushed; rejects with the sink's error. */
   async flush(): Promise<void> {
     const upToSeq = this.#offeredSeq;
-    await this.#opened;
+    // With a fallback it delivers before it is open.
+    if (!this.#driver) await this.#opened;
     const error = await this.#driver?.flush(
-      () => this.settledSeq >= upToSeq && this.#adopted.length === 0 && !this.#isTelling,
+      () => this.settledSeq >= upToSeq && this.#adopted.length === 0 && this.#loose.length === 0,
     );
     if (error) throw error;
+  }
+
+  /** Delivers what was logged, then what the stages have to say of it. */
+  async flushAll(): Promise<void> {
+    await this.flush();
+    this.tellSummaries(Infinity);
+    await this.flush();
   }
 
   /** A stream that is not open yet has nothing to let go of. */
   async reopen(): Promise<void> {
     try {
-      await this.#sink?.reopen?.();
+      await this.#outlet.reopen();
     } catch (error) {
       const reason = `can't be opened anew (the next write tries again): ${messageOf(error)}`;
       this.#options.report({ type: 'warning', reason });
@@ -191,10 +324,12 @@ export class Stream {
 
   async #close(): Promise<void> {
     this.#closing.abort();
+    clearTimeout(this.#summaryTimer);
     this.#driver?.stop();
     for (const lines of this.#adopted) lines.close();
     await this.#opened;
-    await this.#sink?.close();
+    for (const loose of this.#loose.splice(0)) loose.settled(false);
+    await this.#outlet.close();
     this.#options.refused.close();
     this.#setState('closed');
   }
@@ -203,51 +338,80 @@ export class Stream {
     const { config } = this.#options;
     for (let attempt = 1; !this.#closing.signal.aborted; attempt++) {
       try {
-        const { sink, batch, retry } = await this.#options.open();
-        this.#sink = sink;
-        this.#backlog.setHints(this.#hints(batch));
+        const sink = await this.#openSink();
         await this.#options.adopted;
         // Closed meanwhile: what waits belongs to the next start.
-        if (this.#closing.signal.aborted) return;
-        this.#takeOver(this.#hints(batch));
-        this.#start(sink, retry);
+        if (this.#closing.signal.aborted) {
+          await sink.close();
+          return;
+        }
+        this.#takeOver();
+        this.#outlet.use(sink);
+        this.#start();
+        this.#setState('up');
+        this.#options.report({ type: 'up', reason: 'open' });
         return;
       } catch (error) {
         this.#setState('down');
         this.#options.report({ type: 'down', reason: `${config.type} can't be opened: ${messageOf(error)}` });
+        if (config.fallback !== undefined) this.#start();
         await raceAbort(sleep(backoffMs(attempt)), this.#closing.signal);
       }
     }
   }
 
-  #start(sink: Sink, retry: RetryPolicy | undefined): void {
-    this.#driver = new SinkDriver({
+  async #openSink(): Promise<Sink> {
+    const { sink, batch, retry } = await this.open();
+    this.#transportHints = batch;
+    this.#retry = retry;
+    this.#backlog.setHints(this.#hints());
+    return sink;
+  }
+
+  #start(): void {
+    this.#driver ??= new SinkDriver({
       lines: {
         // Also the last of them, with nothing left in it: taking is what gives it up and goes on with the backlog.
-        dueInMs: (nowMs) => (this.#adopted.length > 0 ? 0 : this.#backlog.dueInMs(nowMs)),
+        dueInMs: (nowMs) =>
+          this.#adopted.length > 0 || this.#loose.length > 0 ? 0 : this.#backlog.dueInMs(nowMs),
         take: () => this.#take(),
       },
-      sink,
-      retry,
-      settled: (batch, delivery) => this.#account(batch, delivery),
-      fault: (reason) => {
-        this.#setState('down');
-        this.#options.report({ type: 'down', reason });
-      },
-      recovered: () => {
-        this.#setState('up');
-        this.#options.report({ type: 'recovered', reason: 'delivering again' });
-      },
+      sink: this.#outlet,
+      retry: this.#retry,
+      settled: (_, delivery) => this.#account(delivery),
+      fault: (reason) => this.#isDown(reason),
+      recovered: () => this.#hasRecovered(),
     });
-    this.#setState('up');
-    this.#options.report({ type: 'up', reason: 'open' });
     this.#driver.wake();
   }
 
-  #takeOver(hints: BatchHints): void {
-    const { config, rootLevel, counters } = this.#options;
+  #isDown(reason: string): void {
+    this.#setState('down');
+    this.#options.report({ type: 'down', reason });
+  }
+
+  #hasRecovered(): void {
+    this.#setState('up');
+    this.#options.report({ type: 'recovered', reason: 'delivering again' });
+  }
+
+  /** Gives what the sink did not take to the stream that stands in for this one. */
+  async #fallBack(): Promise<boolean> {
+    const delivering = this.#delivering;
+    const { fallback } = this.#options.config;
+    const stream = fallback === undefined ? undefined : this.#options.streamNamed(fallback);
+    if (!delivering || !stream) return false;
+    const { raw, staged } = delivering;
+    const leftOut = raw.position && staged.batch.count < raw.count ? without(raw, staged.batch) : undefined;
+    delivering.hasFallenBack = await stream.takeOver(leftOut ? without(raw, leftOut) : raw);
+    return delivering.hasFallenBack;
+  }
+
+  #takeOver(): void {
+    const hints = this.#hints();
+    const { counters } = this.#options;
     this.#adopted = this.#adoptions.map((lines) => {
-      const gate = new LevelGate(config.level ?? rootLevel, config.maxLevel);
+      const gate = new LineGate(this.#rule());
       return new AdoptedLines(lines, gate, hints, (count, bytes, lost) => {
         counters.add({
           adopted: count + lost,
@@ -263,10 +427,27 @@ export class Stream {
   }
 
   #take(): Batch | undefined {
-    const batch = this.#takeAdopted() ?? (this.#adopted.length > 0 ? undefined : this.#backlog.take());
-    this.#delivering = batch;
-    if (!batch) this.#settleIfIdle();
-    return batch;
+    const raw =
+      this.#takeAdopted() ??
+      (this.#adopted.length > 0 ? undefined : (this.#loose[0]?.lines ?? this.#backlog.take()));
+    if (!raw) {
+      this.#delivering = undefined;
+      this.#settleIfIdle();
+      return undefined;
+    }
+    const staged = this.#stage(raw);
+    this.#delivering = { raw, staged, hasFallenBack: false };
+    this.#scheduleSummaries();
+    if (staged.batch.count > 0) return staged.batch;
+    // The stages left all of it out.
+    this.#account({ delivered: 0, dead: [], pending: undefined });
+    return undefined;
+  }
+
+  /** What has no place in the log passes the stages that leave lines out. */
+  #stage(raw: Batch): Staged {
+    if (raw.position) return this.#stages.process(raw);
+    return { batch: this.#stages.dress(raw), dropped: {} };
   }
 
   #takeAdopted(): Batch | undefined {
@@ -280,21 +461,24 @@ export class Stream {
     return undefined;
   }
 
-  #account(batch: Batch, delivery: Delivery): void {
+  #account(delivery: Delivery): void {
+    const delivering = this.#delivering;
     this.#delivering = undefined;
-    if (delivery.pending) return;
-    const { logId, seq: settledSeq } = batch.position ?? { logId: this.#options.logId, seq: 0 };
+    if (delivery.pending || !delivering) return;
+    const { raw, staged, hasFallenBack } = delivering;
+    const { logId, seq: settledSeq } = raw.position ?? { logId: this.#options.logId, seq: 0 };
     const isAdopted = logId !== this.#options.logId;
-    const refused = this.#refuse(batch, delivery.dead);
+    const refused = this.#refuse(staged.batch, delivery.dead);
     this.#options.counters.add({
       ...Object.fromEntries(refused.dropped),
-      delivered: delivery.delivered,
+      ...staged.dropped,
+      [hasFallenBack ? 'fallback' : 'delivered']: delivery.delivered,
       deadLettered: refused.kept,
-      queued: -batch.count,
-      queuedAdopted: isAdopted ? -batch.count : 0,
-      queuedBytes: -batch.bytes.length,
+      queued: -raw.count,
+      queuedAdopted: isAdopted ? -raw.count : 0,
+      queuedBytes: -raw.bytes.length,
     });
-    if (!batch.position) this.#isTelling = false;
+    if (!raw.position) this.#loose.shift()?.settled(true);
     if (isAdopted) this.#adopted[0]?.settle(settledSeq);
     else if (settledSeq > this.settledSeq) this.#options.counters.update({ settledSeq });
     this.#settleIfIdle();
@@ -317,7 +501,8 @@ export class Stream {
 
   /** With nothing waiting, everything offered is settled; what is still counted as queued was lost with its segment. */
   #settleIfIdle(): void {
-    if (!this.#backlog.isEmpty || this.#delivering || this.#adopted.length > 0) return;
+    if (!this.#backlog.isEmpty || this.#delivering || this.#adopted.length > 0 || this.#loose.length > 0)
+      return;
     const { counters } = this.#options;
     const lost = counters.read('queued');
     if (lost > 0) this.#drop('disk-fault', { count: lost, bytes: counters.read('queuedBytes') });
@@ -358,16 +543,46 @@ export class Stream {
     const untold = this.#untold;
     this.#untold = new Map();
     const count = [...untold.values()].reduce((sum, each) => sum + each, 0);
-    const notice = dropNotice(untold, count);
-    this.#options.counters.add({ accepted: 1, queued: 1, queuedBytes: notice.bytes.length });
-    this.#isTelling = true;
-    this.#backlog.push(notice, performance.now());
-    this.#driver?.wake();
+    void this.#tell(dropNotice(untold, count));
     this.#options.report({ type: 'dropped', reason: [...untold.keys()].join(', '), count });
   }
 
-  #hints(fromTransport: Partial<BatchHints> | undefined): BatchHints {
-    return { ...DEFAULT_BATCH_HINTS, ...fromTransport, ...this.#options.config.batch };
+  /** Sends lines that have no place in the log; tells whether they were delivered. */
+  #tell(lines: Batch): Promise<boolean> {
+    this.#options.counters.add({
+      accepted: lines.count,
+      queued: lines.count,
+      queuedBytes: lines.bytes.length,
+    });
+    return new Promise((settled) => {
+      this.#loose.push({ lines, settled });
+      this.#driver?.wake();
+    });
+  }
+
+  /** Tells what stages have left out, as far as it is due; with Infinity all of it. */
+  tellSummaries(nowMs: number): void {
+    for (const summary of this.#stages.takeSummaries(nowMs)) void this.#tell(noticeOf(summary));
+    this.#scheduleSummaries();
+  }
+
+  #scheduleSummaries(): void {
+    const dueMs = this.#stages.dueMs();
+    if (this.#summaryTimer || dueMs === Infinity || this.#closing.signal.aborted) return;
+    const waitMs = Math.min(MAX_TIMER_MS, Math.max(SUMMARY_STEP_MS, dueMs - Date.now()));
+    this.#summaryTimer = setTimeout(() => {
+      this.#summaryTimer = undefined;
+      this.tellSummaries(Date.now());
+    }, waitMs).unref();
+  }
+
+  #rule(): LineRule {
+    const { config, root } = this.#options;
+    return compileLineRule(config, { rootLevel: this.#rootLevel, directives: root.directives });
+  }
+
+  #hints(): BatchHints {
+    return { ...DEFAULT_BATCH_HINTS, ...this.#transportHints, ...this.#options.config.batch };
   }
 
   #setState(state: StreamState): void {
@@ -386,7 +601,23 @@ const DROP_EXPLANATIONS: Readonly<Record<DropReason, string>> = {
   sample: 'lines are sampled',
   'rate-limit': 'the rate limit is reached',
   dedupe: 'repeated lines are left out',
+  fallback: 'another stream takes its lines',
 };
+
+/** The lines of a batch that another one, made of it, does not have. */
+function without(batch: Batch, others: Batch): Batch {
+  const seqs = new Set(Array.from({ length: others.count }, (_, index) => others.seq(index)));
+  return selectLines(
+    batch,
+    [...batch.levels.keys()].filter((index) => !seqs.has(batch.seq(index))),
+  );
+}
+
+function stageConfigOf(stream: StreamConfig, root: PipelineConfig): unknown[] {
+  const { sample, rateLimit, dedupe, redact, fields, format } = stream;
+  const { redact: common, serviceVersion, environment } = root;
+  return [sample, rateLimit, dedupe, redact, fields, format, common, serviceVersion, environment];
+}
 
 async function sleep(ms: number): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, ms));

@@ -1,8 +1,9 @@
 import { selectLines, type Batch } from '@treeline/contract';
+import { DROP, LOOK, type LineRule } from '../stages/line-rule.ts';
 
-interface LevelChange {
+interface RuleChange {
   readonly fromSeq: number;
-  readonly minLevel: number;
+  readonly rule: LineRule;
 }
 
 interface Skip {
@@ -12,22 +13,20 @@ interface Skip {
 }
 
 /**
- * Decides by level which lines of the log a stream wants. The same line may be judged twice, when it is offered and when it is read
- * back from a segment much later, and must get the same answer: so each change of the level is remembered with where it began.
+ * Decides which lines of the log a stream wants. The same line may be judged twice, when it is offered and when it is read back from a
+ * segment much later, and must get the same answer: so each change of the rule is remembered with where it began.
  */
-export class LevelGate {
-  readonly #maxLevel: number;
-  #changes: LevelChange[];
+export class LineGate {
+  #changes: RuleChange[];
   #skips: Skip[] = [];
 
-  constructor(minLevel: number, maxLevel = Infinity) {
-    this.#changes = [{ fromSeq: 0, minLevel }];
-    this.#maxLevel = maxLevel;
+  constructor(rule: LineRule) {
+    this.#changes = [{ fromSeq: 0, rule }];
   }
 
-  /** A new least level, for lines from `fromSeq` on. */
-  setMinLevel(minLevel: number, fromSeq: number): void {
-    this.#changes.push({ fromSeq, minLevel });
+  /** Another rule, for lines from `fromSeq` on. */
+  setRule(rule: LineRule, fromSeq: number): void {
+    this.#changes.push({ fromSeq, rule });
   }
 
   /** Passes over lines of a range that are less important, from now on. */
@@ -54,12 +53,15 @@ export class LevelGate {
   select(batch: Batch): Batch {
     const { levels } = batch;
     const uniform = this.#isUniform(batch);
-    let minLevel = this.#minLevelAt(batch.seq(0));
+    let judged = this.#at(batch.seq(0));
     const indexes: number[] = [];
     for (let index = 0; index < levels.length; index++) {
-      if (!uniform) minLevel = this.#minLevelAt(batch.seq(index));
+      if (!uniform) judged = this.#at(batch.seq(index));
       const level = levels[index] ?? 0;
-      if (level >= minLevel && level <= this.#maxLevel) indexes.push(index);
+      const { rule, leastLevel } = judged;
+      const verdict = level < leastLevel ? DROP : rule.verdicts[level];
+      if (verdict !== DROP && (verdict !== LOOK || rule.judge(batch.record(index), level)))
+        indexes.push(index);
     }
     return indexes.length === levels.length ? batch : selectLines(batch, indexes);
   }
@@ -74,12 +76,13 @@ export class LevelGate {
     );
   }
 
-  #minLevelAt(seq: number): number {
-    let minLevel = this.#changes[0]?.minLevel ?? 0;
-    for (const change of this.#changes) if (change.fromSeq <= seq) minLevel = change.minLevel;
-    for (const { fromSeq, toSeq, minLevel: least } of this.#skips) {
-      if (seq >= fromSeq && seq <= toSeq) minLevel = Math.max(minLevel, least);
+  #at(seq: number): { readonly rule: LineRule; readonly leastLevel: number } {
+    const change = this.#changes.findLast(({ fromSeq }) => fromSeq <= seq) ?? this.#changes[0];
+    if (!change) throw new RangeError('a gate must have a rule');
+    let leastLevel = 0;
+    for (const { fromSeq, toSeq, minLevel } of this.#skips) {
+      if (seq >= fromSeq && seq <= toSeq) leastLevel = Math.max(leastLevel, minLevel);
     }
-    return minLevel;
+    return { rule: change.rule, leastLevel };
   }
 }
