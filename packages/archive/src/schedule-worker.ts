@@ -25,12 +25,21 @@ async function run(): Promise<void> {
     if (isDown) report({ type: 'recovered', reason: `${result.deleted} rows archived` });
     isDown = false;
   } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
     // Another process with the same config does it, or nothing has been logged yet.
-    if (error instanceof Error && 'code' in error && EXPECTED.has(String(error.code))) return;
+    if (EXPECTED.has(code)) return;
+    // The store is just being made.
+    if (code.startsWith('SQLITE_BUSY')) {
+      setTimeout(() => void cron.trigger(), RETRY_MS);
+      return;
+    }
     isDown = true;
     report({ type: 'down', reason: messageOf(error) });
   }
 }
+
+/** Until the next attempt where the store was locked while it was opened. */
+const RETRY_MS = 1000;
 
 const EXPECTED = new Set(['LEASE_HELD', 'STORE_MISSING']);
 
@@ -38,7 +47,13 @@ const cron = new Cron(schedule, { protect: true }, run);
 
 /** A time that passed while no process ran is made up for. */
 function isOverdue(): boolean {
-  const lastRunMs = readLastRun(store);
+  let lastRunMs: number | undefined;
+  try {
+    lastRunMs = readLastRun(store);
+  } catch {
+    // The store is just being made, or unusable: the schedule's next run says so.
+    return false;
+  }
   const due = lastRunMs === undefined ? undefined : cron.nextRun(new Date(lastRunMs));
   return due !== null && due !== undefined && due.getTime() <= Date.now();
 }

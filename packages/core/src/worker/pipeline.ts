@@ -113,6 +113,14 @@ export class Pipeline {
     });
   }
 
+  #startArchive(): ArchiveThread | undefined {
+    const { archive } = this.#spec.config;
+    if (!archive) return undefined;
+    return new ArchiveThread(archive, (event) =>
+      this.#post({ type: 'status', status: { ...event, stream: ARCHIVE_NAME } }),
+    );
+  }
+
   #report({ config }: Pick<StreamSpec, 'config'>, event: SinkEvent): void {
     this.#post({ type: 'status', status: { ...event, stream: config.name } });
   }
@@ -191,14 +199,6 @@ export class Pipeline {
     this.#post({ type: 'retired', streamId: stream.id });
     this.#publishSettled();
     this.#fanOut.resume();
-  }
-
-  #startArchive(): ArchiveThread | undefined {
-    const { archive } = this.#spec.config;
-    if (!archive) return undefined;
-    return new ArchiveThread(archive, (event) =>
-      this.#post({ type: 'status', status: { ...event, stream: ARCHIVE_NAME } }),
-    );
   }
 
   #openFrames(): SegmentFrames {
