@@ -123,12 +123,14 @@ function createApp(
     }
     log.info({ models }, `asks for ${route}`);
     const left = abortWhenClosed(reply);
+    const ended = openRequests.begin();
     const answer = await startAnswer(
       route,
       models,
       { backendUrl, messages, idleTimeoutMs: config.idleTimeoutMs, signal: left },
       log,
-    );
+      // Where it fails, the error handler has a line to log first.
+    ).finally(() => setImmediate(ended));
     reply.header('content-type', 'text/event-stream').header('cache-control', 'no-store');
     const tokens = log.trackStream(answer.tokens, {
       name: 'answer',
