@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { LoggerStats } from '@treeline/core';
@@ -88,6 +89,27 @@ describe('the pipeline worker', () => {
     expect(ended.durationMs).toBeLessThan(10_000);
     expect(numbersIn(readRecords(join(folder.path, 'first.log')))).toEqual([0]);
     expect(numbersIn(readRecords(join(folder.path, 'second.log')))).toEqual([1]);
+  });
+
+  test('runs beside a program that stands on the command line', () => {
+    using folder = scratchFolder();
+    const streams = [
+      { name: 'file', type: 'file', path: join(folder.path, 'out.log') },
+      { name: 'store', type: 'sqlite', path: join(folder.path, 'out.db') },
+    ];
+    const config = JSON.stringify({ directory: folder.path, streams });
+    const program = `
+      import { createLogger } from '@treeline/core';
+      const logger = createLogger(${config});
+      logger.info({ n: 0 }, 'one');
+      console.log(JSON.stringify(await logger.flush()));
+    `;
+    const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', program], {
+      cwd: import.meta.dirname,
+      encoding: 'utf8',
+    });
+    expect(JSON.parse(stdout), stderr).toEqual({ ok: true, streams: { file: 'flushed', store: 'flushed' } });
+    expect(numbersIn(readRecords(join(folder.path, 'out.log')))).toEqual([0]);
   });
 
   test('a thousand loggers that were closed leave no listener, file or thread behind', async () => {

@@ -1,7 +1,8 @@
 import { raceAbort } from '@treeline/contract';
 import { once } from 'node:events';
-import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads';
+import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threads';
 import { builtFile } from './built-file.ts';
+import { startThread } from './start-thread.ts';
 import type { OpenMessage, PipelineSpec, StopMessage } from './protocol.ts';
 
 /** Waits before a worker that died is started again. */
@@ -75,7 +76,7 @@ async function openInProcess(owner: PipelineOwner): Promise<void> {
 }
 
 function startWorker(): Worker {
-  const started = new Worker(builtFile('worker/pipeline-worker.js'), {
+  const started = startThread(builtFile('worker/pipeline-worker.js'), {
     stdout: false,
     stderr: false,
     resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },

@@ -55,6 +55,7 @@ describe('parseTraceparent', () => {
   });
 
   test('never throws, whatever comes', () => {
+    expect(parseTraceparent(`00-${TRACE}-${SPAN}-01`, [{ toString: 0 }])?.traceState).toBeUndefined();
     fc.assert(
       fc.property(fc.anything(), fc.anything(), (traceparent, tracestate) => {
         parseTraceparent(traceparent, tracestate);

@@ -62,7 +62,8 @@ function isZero(id: string): boolean {
 
 /** Checks `tracestate` and shortens it as the rules allow: entries over 128 characters go first, then those at the end. */
 function parseTracestate(value: unknown): string | undefined {
-  const text = Array.isArray(value) ? value.join(',') : value;
+  const isList = Array.isArray(value) && value.every((part) => typeof part === 'string');
+  const text: unknown = isList ? value.join(',') : value;
   if (typeof text !== 'string') return undefined;
   const members = text
     .split(',')

@@ -1,6 +1,7 @@
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { backoffMs, type SinkEvent } from '@treeline/contract';
 import type { ArchiveConfig } from '../config/config.ts';
+import { startThread } from '../start-thread.ts';
 
 /** Waits before a thread that died is started again. */
 const RESTART = { minMs: 1000, maxMs: 60_000 };
@@ -30,7 +31,7 @@ export class ArchiveThread {
   }
 
   #start(): void {
-    const worker = new Worker(new URL(this.#config.threadUrl), { workerData: this.#config.options });
+    const worker = startThread(new URL(this.#config.threadUrl), { workerData: this.#config.options });
     this.#worker = worker;
     let reason = 'its thread ended';
     worker.on('message', (event: SinkEvent) => this.#report(event));

@@ -8,8 +8,9 @@ import {
   type WriteResult,
 } from '@treeline/contract';
 import { once } from 'node:events';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { builtFile } from '../built-file.ts';
+import { startThread } from '../start-thread.ts';
 import type { OpenedSink } from './stream.ts';
 import {
   STOP,
@@ -73,7 +74,7 @@ class ThreadSink implements Sink {
   }
 
   async start(): Promise<OpenedMessage> {
-    const worker = new Worker(builtFile('worker/sink-thread.js'), { workerData: this.#spec });
+    const worker = startThread(builtFile('worker/sink-thread.js'), { workerData: this.#spec });
     threads.add(worker);
     // In-process it would keep the program alive: what is under way is waited for at the end, for as long as the end may take.
     worker.unref();
