@@ -51,9 +51,16 @@ describe('a log', () => {
   });
 
   test('has nothing but questions at run time', () => {
-    expect(Object.keys(reader).toSorted()).toEqual(
-      ['close', 'count', 'iterate', 'meta', 'queryLogs', 'stats', 'table'].toSorted(),
-    );
+    expect(Object.keys(reader).toSorted()).toEqual([
+      'close',
+      'count',
+      'iterate',
+      'meta',
+      'path',
+      'queryLogs',
+      'stats',
+      'table',
+    ]);
     expect(Object.keys(reader.meta)).toEqual(['get']);
     for (const name of ['on', 'once', 'addListener', 'subscribe', 'addEventListener', 'watch', 'follow']) {
       expect(name in reader).toBe(false);

@@ -62,21 +62,24 @@ function* readMerged(
   let place: Place | undefined = test.after;
   let cursor = query.cursor;
   let isDone = false;
+  let isComplete = true;
   let page: LogRow[] = [];
   for (let count = 0; count < limit;) {
     if (page.length === 0 && !isDone) {
       const leftMs = Math.max(0, deadlineMs - performance.now());
       const rows = reader.queryLogs({ ...query, order, cursor, limit: PAGE_ROWS, timeoutMs: leftMs });
-      isDone = rows.length < PAGE_ROWS;
+      isComplete = rows.complete;
+      isDone = !isComplete || rows.length < PAGE_ROWS;
       cursor = rows.at(-1)?.cursor ?? cursor;
       page = rows.toReversed();
       archived.refresh(place);
     }
     const stored = page.at(-1);
-    const cold = archived.peek(stored);
-    if (performance.now() > deadlineMs) return { complete: false };
+    // When the time is up, what the store has found is still told, and no further file is opened.
+    if (performance.now() > deadlineMs) isComplete = false;
+    const cold = isComplete ? archived.peek(stored) : undefined;
     const row = !stored || (cold && compareRows(cold, stored, order) < 0) ? cold : stored;
-    if (!row) return { complete: true };
+    if (!row) return { complete: isComplete };
     if (row === stored) page.pop();
     else archived.take();
     if (place && compareRows(row, place, order) <= 0) continue;
