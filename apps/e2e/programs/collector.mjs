@@ -4,6 +4,7 @@
 import fs from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';
+import { say } from './say.mjs';
 
 const [folder, port] = process.argv.slice(2);
 const taken = path.join(folder, 'taken.ndjson');
@@ -87,4 +88,4 @@ const server = http.createServer((request, response) => {
     }
   });
 });
-server.listen(Number(port), '127.0.0.1', () => fs.writeSync(1, `${server.address().port}\n`));
+server.listen(Number(port), '127.0.0.1', () => say(`${server.address().port}`));

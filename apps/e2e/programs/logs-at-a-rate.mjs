@@ -1,7 +1,7 @@
 // Logs 2 000 records a second until it is killed, or for as long as it is told to, and says on stdout which record's call has returned.
 // Arguments: the config as JSON, the first number, milliseconds.
-import fs from 'node:fs';
 import { createLogger } from '@treeline/core';
+import { say } from './say.mjs';
 
 const [config, first, durationMs] = process.argv.slice(2);
 const logger = createLogger(JSON.parse(config));
@@ -10,7 +10,7 @@ let n = 0;
 const timer = setInterval(() => {
   const passedMs = performance.now() - startMs;
   while (n < passedMs * 2) logger.info({ n: Number(first) + n++, padding: 'x'.repeat(200) }, 'one of many');
-  fs.writeSync(1, `${Number(first) + n - 1}\n`);
+  say(`${Number(first) + n - 1}`);
   if (passedMs < Number(durationMs)) return;
   clearInterval(timer);
 }, 10);

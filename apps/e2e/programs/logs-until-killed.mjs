@@ -1,7 +1,7 @@
 // Logs until it is killed, and says on stdout which record's call has returned. Arguments: the config as JSON, the first number, after
 // how many records (if at all) a logger is closed and the next one made.
-import fs from 'node:fs';
 import { createLogger } from '@treeline/core';
+import { say } from './say.mjs';
 
 const [config, first, perLogger = 'Infinity'] = process.argv.slice(2);
 const sink = (type) => ({ type, module: new URL(`./sinks/${type}.mjs`, import.meta.url) });
@@ -17,7 +17,7 @@ async function logSome() {
     n++;
   }
   // One write for each batch of calls: what was said is with the kernel, whatever comes.
-  fs.writeSync(1, `${n - 1}\n`);
+  say(`${n - 1}`);
   left -= 20;
   if (left <= 0) {
     await logger.close();

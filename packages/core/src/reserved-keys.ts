@@ -22,7 +22,8 @@ export class ReservedKeys {
   /** The arguments of a log call; the same array where nothing has to move. */
   moveInArguments<Arguments extends unknown[]>(args: Arguments): Arguments {
     const [first] = args;
-    if (!isMergingObject(first) || !holdsReservedKey(first)) return args;
+    if (typeof first !== 'object' || first === null) return args;
+    if (!holdsReservedKey(first) || !isMergingObject(first)) return args;
     return [this.move(first), ...args.slice(1)] as Arguments;
   }
 
@@ -39,23 +40,30 @@ export class ReservedKeys {
   }
 }
 
-/** One look for each key: this stands on the path of every log call, where walking the object's own keys would cost more. */
+/**
+ * This stands on the path of every log call. Walking the few keys that an object has is cheaper than asking it for each of ours, unless
+ * all objects are of one shape.
+ */
 function holdsReservedKey(fields: object): boolean {
-  return (
-    'level' in fields ||
-    'time' in fields ||
-    'trace_id' in fields ||
-    'span_id' in fields ||
-    'parent_span_id' in fields ||
-    'trace_flags' in fields ||
-    'span' in fields ||
-    'span_seq' in fields
-  );
+  for (const key in fields) {
+    switch (key) {
+      case 'level':
+      case 'time':
+      case 'trace_id':
+      case 'span_id':
+      case 'parent_span_id':
+      case 'trace_flags':
+      case 'span':
+      case 'span_seq':
+        return true;
+    }
+  }
+  return false;
 }
 
 /** pino writes errors, requests and responses below a key of their own. */
-function isMergingObject(value: unknown): value is object {
-  if (typeof value !== 'object' || value === null || value instanceof Error) return false;
+function isMergingObject(value: object): boolean {
+  if (value instanceof Error) return false;
   const { method, headers, socket, setHeader } = value as Record<string, unknown>;
   return !(method && headers && socket) && typeof setHeader !== 'function';
 }
