@@ -27,7 +27,7 @@ import { dropNotice, noticeOf } from './drop-notice.ts';
 import { LineGate } from './line-gate.ts';
 import { Outlet } from './outlet.ts';
 import type { RefusedOutcome, RefusedRecords } from './refused-records.ts';
-import type { LineSum } from './replay-ledger.ts';
+import { StreamAccount } from './stream-account.ts';
 
 /** What the window doesn't count: posted and not yet let go of. */
 const IN_TRANSIT_BYTES = 16 * 1024 * 1024;
@@ -46,6 +46,7 @@ interface LooseLines {
   readonly lines: Batch;
   settled(delivered: boolean): void;
 }
+
 const NOTHING_REFUSED: RefusedOutcome = { kept: 0, dropped: new Map() };
 
 /** A destination, how large its batches are, and how long it is waited between attempts. */
@@ -97,6 +98,7 @@ export class Stream {
   readonly #opened: Promise<void>;
   readonly #backlog: Backlog;
   readonly #outlet: Outlet;
+  readonly #account: StreamAccount;
   #transportHints: Partial<BatchHints> | undefined;
   #retry: RetryPolicy | undefined;
   #rootLevel: number;
@@ -107,8 +109,6 @@ export class Stream {
   #offeredSeq: number;
   /** Lines that have no place in the log: notices of drops, summaries, lines of a stream that is down. The first may be with the sink. */
   readonly #loose: LooseLines[] = [];
-  /** Drops that this stream's destination has not been told of. */
-  #untold = new Map<DropReason, number>();
   /** What dead processes left for this stream, oldest first. */
   #adopted: AdoptedLines[] = [];
   #adoptions: AdoptedLinesOptions[] = [];
@@ -127,6 +127,7 @@ export class Stream {
     this.#rootLevel = parseLevel(options.root.level);
     this.#gate = new LineGate(this.#rule());
     this.#stages = compileStages(options.config, options.root);
+    this.#account = new StreamAccount(options.counters, (event) => options.report(event));
     this.#offeredSeq = this.settledSeq;
     if (options.untilSeq !== undefined) this.#retire(options.untilSeq);
     this.#outlet = new Outlet({
@@ -142,7 +143,7 @@ export class Stream {
       frames: options.frames,
       spilledSeq: () => options.spilledSeq(),
       takenSeq: this.settledSeq,
-      lost: (lines, firstSeq) => this.#drop(options.lossReason(firstSeq), lines),
+      lost: (lines, firstSeq) => this.#account.drop(options.lossReason(firstSeq), lines),
     });
     this.#opened = this.#open();
   }
@@ -224,7 +225,7 @@ export class Stream {
       AbortSignal.timeout(CLOSE_TIMEOUT_MS),
     );
     const { counters } = this.#options;
-    this.#drop('closed', { count: counters.read('queued'), bytes: counters.read('queuedBytes') });
+    this.#account.drop('closed', { count: counters.read('queued'), bytes: counters.read('queuedBytes') });
   }
 
   #retire(untilSeq: number): void {
@@ -257,11 +258,7 @@ export class Stream {
       this.#options.counters.update({ settledSeq: lastSeq });
       return;
     }
-    this.#options.counters.add({
-      accepted: wanted.count,
-      queued: wanted.count,
-      queuedBytes: wanted.bytes.length,
-    });
+    this.#account.accept(wanted);
     this.#backlog.push(wanted, performance.now());
     this.#limitLag();
     this.#driver?.wake();
@@ -276,14 +273,13 @@ export class Stream {
   miss(lastSeq: number, count: number, reason: DropReason): void {
     if (lastSeq <= this.#offeredSeq) return;
     this.#offeredSeq = lastSeq;
-    this.#options.counters.add({ accepted: count, [reason]: count });
-    this.#countDrop(reason, count);
+    this.#account.miss(count, reason);
     this.#settleIfIdle();
   }
 
   /** The segments up to `seq` were given up, so that the log could go on: what the stream had still to get from them is lost. */
   overrun(seq: number, reason: DropReason): void {
-    this.#drop(reason, this.#backlog.overrun(seq));
+    this.#account.drop(reason, this.#backlog.overrun(seq));
     this.#settleIfIdle();
     this.#driver?.wake();
   }
@@ -378,7 +374,7 @@ export class Stream {
       },
       sink: this.#outlet,
       retry: this.#retry,
-      settled: (_, delivery) => this.#account(delivery),
+      settled: (_, delivery) => this.#settle(delivery),
       fault: (reason) => this.#isDown(reason),
       recovered: () => this.#hasRecovered(),
     });
@@ -409,18 +405,10 @@ export class Stream {
 
   #takeOver(): void {
     const hints = this.#hints();
-    const { counters } = this.#options;
     this.#adopted = this.#adoptions.map((lines) => {
       const gate = new LineGate(this.#rule());
       return new AdoptedLines(lines, gate, hints, (count, bytes, lost) => {
-        counters.add({
-          adopted: count + lost,
-          queued: count,
-          queuedAdopted: count,
-          queuedBytes: bytes,
-          'disk-fault': lost,
-        });
-        if (lost > 0) this.#countDrop('disk-fault', lost);
+        this.#account.adopt({ count, bytes }, lost);
       });
     });
     this.#adoptions = [];
@@ -440,7 +428,7 @@ export class Stream {
     this.#scheduleSummaries();
     if (staged.batch.count > 0) return staged.batch;
     // The stages left all of it out.
-    this.#account({ delivered: 0, dead: [], pending: undefined });
+    this.#settle({ delivered: 0, dead: [], pending: undefined });
     return undefined;
   }
 
@@ -461,7 +449,7 @@ export class Stream {
     return undefined;
   }
 
-  #account(delivery: Delivery): void {
+  #settle(delivery: Delivery): void {
     const delivering = this.#delivering;
     this.#delivering = undefined;
     if (delivery.pending || !delivering) return;
@@ -469,15 +457,7 @@ export class Stream {
     const { logId, seq: settledSeq } = raw.position ?? { logId: this.#options.logId, seq: 0 };
     const isAdopted = logId !== this.#options.logId;
     const refused = this.#refuse(staged.batch, delivery.dead);
-    this.#options.counters.add({
-      ...Object.fromEntries(refused.dropped),
-      ...staged.dropped,
-      [hasFallenBack ? 'fallback' : 'delivered']: delivery.delivered,
-      deadLettered: refused.kept,
-      queued: -raw.count,
-      queuedAdopted: isAdopted ? -raw.count : 0,
-      queuedBytes: -raw.bytes.length,
-    });
+    this.#account.settle({ raw, isAdopted, delivery, leftOut: staged.dropped, refused, hasFallenBack });
     if (!raw.position) this.#loose.shift()?.settled(true);
     if (isAdopted) this.#adopted[0]?.settle(settledSeq);
     else if (settledSeq > this.settledSeq) this.#options.counters.update({ settledSeq });
@@ -494,7 +474,7 @@ export class Stream {
     this.#options.report({ type: 'dropped', reason: `refused: ${first.reason}`, count: dead.length });
     for (const [reason, count] of outcome.dropped) {
       // A destination that refuses this stream's notices, or has no reader, is not told again: that would go on for ever.
-      if (batch.position && reason !== 'reader-gone') this.#countDrop(reason, count);
+      if (batch.position && reason !== 'reader-gone') this.#account.remember(reason, count);
     }
     return outcome;
   }
@@ -505,7 +485,7 @@ export class Stream {
       return;
     const { counters } = this.#options;
     const lost = counters.read('queued');
-    if (lost > 0) this.#drop('disk-fault', { count: lost, bytes: counters.read('queuedBytes') });
+    if (lost > 0) this.#account.drop('disk-fault', { count: lost, bytes: counters.read('queuedBytes') });
     counters.update({ settledSeq: this.#offeredSeq });
   }
 
@@ -516,32 +496,21 @@ export class Stream {
     const inMemory = this.#backlog.memoryBytes;
     // The segments can't take it: what they have has been let go of already.
     if (inMemory > 2 * this.#options.windowBytes + IN_TRANSIT_BYTES)
-      this.#drop('disk-fault', this.#backlog.dropOldest(inMemory / 4));
+      this.#account.drop('disk-fault', this.#backlog.dropOldest(inMemory / 4));
     while (this.#options.counters.read('queuedBytes') > queue.maxBytes) {
       const excess = this.#options.counters.read('queuedBytes') - queue.maxBytes;
       const dropped =
         queue.whenFull === 'drop-oldest' ? this.#backlog.dropOldest(excess) : this.#backlog.thin();
       if (dropped.count === 0) return;
-      this.#drop(reason, dropped);
+      this.#account.drop(reason, dropped);
     }
-  }
-
-  #drop(reason: DropReason, { count, bytes }: LineSum): void {
-    if (count === 0) return;
-    this.#options.counters.add({ [reason]: count, queued: -count, queuedBytes: -bytes });
-    this.#countDrop(reason, count);
-  }
-
-  #countDrop(reason: DropReason, count: number): void {
-    if (this.#untold.size === 0) this.#options.report({ type: 'full', reason: DROP_EXPLANATIONS[reason] });
-    this.#untold.set(reason, (this.#untold.get(reason) ?? 0) + count);
   }
 
   /** Once the stream has caught up, its destination hears what it has missed, as a line of its own. */
   #tellDrops(): void {
-    if (this.#untold.size === 0 || !this.#backlog.isEmpty || this.#adopted.length > 0) return;
-    const untold = this.#untold;
-    this.#untold = new Map();
+    if (!this.#backlog.isEmpty || this.#adopted.length > 0) return;
+    const untold = this.#account.takeUntold();
+    if (untold.size === 0) return;
     const count = [...untold.values()].reduce((sum, each) => sum + each, 0);
     void this.#tell(dropNotice(untold, count));
     this.#options.report({ type: 'dropped', reason: [...untold.keys()].join(', '), count });
@@ -549,11 +518,7 @@ export class Stream {
 
   /** Sends lines that have no place in the log; tells whether they were delivered. */
   #tell(lines: Batch): Promise<boolean> {
-    this.#options.counters.add({
-      accepted: lines.count,
-      queued: lines.count,
-      queuedBytes: lines.bytes.length,
-    });
+    this.#account.accept(lines);
     return new Promise((settled) => {
       this.#loose.push({ lines, settled });
       this.#driver?.wake();
@@ -589,20 +554,6 @@ export class Stream {
     this.#options.counters.update({ state: STREAM_STATES.indexOf(state) });
   }
 }
-
-const DROP_EXPLANATIONS: Readonly<Record<DropReason, string>> = {
-  'queue-full': 'it lags further behind than queue.maxBytes: the least important lines are dropped',
-  'log-full': 'the log has reached spool.maxBytes: the oldest lines are dropped',
-  'disk-full': 'the disk is full under the state directory: the oldest lines are dropped',
-  'disk-fault': 'lines are missing from the log on disk',
-  closed: 'the logger is closed',
-  refused: 'the destination refuses lines, and the file for them (dead letters) is full',
-  'reader-gone': 'the reader has closed the pipe',
-  sample: 'lines are sampled',
-  'rate-limit': 'the rate limit is reached',
-  dedupe: 'repeated lines are left out',
-  fallback: 'another stream takes its lines',
-};
 
 /** The lines of a batch that another one, made of it, does not have. */
 function without(batch: Batch, others: Batch): Batch {
