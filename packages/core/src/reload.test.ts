@@ -112,7 +112,8 @@ describe('random reloads under load', () => {
   test('a stream that is in every config delivers each record once, wherever it writes, and every receipt is balanced', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 2, maxLength: 5 }), async (steps) => {
-        for (const name of fs.readdirSync(folder)) fs.rmSync(path.join(folder, name), { recursive: true });
+        for (const name of fs.readdirSync(folder))
+          fs.rmSync(path.join(folder, name), { recursive: true, maxRetries: 10 });
         const [first, ...rest] = steps;
         if (!first) return;
         const logger = createLogger(writeConfig(configOf(first)));
