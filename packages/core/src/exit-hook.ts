@@ -4,8 +4,11 @@ import { watchTerminal } from './controlling-terminal.ts';
 /** Why the process may be about to end: after `exit` no later tick comes, a signal may be survived. */
 export type EndCause = 'exit' | 'signal';
 
-/** What the process's end waits for: for no longer than its time limit, counted from `startedMs`, which all share. Must not throw. */
-export type EndDrain = (cause: EndCause, startedMs: number) => void;
+/**
+ * Begins what the process's end has to wait for, and gives what waits for it: for no longer than its time limit, counted from
+ * `startedMs`, which all share. Must not throw.
+ */
+export type EndDrain = (cause: EndCause, startedMs: number) => (() => void) | undefined;
 
 const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
 
@@ -56,9 +59,15 @@ function uninstall(): void {
   for (const signal of SIGNALS) process.removeListener(signal, onSignal);
 }
 
+/** All are asked before any is waited for: they share the time, and one that is stuck must not use up the others'. */
+function drainAll(cause: EndCause, startedMs: number): void {
+  const waits = [...drains].map((drain) => drain(cause, startedMs));
+  for (const wait of waits) wait?.();
+}
+
 function onExit(): void {
   const startedMs = performance.now();
-  for (const drain of drains) drain('exit', startedMs);
+  drainAll('exit', startedMs);
 }
 
 /**
@@ -72,7 +81,7 @@ function onSignal(signal: NodeJS.Signals): void {
     return;
   }
   const startedMs = performance.now();
-  for (const drain of drains) drain('signal', startedMs);
+  drainAll('signal', startedMs);
   process.removeListener(signal, onSignal);
   if (process.listenerCount(signal) === 0) process.kill(process.pid, signal);
   else {

@@ -45,6 +45,16 @@ describe('guardLogMethod', () => {
     expect(({} as { polluted?: boolean }).polluted).toBeUndefined();
   });
 
+  test.each<[string, unknown[], string]>([
+    ['a symbol', [Symbol('x')], 'Symbol(x)'],
+    ['a symbol behind fields', [{ a: 1 }, Symbol('x')], 'Symbol(x)'],
+    ['a function', [() => 1], '[function]'],
+  ])('%s as message gives a valid line', (_, args, msg) => {
+    const { logger, records } = loggerWithLines();
+    (logger.info as (...args: unknown[]) => void)(...args);
+    expect(records).toMatchObject([{ level: 30, msg }]);
+  });
+
   test('keeps what can be read, and says what can’t', () => {
     const { logger, records } = loggerWithLines();
     const value = { fine: 1 };

@@ -33,7 +33,7 @@ export function guardLogMethod(
       if (hooks.absorbs !== undefined && hooks.absorbs(args)) return;
       hooks.observe?.(this, args, level);
       if (inner) inner.call(this, args, movingReservedKeys(method, reserved), level);
-      else method.apply(this, reserved.moveInArguments(args));
+      else method.apply(this, reserved.moveInArguments(withTexts(args)));
     } catch (error) {
       logSalvaged(this, args, movingReservedKeys(method, reserved), error);
     }
@@ -42,8 +42,25 @@ export function guardLogMethod(
 
 function movingReservedKeys(method: LogFn, reserved: ReservedKeys): LogFn {
   return function moving(this: Logger, ...args: LogArguments): void {
-    method.apply(this, reserved.moveInArguments(args));
+    method.apply(this, reserved.moveInArguments(withTexts(args)));
   };
+}
+
+/** A symbol or a function is no JSON: pino would write `undefined` for one that is logged as message. */
+function withTexts(args: LogArguments): LogArguments {
+  const [first, second] = args as unknown[];
+  if (!isNoJson(first) && !isNoJson(second)) return args;
+  return (args as unknown[]).map((argument) =>
+    isNoJson(argument) ? nameOf(argument) : argument,
+  ) as LogArguments;
+}
+
+function isNoJson(value: unknown): value is symbol | ((...args: never) => unknown) {
+  return typeof value === 'symbol' || typeof value === 'function';
+}
+
+function nameOf(value: symbol | ((...args: never) => unknown)): string {
+  return typeof value === 'symbol' ? value.toString() : '[function]';
 }
 
 function logSalvaged(logger: Logger, args: LogArguments, method: LogFn, error: unknown): void {

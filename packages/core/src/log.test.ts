@@ -224,7 +224,7 @@ describe('Log', () => {
     expect(control.read('spilledSeq')).toBe(10_000);
   });
 
-  test('a line that is not on disk although durability asks for it is told, once', () => {
+  test('a line that is not on disk although durability asks for it is told, once, and goes there before the next that can', () => {
     const inTheWay = join(folder, 'state');
     writeFileSync(inTheWay, '');
     const { log, undurable, spilled } = openLog({ durability: 'process', stateDirectory: inTheWay });
@@ -232,7 +232,7 @@ describe('Log', () => {
     expect(undurable).toEqual([expect.stringMatching(/ENOTDIR|EEXIST/)]);
     rmSync(inTheWay);
     log.write('{"level":30}\n', 1);
-    expect(spilled()).toBe('{"level":30}\n');
+    expect(spilled()).toBe('{"level":30}\n'.repeat(4));
     expect(undurable).toHaveLength(1);
     log.close();
   });
@@ -259,5 +259,20 @@ describe('Log', () => {
     log.spillAll();
     expect(spilled()).toBe('{"late":1}\n');
     expect(control.read('spilledSeq')).toBe(10_001);
+  });
+
+  test('a line longer than a line may be is cut, however large the window is', () => {
+    const { log, posted } = openLog({ windowBytes: 64 * 1024 * 1024 });
+    log.write(`{"level":30,"text":"${'x'.repeat(9 * 1024 * 1024)}"}\n`, 1);
+    log.closeChunk();
+    expect(log.cutLines).toBe(1);
+    expect(JSON.parse(posted.join(''))).toMatchObject({ level: 30, msg: 'a line was too long and is cut' });
+  });
+
+  test('what is still being gathered at the close is kept like all that is not settled', () => {
+    const { log, spilled } = openLog();
+    log.write('{"level":30}\n', 1);
+    log.close();
+    expect(spilled()).toBe('{"level":30}\n');
   });
 });

@@ -122,6 +122,11 @@ export class Log {
 
   /** Takes complete lines, each with its line feed. */
   write(text: string, count: number): void {
+    if (text.length > MAX_LINE_CHARS && count === 1) {
+      this.#cutLines++;
+      this.write(shortened(text, MAX_LINE_CHARS), count);
+      return;
+    }
     const mostBytes = text.length * MAX_BYTES_PER_UNIT;
     if (mostBytes > this.#ring.contiguousBytes && !this.#makeRoom(text, count)) return;
     const start = this.#ring.end;
@@ -189,6 +194,7 @@ export class Log {
 
   /** Leaves the segments to the next start, or takes them off the disk where everything is settled; no line comes any more. */
   close(): void {
+    this.closeChunk();
     const { isSettled } = this;
     if (!isSettled) {
       this.spillAll();
@@ -222,11 +228,6 @@ export class Log {
 
   /** Makes the ring take the text without a gap; false where it went another way. */
   #makeRoom(text: string, count: number): boolean {
-    if (text.length > MAX_LINE_CHARS && count === 1) {
-      this.#cutLines++;
-      this.write(shortened(text, MAX_LINE_CHARS), count);
-      return false;
-    }
     const length = Buffer.byteLength(text);
     if (length <= this.#ring.contiguousBytes) return true;
     this.closeChunk();
@@ -251,13 +252,24 @@ export class Log {
 
   /** With durability, lines are in the segments before the call returns. */
   #writeThrough(start: number, length: number, count: number): void {
+    if (this.#isUndurable) {
+      this.#catchUp();
+      return;
+    }
     const lastSeq = this.lastSeq;
     const isWritten = this.#append(lastSeq - count + 1, count, this.#ring.view(start, length));
     if (isWritten) this.#control.write('spilledSeq', lastSeq);
-    if (this.#isUndurable === isWritten) {
-      this.#isUndurable = !isWritten;
-      if (!isWritten) this.#options.undurable(this.#spill.lastError ?? 'the log takes no more');
-    }
+    if (isWritten) return;
+    this.#isUndurable = true;
+    this.#options.undurable(this.#spill.lastError ?? 'the log takes no more');
+  }
+
+  /** After a time in which the disk took nothing, what the window holds goes there first: behind a gap nobody would look for it. */
+  #catchUp(): void {
+    this.closeChunk();
+    this.#window.release(this.#control.read('settledSeq'));
+    while (this.#spillOldest());
+    this.#isUndurable = this.#window.oldest !== undefined;
   }
 
   #letGoOfSpilled(): void {

@@ -1,4 +1,4 @@
-import { createStderrReporter, parseLevel, TreelineError } from '@treeline/contract';
+import { createStderrReporter, messageOf, parseLevel, TreelineError } from '@treeline/contract';
 import { createOwnerId } from '@treeline/spool';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
@@ -21,6 +21,7 @@ import type {
 import type { LogStats, StreamStats } from './stats.ts';
 import { StreamSet } from './stream-set.ts';
 import { prepareStdio } from './stdio.ts';
+import { checkTimeLimit } from './time-limit.ts';
 
 /** How long the end waits for the cursors to be written, when the streams were not done in time. */
 const SAVE_WITHIN_MS = 250;
@@ -116,13 +117,13 @@ export class PipelineClient implements PipelineOwner {
 
   /** Takes complete lines, each with its line feed. */
   writeLines(text: string, count: number): void {
-    if (this.#isClosed) {
+    if (this.#closing) {
       this.#droppedAfterClose += count;
       return;
     }
     const log = this.#log ?? this.#open();
     log.write(text, count);
-    if (this.#isExiting) this.#drain(log);
+    if (this.#isExiting) this.#drain(log)?.();
   }
 
   /** Opens the pipeline without waiting for the first line. */
@@ -143,12 +144,12 @@ export class PipelineClient implements PipelineOwner {
 
   /** Resolves when what was logged before is delivered as far as each sink promises, or the time is over; never rejects. */
   async flush(timeoutMs: number): Promise<FlushResult> {
-    return this.#closing ?? this.#request('flush', timeoutMs);
+    return this.#closing ?? this.#request('flush', checkTimeLimit(timeoutMs));
   }
 
   /** Makes every stream open its file anew, whatever waits to be written; never rejects. */
   async reopen(timeoutMs: number): Promise<ReopenResult> {
-    const { ok, streams } = await (this.#closing ?? this.#request('reopen', timeoutMs));
+    const { ok, streams } = await (this.#closing ?? this.#request('reopen', checkTimeLimit(timeoutMs)));
     const outcomes = Object.entries(streams).map(
       ([name, outcome]) => [name, outcome === 'flushed' ? 'reopened' : outcome] as const,
     );
@@ -157,7 +158,7 @@ export class PipelineClient implements PipelineOwner {
 
   /** Flushes, then gives every destination back; later log calls are counted and dropped. */
   close(timeoutMs: number): Promise<FlushResult> {
-    this.#closing ??= this.#close(timeoutMs);
+    this.#closing ??= this.#close(checkTimeLimit(timeoutMs));
     return this.#closing;
   }
 
@@ -294,20 +295,23 @@ export class PipelineClient implements PipelineOwner {
     return this.#port !== undefined;
   }
 
-  #drainAtEnd(cause: EndCause, startedMs: number): void {
+  #drainAtEnd(cause: EndCause, startedMs: number): (() => void) | undefined {
     const log = this.#log;
-    if (!log || (cause === 'signal' && this.#feed === 'lines')) return;
+    if (!log || (cause === 'signal' && this.#feed === 'lines')) return undefined;
     log.closeChunk();
     // Exit handlers that run after this may log: each of their lines is drained by itself.
     this.#endStartedMs = startedMs;
     this.#isExiting = cause === 'exit';
     log.isImmediate = this.#isExiting;
-    this.#drain(log);
+    return this.#drain(log);
   }
 
-  /** Blocks until every stream has flushed, for no longer than `shutdown.timeout`; what is left then waits for the next start. */
-  #drain(log: Log): void {
-    if (this.#isClosed || !log.hasBegun) return;
+  /**
+   * Asks every stream to flush. What it returns blocks until they have, for no longer than `shutdown.timeout`; what is left then waits
+   * for the next start.
+   */
+  #drain(log: Log): (() => void) | undefined {
+    if (this.#isClosed || !log.hasBegun) return undefined;
     if (this.#isInProcess) {
       // This thread would wait for itself.
       if (log.isSettled) log.clear();
@@ -316,15 +320,20 @@ export class PipelineClient implements PipelineOwner {
         log.saveCursors();
         this.#tellKept();
       }
-      return;
+      return undefined;
     }
     log.postAll();
     const token = this.#nextId++;
     this.#post({ type: 'drain', token, upToSeq: log.reachableSeq });
     const deadlineMs = this.#endStartedMs + this.#config.shutdownTimeoutMs;
-    const isDrained = this.#control.waitUntil(() => this.#control.read('drained') >= token, deadlineMs);
-    if (!isDrained || (this.#isExiting && !log.isSettled)) this.#keepForNextStart(log);
-    else if (this.#isExiting) log.clear();
+    return () => {
+      // Without a worker nobody would answer, and none is started any more.
+      const isDrained =
+        this.#port !== undefined &&
+        this.#control.waitUntil(() => this.#control.read('drained') >= token, deadlineMs);
+      if (!isDrained || (this.#isExiting && !log.isSettled)) this.#keepForNextStart(log);
+      else if (this.#isExiting) log.clear();
+    };
   }
 
   #keepForNextStart(log: Log): void {
@@ -446,7 +455,17 @@ export class PipelineClient implements PipelineOwner {
   #tell(status: StreamStatus): void {
     if (status.type === 'down') this.#lastErrors.set(status.stream, status.reason);
     if (status.type !== 'up') this.#reportToStderr(status.stream, status);
-    for (const listener of this.#listeners) listener(status);
+    for (const listener of this.#listeners) {
+      try {
+        listener(status);
+      } catch (error) {
+        // It may be called within a log call or in `exit`, where nobody expects it to throw.
+        this.#reportToStderr(status.stream, {
+          type: 'warning',
+          reason: `an onStatus listener has thrown: ${messageOf(error)}`,
+        });
+      }
+    }
   }
 }
 

@@ -77,7 +77,10 @@ export class StartUpBuffer {
     };
     levels.hold(parseLevel(options.level ?? DEFAULTS.level));
     this.#root[streamSym] = this;
-    this.#releaseEnd = drainAtEnd((cause) => this.#rescueAtEnd(cause));
+    this.#releaseEnd = drainAtEnd((cause) => {
+      this.#rescueAtEnd(cause);
+      return undefined;
+    });
   }
 
   /** pino's destination. */

@@ -158,7 +158,9 @@ export class Backlog implements DrivenLines {
     const last = lines.at(-1);
     if (!first || !last) return { count: 0, bytes: 0 };
     const toSeq = last.seq(last.count - 1);
-    const dropped = this.#drop(lines, { fromSeq: first.seq(0), toSeq, minLevel: Infinity });
+    const range = { fromSeq: first.seq(0), toSeq, minLevel: Infinity };
+    // What came before has been taken or dropped: one mark does, however often the oldest go.
+    const dropped = this.#drop(lines, range, true);
     if (this.#replayTo > this.#readSeq)
       this.#readSeq = Math.min(Math.max(this.#readSeq, toSeq), this.#replayTo);
     return dropped;
@@ -177,7 +179,11 @@ export class Backlog implements DrivenLines {
     return Infinity;
   }
 
-  #drop(lines: readonly Batch[], range: { fromSeq: number; toSeq: number; minLevel: number }): LineSum {
+  #drop(
+    lines: readonly Batch[],
+    range: { fromSeq: number; toSeq: number; minLevel: number },
+    isOldest = false,
+  ): LineSum {
     const { gate } = this.#options;
     const dropped = {
       count: lines.reduce(
@@ -191,7 +197,8 @@ export class Backlog implements DrivenLines {
       if (batch.seq(0) > this.#readSeq && batch.seq(0) <= this.#replayTo)
         this.#ledger.take(selectBelow(batch, range.minLevel));
     }
-    gate.skip(range);
+    if (isOldest) gate.pass(range.toSeq);
+    else gate.skip(range);
     this.#readBack.retain((batch) => gate.select(batch));
     this.#queue.retain((batch) => gate.select(batch));
     this.#thinnedSeq = Math.max(this.#thinnedSeq, range.toSeq);

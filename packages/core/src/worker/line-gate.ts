@@ -19,6 +19,8 @@ interface Skip {
 export class LineGate {
   #changes: RuleChange[];
   #skips: Skip[] = [];
+  /** Everything up to here has been passed over or taken. */
+  #passedSeq = -1;
 
   constructor(rule: LineRule) {
     this.#changes = [{ fromSeq: 0, rule }];
@@ -42,6 +44,12 @@ export class LineGate {
     } else this.#skips.push(range);
   }
 
+  /** Passes over every line up to `seq`: what came before it waits no more. */
+  pass(seq: number): void {
+    this.#passedSeq = Math.max(this.#passedSeq, seq);
+    this.forget(seq);
+  }
+
   /** Forgets what concerns lines up to `seq` only. */
   forget(seq: number): void {
     this.#skips = this.#skips.filter((skip) => skip.toSeq > seq);
@@ -52,6 +60,7 @@ export class LineGate {
   /** The lines that pass; the batch itself where all do. */
   select(batch: Batch): Batch {
     const { levels } = batch;
+    if (batch.seq(batch.count - 1) <= this.#passedSeq) return selectLines(batch, []);
     const uniform = this.#isUniform(batch);
     let judged = this.#at(batch.seq(0));
     const indexes: number[] = [];
@@ -71,6 +80,7 @@ export class LineGate {
     const last = batch.seq(batch.count - 1);
     const cuts = (seq: number): boolean => seq > first && seq <= last;
     return (
+      !cuts(this.#passedSeq + 1) &&
       !this.#changes.some(({ fromSeq }) => cuts(fromSeq)) &&
       !this.#skips.some(({ fromSeq, toSeq }) => cuts(fromSeq) || cuts(toSeq + 1))
     );
@@ -79,7 +89,7 @@ export class LineGate {
   #at(seq: number): { readonly rule: LineRule; readonly leastLevel: number } {
     const change = this.#changes.findLast(({ fromSeq }) => fromSeq <= seq) ?? this.#changes[0];
     if (!change) throw new RangeError('a gate must have a rule');
-    let leastLevel = 0;
+    let leastLevel = seq <= this.#passedSeq ? Infinity : 0;
     for (const { fromSeq, toSeq, minLevel } of this.#skips) {
       if (seq >= fromSeq && seq <= toSeq) leastLevel = Math.max(leastLevel, minLevel);
     }

@@ -498,7 +498,8 @@ export class Stream {
     if (inMemory > 2 * this.#options.windowBytes + IN_TRANSIT_BYTES)
       this.#account.drop('disk-fault', this.#backlog.dropOldest(inMemory / 4));
     while (this.#options.counters.read('queuedBytes') > queue.maxBytes) {
-      const excess = this.#options.counters.read('queuedBytes') - queue.maxBytes;
+      // A little more than must go: else every line that comes would have all that waits looked through.
+      const excess = this.#options.counters.read('queuedBytes') - queue.maxBytes + queue.maxBytes / 16;
       const dropped =
         queue.whenFull === 'drop-oldest' ? this.#backlog.dropOldest(excess) : this.#backlog.thin();
       if (dropped.count === 0) return;
