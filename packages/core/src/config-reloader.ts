@@ -1,4 +1,4 @@
-import { messageOf } from '@treeline/contract';
+import { messageOf, TreelineError } from '@treeline/contract';
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import type { PipelineConfig } from './config/config.ts';
@@ -89,7 +89,8 @@ export class ConfigReloader {
   /**
    * Reads the config now.
    *
-   * @throws ConfigError with all mistakes, or TreelineError where a destination can't be opened; the old config holds as a whole.
+   * @throws ConfigError with all mistakes, or TreelineError where a destination can't be opened, or where it is closed; the old config
+   * holds as a whole.
    */
   reload(): Promise<ReloadReceipt> {
     const reloaded = this.#pending.then(() => this.#reload());
@@ -106,6 +107,7 @@ export class ConfigReloader {
   }
 
   async #reload(): Promise<ReloadReceipt> {
+    if (this.#isClosed) throw notReloaded();
     try {
       const loaded = this.#options.load();
       const digest = digestOf(loaded.files);
@@ -198,6 +200,14 @@ export class ConfigReloader {
       `the config was reloaded (${[...changes, ...plan.live].join(', ') || 'nothing that acts'}${restart}${problems})`,
     );
   }
+}
+
+/** For a logger that ends meanwhile. */
+export function notReloaded(): TreelineError {
+  return new TreelineError(
+    'CLOSED',
+    'not reloaded: the logger was closed; make a new one with the new config',
+  );
 }
 
 function tell(text: string): void {
