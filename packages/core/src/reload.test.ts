@@ -226,6 +226,21 @@ describe('reload', () => {
     expect(fs.statSync(out()).mode & 0o777).toBe(0o640);
   });
 
+  test('a destination that is being opened gets the new options', async () => {
+    const marked = path.join(folder, 'marked.log');
+    const stream = { name: 'slow', type: 'switchable', path: out(), openMs: 500 };
+    const logger = createLogger(writeConfig({ streams: [stream] }), { transports: [SWITCHABLE] });
+    logger.info({ n: 1 });
+    await new Promise((resolve) => setImmediate(resolve));
+    writeConfig({ streams: [{ ...stream, marked }] });
+    const { plan } = await logger.reload();
+    expect(plan.streams).toMatchObject([{ action: 'handover' }]);
+    logger.info({ n: 2 });
+    await logger.close();
+    expect(numbersOf(out())).toEqual([1, 2]);
+    expect(numbersOf(marked)).toEqual([1, 2]);
+  });
+
   test('keys that need a new process are told and not applied', async () => {
     const streams = [{ name: 'out', type: 'file', path: out() }];
     const logger = createLogger(writeConfig({ streams }));

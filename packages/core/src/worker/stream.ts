@@ -346,9 +346,14 @@ export class Stream {
   async #open(): Promise<void> {
     const { config } = this.#options;
     for (let attempt = 1; !this.#closing.signal.aborted; attempt++) {
+      const { open } = this;
       try {
         const sink = await this.#openSink();
         await this.#options.adopted;
+        if (open !== this.open) {
+          await sink.close();
+          continue;
+        }
         // Closed meanwhile: what waits belongs to the next start.
         if (this.#closing.signal.aborted) {
           await sink.close();
@@ -361,6 +366,8 @@ export class Stream {
         this.#options.report({ type: 'up', reason: 'open' });
         return;
       } catch (error) {
+        // A reload came in between: the new options are tried at once.
+        if (open !== this.open) continue;
         this.#setState('down');
         this.#options.report({ type: 'down', reason: `${config.type} can't be opened: ${messageOf(error)}` });
         if (config.fallback !== undefined) this.#start();
@@ -370,7 +377,12 @@ export class Stream {
   }
 
   async #openSink(): Promise<Sink> {
-    const { sink, batch, retry } = await this.open();
+    const { open } = this;
+    const { sink, batch, retry } = await open();
+    if (open !== this.open) {
+      await sink.close();
+      throw new Error('its options were changed while it was being opened');
+    }
     this.#transportHints = batch;
     this.#retry = retry;
     this.#backlog.setHints(this.#hints());
