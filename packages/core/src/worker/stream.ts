@@ -127,8 +127,8 @@ export class Stream {
     this.open = options.open;
     this.#options = options;
     this.#rootLevel = options.rootLevel;
-    this.#gate = new LineGate(this.#rule());
-    this.#stages = compileStages(options.config, options.root);
+    this.#gate = new LineGate(this.#rule(), (count) => this.#warnOfUnprocessed(count));
+    this.#stages = compileStages(options.config, options.root, (count) => this.#warnOfUnprocessed(count));
     this.#account = new StreamAccount(options.counters, (event) => options.report(event));
     this.#offeredSeq = this.settledSeq;
     if (options.untilSeq !== undefined) this.#retire(options.untilSeq);
@@ -193,7 +193,7 @@ export class Stream {
     this.#setRule(upToSeq);
     if (!isDeepStrictEqual(stageConfigOf(config, root), stageConfigOf(before.config, before.root))) {
       this.tellSummaries(Infinity);
-      this.#stages = compileStages(config, root);
+      this.#stages = compileStages(config, root, (count) => this.#warnOfUnprocessed(count));
     }
     if (!isDeepStrictEqual(config.batch, before.config.batch)) this.#backlog.setHints(this.#hints());
   }
@@ -431,7 +431,7 @@ export class Stream {
   #takeOver(): void {
     const hints = this.#hints();
     this.#adopted = this.#adoptions.map((lines) => {
-      const gate = new LineGate(this.#rule());
+      const gate = new LineGate(this.#rule(), (count) => this.#warnOfUnprocessed(count));
       return new AdoptedLines(lines, gate, hints, (count, bytes, lost) => {
         this.#account.adopt({ count, bytes }, lost);
       });
@@ -574,6 +574,12 @@ export class Stream {
   #rule(): LineRule {
     const { config, root } = this.#options;
     return compileLineRule(config, { rootLevel: this.#rootLevel, directives: root.directives });
+  }
+
+  #warnOfUnprocessed(count: number): void {
+    const reason =
+      'lines were too complex for its filter or stages, and went on unfiltered or with their text replaced';
+    this.#options.report({ type: 'warning', reason, count });
   }
 
   #hints(): BatchHints {
