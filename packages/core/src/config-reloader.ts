@@ -125,6 +125,8 @@ export class ConfigReloader {
       return { changed, plan, warnings: loaded.warnings, retired };
     } catch (error) {
       this.#last = { time: Date.now(), ok: false, error: messageOf(error) };
+      // What it extends by now may be where the mistake is, and is mended.
+      if (isConfigError(error)) this.#files = [...new Set([...this.#files, ...(error.files ?? [])])];
       throw error;
     }
   }
@@ -172,7 +174,7 @@ export class ConfigReloader {
       if (this.#toldDigest !== digest) this.#tellFault(error);
       this.#toldDigest = digest;
       // A destination that can't be opened may be there later: it is tried again.
-      if (isConfigError(error)) this.#seenDigest = digest;
+      if (isConfigError(error)) this.#seenDigest = digestOf(readFiles(this.#files));
     }
   }
 
@@ -223,7 +225,7 @@ function isChange({ streams, live, restart }: ReloadPlan): boolean {
 }
 
 /** Another copy of the module may have made it. */
-function isConfigError(error: unknown): boolean {
+function isConfigError(error: unknown): error is Error & { readonly files?: readonly string[] } {
   return error instanceof Error && error.name === 'ConfigError';
 }
 

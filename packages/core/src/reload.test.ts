@@ -271,6 +271,29 @@ describe('reload', () => {
     expect(['reloaded', 'CLOSED']).toContain(await outcome);
   });
 
+  test('keeps the sampling that a process began with, and says so', async () => {
+    const streams = [{ name: 'out', type: 'file', path: out() }];
+    const logger = createLogger(writeConfig({ streams }));
+    writeConfig({ streams, sampling: { ratio: 0.5 } });
+    expect((await logger.reload()).plan).toMatchObject({ live: [], restart: ['sampling'] });
+    await logger.close();
+  });
+
+  test('a mistake in a file that the config has come to extend is mended there', async () => {
+    const base = path.join(folder, 'base.json');
+    const config = { reload: { watch: true }, streams: [{ name: 'out', type: 'file', path: out() }] };
+    const logger = createLogger(writeConfig(config));
+    logger.info({ n: 1 });
+    await logger.flush();
+    writeConfig({ ...config, extends: './base.json' });
+    await expect
+      .poll(async () => (await logger.stats()).config.lastReload?.ok, { timeout: 60_000 })
+      .toBe(false);
+    fs.writeFileSync(base, '{ "level": "debug" }');
+    await expect.poll(() => logger.level, { timeout: 60_000 }).toBe('debug');
+    await logger.close();
+  }, 120_000);
+
   test('a program that gave an object may ask for a reload too', async () => {
     const logger = loggerOf({ streams: [{ name: 'out', type: 'file', path: out() }] });
     logger.info({ n: 1 });
