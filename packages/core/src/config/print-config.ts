@@ -6,7 +6,7 @@ import { ConfigError, sortProblems } from './problem.ts';
 import type { ProblemList } from './problem-list.ts';
 import { rootSchema, streamSchema } from './schema.ts';
 import { isSecretKey, MASK, maskText } from './secret.ts';
-import { coerced } from './validate.ts';
+import { withCoerced } from './validate.ts';
 
 export interface PrintOptions {
   /** Tells behind each value where it comes from. */
@@ -35,16 +35,19 @@ export function effectiveNode(evaluated: EvaluatedConfig): ConfigNode {
   if (!node || problems.hasErrors) throw new ConfigError(sortProblems(problems.all));
   let result = withDefaults(
     rootSchema,
-    coerced(rootSchema, withoutKey(withoutKey(node, ['environments']), ['tests'])),
+    withCoerced(rootSchema, withoutKey(withoutKey(node, ['environments']), ['tests'])),
   );
   const archive = nodeAt(result, ['archive']);
   if (archive && archiveSchema)
-    result = withValue(result, ['archive'], withDefaults(archiveSchema, coerced(archiveSchema, archive)));
+    result = withValue(result, ['archive'], withDefaults(archiveSchema, withCoerced(archiveSchema, archive)));
   const streams = nodeAt(result, ['streams']);
   for (const [index, stream] of (streams?.kind === 'array' ? streams.items : []).entries()) {
     const schema = optionSchemas[index];
-    const own = coerced(streamSchema, stream);
-    const complete = withDefaults(streamSchema, schema ? withDefaults(schema, coerced(schema, own)) : own);
+    const own = withCoerced(streamSchema, stream);
+    const complete = withDefaults(
+      streamSchema,
+      schema ? withDefaults(schema, withCoerced(schema, own)) : own,
+    );
     result = withValue(result, ['streams', index], complete);
   }
   return result;

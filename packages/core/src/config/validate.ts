@@ -112,7 +112,7 @@ function coerce(node: ConfigNode, issues: readonly { issue: Issue; path: Path }[
 }
 
 /** What stands in a config after texts from `${…}` became what the schema wants in their place. */
-export function coerced(schema: OptionsSchema<unknown>, node: ConfigNode): ConfigNode {
+export function withCoerced(schema: OptionsSchema<unknown>, node: ConfigNode): ConfigNode {
   const result = schema['~standard'].validate(toValue(node));
   if (result instanceof Promise || !result.issues) return node;
   return coerce(
