@@ -1,4 +1,4 @@
-import { messageOf } from '@treeline/contract';
+import { messageOf, TreelineError } from '@treeline/contract';
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import type { PipelineConfig } from './config/config.ts';
@@ -89,7 +89,8 @@ export class ConfigReloader {
   /**
    * Reads the config now.
    *
-   * @throws ConfigError with all mistakes, or TreelineError where a destination can't be opened; the old config holds as a whole.
+   * @throws ConfigError with all mistakes, or TreelineError where a destination can't be opened, or where it is closed; the old config
+   * holds as a whole.
    */
   reload(): Promise<ReloadReceipt> {
     const reloaded = this.#pending.then(() => this.#reload());
@@ -106,6 +107,7 @@ export class ConfigReloader {
   }
 
   async #reload(): Promise<ReloadReceipt> {
+    if (this.#isClosed) throw notReloaded();
     try {
       const loaded = this.#options.load();
       const digest = digestOf(loaded.files);
@@ -123,6 +125,8 @@ export class ConfigReloader {
       return { changed, plan, warnings: loaded.warnings, retired };
     } catch (error) {
       this.#last = { time: Date.now(), ok: false, error: messageOf(error) };
+      // What it extends by now may be where the mistake is, and is mended.
+      if (isConfigError(error)) this.#files = [...new Set([...this.#files, ...(error.files ?? [])])];
       throw error;
     }
   }
@@ -170,7 +174,7 @@ export class ConfigReloader {
       if (this.#toldDigest !== digest) this.#tellFault(error);
       this.#toldDigest = digest;
       // A destination that can't be opened may be there later: it is tried again.
-      if (isConfigError(error)) this.#seenDigest = digest;
+      if (isConfigError(error)) this.#seenDigest = digestOf(readFiles(this.#files));
     }
   }
 
@@ -200,6 +204,14 @@ export class ConfigReloader {
   }
 }
 
+/** For a logger that ends meanwhile. */
+export function notReloaded(): TreelineError {
+  return new TreelineError(
+    'CLOSED',
+    'not reloaded: the logger was closed; make a new one with the new config',
+  );
+}
+
 function tell(text: string): void {
   try {
     fs.writeSync(2, `treeline: ${text}\n`);
@@ -213,7 +225,7 @@ function isChange({ streams, live, restart }: ReloadPlan): boolean {
 }
 
 /** Another copy of the module may have made it. */
-function isConfigError(error: unknown): boolean {
+function isConfigError(error: unknown): error is Error & { readonly files?: readonly string[] } {
   return error instanceof Error && error.name === 'ConfigError';
 }
 

@@ -54,7 +54,8 @@ export interface TreelineMethods extends ContextMethods {
    * Reads the config again, as happens by itself when its file changes, and resolves with what was done when removed and replaced
    * streams have delivered what they had.
    *
-   * @throws ConfigError with all mistakes, or TreelineError where a destination can't be opened; the old config then holds as a whole.
+   * @throws ConfigError with all mistakes, or TreelineError where a destination can't be opened (DESTINATION_UNUSABLE) or the logger was
+   * closed (CLOSED); the old config then holds as a whole.
    */
   reload(): Promise<ReloadReceipt>;
   /**
@@ -119,7 +120,7 @@ export function buildLogger(
   moveReservedBindings(root, reserved);
   const buffer = hold ? startHolding(root, levels, hold) : undefined;
   const timedLevel = new TimedLevel(root, config.level);
-  const reloader = followConfig(source, { root, client, levels, timedLevel });
+  const reloader = followConfig(source, { client, levels, timedLevel });
   return Object.assign(
     root,
     methodsOf({ client, reserved, context, buffer, reloader, timedLevel }),
@@ -132,23 +133,23 @@ export function buildLogger(
 function followConfig(
   source: ConfigSource,
   parts: {
-    readonly root: Logger;
     readonly client: PipelineClient;
     readonly levels: LevelControl;
     readonly timedLevel: TimedLevel;
   },
 ): ConfigReloader {
-  const { root, client, levels, timedLevel } = parts;
+  const { client, levels, timedLevel } = parts;
   return new ConfigReloader({
     ...source,
-    async apply(next, plan) {
-      const retired = await client.reload(next, plan);
-      const before = root.level;
-      levels.applyLevels(client.config);
-      if (plan.live.includes('level')) timedLevel.rebase(next.level);
-      // A level that the program has set stays until the config says another one.
-      else root.level = before;
-      return retired;
+    apply(next, plan) {
+      return client.reload(next, plan, {
+        rootLevel: parseLevel(timedLevel.over(next.level)),
+        swapped() {
+          // A level that the program has set stays until the config says another one.
+          if (plan.live.includes('level')) timedLevel.rebase(next.level);
+          levels.applyLevels(client.config, levels.rootLevel);
+        },
+      });
     },
   });
 }

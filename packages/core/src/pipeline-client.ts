@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
 import type { PipelineConfig } from './config/config.ts';
 import type { ReloadPlan } from './config/reload-plan.ts';
+import { notReloaded } from './config-reloader.ts';
 import { ControlBlock } from './control-block.ts';
 import { drainAtEnd, onHangUp, type EndCause } from './exit-hook.ts';
 import { Log } from './log.ts';
@@ -41,6 +42,13 @@ export interface PipelineClientOptions {
    * itself what a signal does.
    */
   readonly feed?: 'log-calls' | 'lines';
+}
+
+export interface ReloadOptions {
+  /** The root level where the config changes it (default: what the config says). */
+  readonly rootLevel?: number;
+  /** Called when the new config is in force, while the streams that went still deliver. */
+  swapped?(): void;
 }
 
 interface PendingRequest {
@@ -100,6 +108,7 @@ export class PipelineClient implements PipelineOwner {
       logDirectory: directory,
       memory,
       config: this.#config,
+      rootLevel: this.#rootLevel,
       control: this.#control.buffer,
       streams: this.#streams.specs,
       adopterId: this.#adopterId,
@@ -163,24 +172,37 @@ export class PipelineClient implements PipelineOwner {
   }
 
   setRootLevel(level: number): void {
+    // What was logged before may begin the pipeline, with the level that it was logged under.
+    if (level !== this.#rootLevel) this.#log?.closeChunk();
     this.#rootLevel = level;
-    this.#post({ type: 'root-level', level });
+    this.#post({ type: 'root-level', level, upToSeq: this.#log?.lastSeq ?? 0 });
   }
 
   /**
    * Puts another config in the place of this one, as far as that is possible without a new process, and resolves when the streams that
-   * went have delivered what they had: what became of their records. One at a time.
+   * went have delivered what they had: what became of their records. What was logged before is the old config's. One at a time.
    *
-   * @throws TreelineError DESTINATION_UNUSABLE where a destination can't be opened; the old config then holds as a whole.
+   * @throws TreelineError DESTINATION_UNUSABLE where a destination can't be opened, CLOSED where the pipeline is closed meanwhile; the old
+   * config then holds as a whole.
    */
-  async reload(next: PipelineConfig, plan: ReloadPlan): Promise<Readonly<Record<string, StreamStats>>> {
+  async reload(
+    next: PipelineConfig,
+    plan: ReloadPlan,
+    options: ReloadOptions = {},
+  ): Promise<Readonly<Record<string, StreamStats>>> {
+    const rootLevel = plan.live.includes('level') ? (options.rootLevel ?? parseLevel(next.level)) : undefined;
+    this.#log?.closeChunk();
     const config = { ...next, ...pick(this.#config, plan.restart) };
-    if (!this.#log?.hasBegun) {
+    const log = this.#log;
+    if (!log?.hasBegun) {
       this.#config = config;
       this.#streams.replace(config.streams);
+      this.#rootLevel = rootLevel ?? this.#rootLevel;
+      options.swapped?.();
       return {};
     }
-    while (!this.#port) await sleep(ROOM_POLL_MS);
+    while (!this.#port && !this.#closing) await sleep(ROOM_POLL_MS);
+    if (this.#closing) throw notReloaded();
     prepareStdio(config.streams);
     const planned = this.#streams.plan(config.streams, plan);
     const id = this.#nextId++;
@@ -190,8 +212,9 @@ export class PipelineClient implements PipelineOwner {
         reject,
         swapped: (streams) => {
           this.#config = config;
-          if (plan.live.includes('level')) this.#rootLevel = parseLevel(config.level);
+          this.#rootLevel = rootLevel ?? this.#rootLevel;
           this.#streams.swap(planned.specs, streams);
+          options.swapped?.();
         },
         retired: () => {
           const left = this.#streams.retiredStats(planned.leaving);
@@ -199,7 +222,16 @@ export class PipelineClient implements PipelineOwner {
         },
       };
       this.#port?.ref();
-      this.#post({ type: 'reload', id, config, streams: planned.specs, handover: planned.handover });
+      log.postAll();
+      this.#post({
+        type: 'reload',
+        id,
+        config,
+        rootLevel,
+        upToSeq: log.reachableSeq,
+        streams: planned.specs,
+        handover: planned.handover,
+      });
     }).finally(() => {
       this.#reload = undefined;
       if (this.#requests.size === 0) this.#port?.unref();
@@ -377,6 +409,7 @@ export class PipelineClient implements PipelineOwner {
   async #close(timeoutMs: number): Promise<FlushResult> {
     const result = await this.#request('close', timeoutMs);
     this.#isClosed = true;
+    this.#reload?.reject(notReloaded());
     this.#releaseHangUp();
     if (this.#log?.hasBegun) this.#log.close();
     this.#releaseEnd?.();

@@ -11,6 +11,8 @@ export interface PipelineSpec {
   /** The window's ring: chunks are posted as places in it. */
   readonly memory: SharedArrayBuffer;
   readonly config: PipelineConfig;
+  /** The config's level, or one that the program has set. */
+  readonly rootLevel: number;
   readonly control: SharedArrayBuffer;
   /** Under which logs of dead processes are adopted, by each worker that the pipeline comes to run in. */
   readonly adopterId: string;
@@ -34,6 +36,10 @@ export interface ReloadMessage {
   readonly type: 'reload';
   readonly id: number;
   readonly config: PipelineConfig;
+  /** Absent where the root level stays. */
+  readonly rootLevel?: number | undefined;
+  /** The last record that was logged before it and can be had: it is still the old config's. */
+  readonly upToSeq: number;
   /** All streams of the new config: those with a known id go on, in place or with a new sink, those with a new one begin. */
   readonly streams: readonly StreamSpec[];
   /** Ids of streams whose destination is to be closed and opened with new options. */
@@ -67,7 +73,8 @@ export type ToPipeline =
   /** Write the cursors; `saved` takes the token. */
   | { readonly type: 'save'; readonly token: number }
   | ReloadMessage
-  | { readonly type: 'root-level'; readonly level: number }
+  /** For what is logged after `upToSeq`. */
+  | { readonly type: 'root-level'; readonly level: number; readonly upToSeq: number }
   | { readonly type: 'request'; readonly id: number; readonly request: PipelineRequest };
 
 export interface PipelineRequest {

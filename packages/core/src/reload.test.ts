@@ -226,6 +226,21 @@ describe('reload', () => {
     expect(fs.statSync(out()).mode & 0o777).toBe(0o640);
   });
 
+  test('a destination that is being opened gets the new options', async () => {
+    const marked = path.join(folder, 'marked.log');
+    const stream = { name: 'slow', type: 'switchable', path: out(), openMs: 500 };
+    const logger = createLogger(writeConfig({ streams: [stream] }), { transports: [SWITCHABLE] });
+    logger.info({ n: 1 });
+    await new Promise((resolve) => setImmediate(resolve));
+    writeConfig({ streams: [{ ...stream, marked }] });
+    const { plan } = await logger.reload();
+    expect(plan.streams).toMatchObject([{ action: 'handover' }]);
+    logger.info({ n: 2 });
+    await logger.close();
+    expect(numbersOf(out())).toEqual([1, 2]);
+    expect(numbersOf(marked)).toEqual([1, 2]);
+  });
+
   test('keys that need a new process are told and not applied', async () => {
     const streams = [{ name: 'out', type: 'file', path: out() }];
     const logger = createLogger(writeConfig({ streams }));
@@ -237,6 +252,47 @@ describe('reload', () => {
     expect(fs.readFileSync(out(), 'utf8')).not.toContain('new');
     expect(numbersOf(out())).toEqual([1, 2]);
   });
+
+  test.each(['before', 'after'])('called just %s close, it settles', async (when) => {
+    const logger = createLogger(writeConfig({ streams: [{ name: 'out', type: 'file', path: out() }] }));
+    logger.info({ n: 1 });
+    await logger.flush();
+    writeConfig({ streams: [{ name: 'out', type: 'file', path: path.join(folder, 'other.log') }] });
+    if (when === 'after') {
+      await logger.close();
+      await expect(logger.reload()).rejects.toMatchObject({ code: 'CLOSED' });
+      return;
+    }
+    const outcome = logger.reload().then(
+      () => 'reloaded',
+      (error: { code?: string }) => error.code,
+    );
+    await logger.close();
+    expect(['reloaded', 'CLOSED']).toContain(await outcome);
+  });
+
+  test('keeps the sampling that a process began with, and says so', async () => {
+    const streams = [{ name: 'out', type: 'file', path: out() }];
+    const logger = createLogger(writeConfig({ streams }));
+    writeConfig({ streams, sampling: { ratio: 0.5 } });
+    expect((await logger.reload()).plan).toMatchObject({ live: [], restart: ['sampling'] });
+    await logger.close();
+  });
+
+  test('a mistake in a file that the config has come to extend is mended there', async () => {
+    const base = path.join(folder, 'base.json');
+    const config = { reload: { watch: true }, streams: [{ name: 'out', type: 'file', path: out() }] };
+    const logger = createLogger(writeConfig(config));
+    logger.info({ n: 1 });
+    await logger.flush();
+    writeConfig({ ...config, extends: './base.json' });
+    await expect
+      .poll(async () => (await logger.stats()).config.lastReload?.ok, { timeout: 60_000 })
+      .toBe(false);
+    fs.writeFileSync(base, '{ "level": "debug" }');
+    await expect.poll(() => logger.level, { timeout: 60_000 }).toBe('debug');
+    await logger.close();
+  }, 120_000);
 
   test('a program that gave an object may ask for a reload too', async () => {
     const logger = loggerOf({ streams: [{ name: 'out', type: 'file', path: out() }] });
@@ -348,4 +404,99 @@ describe('setLevel', () => {
     expect(logger.level).toBe('info');
     await logger.close();
   });
+});
+
+describe('what is logged around a reload', () => {
+  const fileOf = (name: string): string => path.join(folder, `${name}.log`);
+  const stream = (name: string, more: object = {}): object => ({
+    name,
+    type: 'file',
+    path: fileOf(name),
+    ...more,
+  });
+
+  test.each([
+    ['logger.level', (logger: TreelineLogger) => void (logger.level = 'debug')],
+    ['setLevel', (logger: TreelineLogger) => logger.setLevel('debug', { for: '10m' })],
+  ])('a root level set by %s holds for a stream that begins', async (_, setLevel) => {
+    const logger = createLogger(writeConfig({ streams: [stream('a')] }));
+    logger.info({ n: 0 });
+    await logger.flush();
+    setLevel(logger);
+    writeConfig({ streams: [{ ...stream('a'), path: fileOf('b') }] });
+    const reloading = logger.reload();
+    for (let n = 1; n <= 200; n++) {
+      logger.debug({ n });
+      if (n % 20 === 0) await new Promise((resolve) => setImmediate(resolve));
+    }
+    await reloading;
+    logger.debug({ n: 201 });
+    await logger.close();
+    const got = [...numbersOf(fileOf('a')), ...numbersOf(fileOf('b'))];
+    expect(got).toEqual(Array.from({ length: 202 }, (__, n) => n));
+  });
+
+  test('a level that holds for a time is kept by a config with another level', async () => {
+    const logger = createLogger(writeConfig({ streams: [stream('a')] }));
+    logger.info({ n: 0 });
+    logger.setLevel('debug', { for: '10m' });
+    writeConfig({ level: 'warn', streams: [stream('a')] });
+    const reloading = logger.reload();
+    for (let n = 1; n <= 100; n++) {
+      logger.debug({ n });
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await reloading;
+    await logger.close();
+    expect(numbersOf(fileOf('a'))).toHaveLength(101);
+  });
+
+  test('lines logged just before it are judged by the old config, those after it by the new one', async () => {
+    const logger = createLogger(writeConfig({ streams: [stream('keep'), stream('goes')] }));
+    logger.info({ n: 0 });
+    await logger.flush();
+    writeConfig({ level: 'warn', streams: [stream('keep'), stream('comes')] });
+    for (const n of [1, 2, 3]) logger.info({ n });
+    const { retired } = await logger.reload();
+    logger.info({ n: 4 });
+    logger.warn({ n: 5 });
+    await logger.close();
+    expect(numbersOf(fileOf('keep'))).toEqual([0, 1, 2, 3, 5]);
+    expect(numbersOf(fileOf('goes'))).toEqual([0, 1, 2, 3]);
+    expect(numbersOf(fileOf('comes'))).toEqual([5]);
+    expect(retired['goes']).toMatchObject({ accepted: 4, delivered: 4, dropped: {} });
+  });
+
+  test.each(['worker', 'in-process'])(
+    'a line logged just before the root level rises arrives (%s)',
+    async (mode) => {
+      const logger = createLogger(writeConfig({ mode, streams: [stream('a')] }));
+      logger.info({ n: 0 });
+      await logger.flush();
+      logger.info({ n: 1 });
+      logger.level = 'warn';
+      await logger.close();
+      expect(numbersOf(fileOf('a'))).toEqual([0, 1]);
+    },
+  );
+
+  test('new levels hold while a stream that went still drains', async () => {
+    const down = path.join(folder, 'down');
+    const goes = { name: 'goes', type: 'switchable', path: fileOf('goes'), down };
+    fs.writeFileSync(down, '');
+    const logger = createLogger(writeConfig({ streams: [stream('keep'), goes] }), {
+      transports: [SWITCHABLE],
+    });
+    logger.info({ n: 0 });
+    writeConfig({ level: 'debug', streams: [stream('keep')] });
+    const reloading = logger.reload();
+    await expect.poll(() => logger.level, { timeout: 30_000 }).toBe('debug');
+    expect((await logger.stats()).config.reloads).toBe(0);
+    logger.debug({ n: 1 });
+    fs.rmSync(down);
+    await reloading;
+    await logger.close();
+    expect(numbersOf(fileOf('keep'))).toEqual([0, 1]);
+    expect(numbersOf(fileOf('goes'))).toEqual([0]);
+  }, 90_000);
 });

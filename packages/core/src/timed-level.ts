@@ -44,10 +44,15 @@ export class TimedLevel {
     this.#timer = setTimeout(() => this.end(), forMs).unref();
   }
 
+  /** The root level under a config that says this one: a level that holds for a time goes on. */
+  over(level: Level): Level {
+    return this.#override?.level ?? level;
+  }
+
   /** The config says another level: it comes back later, or holds at once. */
   rebase(level: Level): void {
     this.#base = level;
-    this.#root.level = this.#override?.level ?? level;
+    this.#root.level = this.over(level);
   }
 
   /** Gives the level back now. */

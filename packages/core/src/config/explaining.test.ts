@@ -189,6 +189,16 @@ describe('testConfig', () => {
   });
 });
 
+test('a record of a test with an unknown level fails the test', () => {
+  const config = {
+    streams: [{ name: 'c', type: 'console' }],
+    tests: [{ name: 't', given: [{ level: 'eror' }], expect: { c: { count: 1 } } }],
+  };
+  expect(testConfig(config, context({}))).toMatchObject([
+    { passed: false, failures: [expect.stringContaining('unknown level "eror"')] },
+  ]);
+});
+
 describe('checkConfig', () => {
   const file = { name: 's', type: 'file', path: 'a.log' };
 
@@ -199,6 +209,7 @@ describe('checkConfig', () => {
       {},
       'CFG604',
     ],
+    ['a maxLevel below the root level', { name: 's', type: 'console', maxLevel: 'debug' }, {}, 'CFG604'],
     ['a silent level', { name: 's', type: 'console', level: 'silent' }, {}, 'CFG604'],
     [
       'a filter that shuts out its levels',

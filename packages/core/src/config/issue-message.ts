@@ -115,6 +115,7 @@ function showNode(node: ConfigNode, path: Path): string {
   const secret = node.secret || path.some((key) => isSecretKey(String(key)));
   if (typeof node.value === 'object' && node.value !== null) return 'an object that is no plain data';
   if (typeof node.value === 'function' || typeof node.value === 'symbol') return `a ${typeof node.value}`;
+  if (typeof node.value === 'number' && secret) return JSON.stringify(MASK);
   if (typeof node.value !== 'string') return String(node.value);
   if (secret) return JSON.stringify(MASK);
   const text = maskText(node.value);

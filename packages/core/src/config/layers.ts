@@ -180,7 +180,11 @@ function readExtended(target: string, origin: Origin, context: ExtendContext): C
   if (chain.includes(file)) return refuse('the configs extend each other in a circle');
   if (chain.length >= MAX_EXTENDS) return refuse(`more than ${MAX_EXTENDS} configs stand on each other`);
   const bytes = readBytes(file);
-  if (typeof bytes === 'string') return refuse(bytes);
+  if (typeof bytes === 'string') {
+    // It may come: who waits for that has to know of it.
+    context.files.set(file, new Uint8Array());
+    return refuse(bytes);
+  }
   context.files.set(file, bytes);
   const name = path.relative(cwd, file) || file;
   const node = readLayer(bytes, name, env, problems);

@@ -1,4 +1,4 @@
-import { formatLevel, LEVELS, parseBytes } from '@treeline/contract';
+import { formatLevel, LEVELS, parseBytes, parseLevel } from '@treeline/contract';
 import { compileFilter, compileLevelFilter, parseFilter } from '@treeline/query';
 import type { PipelineConfig, StreamConfig } from './config.ts';
 import type { Environment } from './interpolate.ts';
@@ -16,7 +16,7 @@ export function lint({ config, node, problems, env, optionSchemas }: EvaluatedCo
     const warn = warner(node, ['streams', index], problems);
     const name = textAt(stream, ['name']);
     const loaded = config.streams.find((candidate) => candidate.name === name);
-    if (loaded) lintLevels(loaded, warn);
+    if (loaded) lintLevels(loaded, levelThatHolds(loaded, config), warn);
     lintSample(stream, loaded, warn);
     lintRotation(stream, keysOfSchema(optionSchemas[index] ?? {}), warn);
   }
@@ -33,16 +33,22 @@ function warner(root: ConfigNode, at: Path, problems: ProblemList): Warn {
   };
 }
 
+/** A stream's level, or the root's; 0 where that is not all that decides: a program may set it, and loggers' own levels may be lower. */
+function levelThatHolds({ level }: StreamConfig, config: PipelineConfig): number {
+  if (level !== undefined) return level;
+  return config.level === 'silent' || config.directives.length > 0 ? 0 : parseLevel(config.level);
+}
+
 /** A stream that no level of pino's can reach. */
-function lintLevels(stream: StreamConfig, warn: Warn): void {
-  const { level = 0, maxLevel = Infinity, filter } = stream;
+function lintLevels(stream: StreamConfig, level: number, warn: Warn): void {
+  const { maxLevel = Infinity, filter } = stream;
   const isOpen = (candidate: number): boolean => candidate >= level && candidate <= maxLevel;
   const open = Object.values(LEVELS).filter(isOpen);
   if (open.length === 0) {
     const reason =
       stream.level === Infinity
         ? 'its level is silent'
-        : `its level ${formatLevel(level)} is above its maxLevel ${formatLevel(maxLevel)}`;
+        : `${stream.level === undefined ? 'the root level' : 'its level'} ${formatLevel(level)} is above its maxLevel ${formatLevel(maxLevel)}`;
     const key = stream.level === undefined ? 'maxLevel' : 'level';
     warn(
       [key],

@@ -174,6 +174,26 @@ describe('loadConfig', () => {
     expect(told).not.toContain('hunter22');
   });
 
+  test.each([
+    ['an object', '{ "user": "me-4711", "nested": { "list": ["x-4711"], "pin": 4711 } }'],
+    ['a list of objects', '[{ "a": "x-4711" }, 4711]'],
+    ['a number', '4711'],
+    ['an object without its end', '{ "user": "me-4711", "pin": 4711'],
+    ['a text without quotes', 'x-4711'],
+    ['escaped quotes', '"a\\"x-4711"'],
+  ])('shows nothing of %s under a secret key', (_, value) => {
+    for (const key of ['auth', 'credentials', 'dbSecrets', 'password']) {
+      const text = `{ "fields": { "${key}": ${value} }, "levle": "info" }`;
+      const { message } = faultOf(() => load(write('secrets.json', text)));
+      expect(message).not.toContain('4711');
+      if (!/without/.test(_)) {
+        const file = write('whole.json', text.replace('levle', 'level'));
+        expect(printConfig(file, { cwd, env: {} })).not.toContain('4711');
+        expect(message).toContain('"levle": "info"');
+      }
+    }
+  });
+
   test('shows no header and no private key in a report or a print', () => {
     const stream = {
       type: 'network',
@@ -242,6 +262,25 @@ describe('loadConfig', () => {
     const off = { name: 'f', type: 'file', path: 'a.log', enabled: false };
     expect(load({ streams: [off] }).config.streams).toEqual([]);
     expect(faultOf(() => load({ streams: [{ ...off, paht: 1 }] })).problems[0]?.code).toBe('CFG101');
+  });
+
+  test.each([
+    [{ OFF: 'false' }, 0],
+    [{ OFF: 'true' }, 1],
+    [{}, 0],
+  ])('a stream is switched by a variable: %j', (env, count) => {
+    const streams = [{ name: 'c', type: 'console', enabled: '${OFF:-false}' }];
+    expect(load({ streams }, { env }).config.streams).toHaveLength(count);
+    expect(printConfig({ streams }, { cwd, env })).toContain(`"enabled": ${count === 1}`);
+  });
+
+  test('refuses a fallback that is switched off, unless the stream is too', () => {
+    const spare = { name: 'spare', type: 'console', enabled: false };
+    const main = { name: 'main', type: 'console', stderr: true, fallback: 'spare' };
+    expect(faultOf(() => load({ streams: [main, spare] })).problems).toMatchObject([
+      { code: 'CFG405', message: 'the fallback "spare" is switched off' },
+    ]);
+    expect(load({ streams: [{ ...main, enabled: false }, spare] }).config.streams).toEqual([]);
   });
 
   test('opens nothing for a logger that is switched off, so an impossible path is no mistake', () => {

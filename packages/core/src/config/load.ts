@@ -48,7 +48,7 @@ export interface LoadedConfig {
 export function loadConfig(source?: string | object, context: LoadContext = {}): LoadedConfig {
   const { config, files, problems } = evaluateConfig(source, context);
   const sorted = sortProblems(problems.all);
-  if (problems.hasErrors || !config) throw new ConfigError(sorted);
+  if (problems.hasErrors || !config) throw new ConfigError(sorted, [...files.keys()]);
   return { config, files, warnings: sorted };
 }
 

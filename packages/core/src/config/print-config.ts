@@ -6,6 +6,7 @@ import { ConfigError, sortProblems } from './problem.ts';
 import type { ProblemList } from './problem-list.ts';
 import { rootSchema, streamSchema } from './schema.ts';
 import { isSecretKey, MASK, maskText } from './secret.ts';
+import { withCoerced } from './validate.ts';
 
 export interface PrintOptions {
   /** Tells behind each value where it comes from. */
@@ -32,13 +33,21 @@ export function printConfig(
 export function effectiveNode(evaluated: EvaluatedConfig): ConfigNode {
   const { node, problems, optionSchemas, archiveSchema } = evaluated;
   if (!node || problems.hasErrors) throw new ConfigError(sortProblems(problems.all));
-  let result = withDefaults(rootSchema, withoutKey(withoutKey(node, ['environments']), ['tests']));
+  let result = withDefaults(
+    rootSchema,
+    withCoerced(rootSchema, withoutKey(withoutKey(node, ['environments']), ['tests'])),
+  );
   const archive = nodeAt(result, ['archive']);
-  if (archive && archiveSchema) result = withValue(result, ['archive'], withDefaults(archiveSchema, archive));
+  if (archive && archiveSchema)
+    result = withValue(result, ['archive'], withDefaults(archiveSchema, withCoerced(archiveSchema, archive)));
   const streams = nodeAt(result, ['streams']);
   for (const [index, stream] of (streams?.kind === 'array' ? streams.items : []).entries()) {
     const schema = optionSchemas[index];
-    const complete = withDefaults(streamSchema, schema ? withDefaults(schema, stream) : stream);
+    const own = withCoerced(streamSchema, stream);
+    const complete = withDefaults(
+      streamSchema,
+      schema ? withDefaults(schema, withCoerced(schema, own)) : own,
+    );
     result = withValue(result, ['streams', index], complete);
   }
   return result;
@@ -79,7 +88,8 @@ function printNode(node: ConfigNode, path: Path, describe: Describe, indent: str
 
 /** A scalar as JSON, masked where it is a secret. */
 export function printScalar(node: Extract<ConfigNode, { kind: 'scalar' }>, path: Path): string {
-  if (typeof node.value !== 'string') return JSON.stringify(node.value) ?? 'null';
   const secret = node.secret || path.some((key) => isSecretKey(String(key)));
+  if (typeof node.value === 'number' && secret) return JSON.stringify(MASK);
+  if (typeof node.value !== 'string') return JSON.stringify(node.value) ?? 'null';
   return JSON.stringify(secret ? MASK : maskText(node.value));
 }

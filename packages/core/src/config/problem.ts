@@ -32,16 +32,24 @@ export type ProblemFormat = 'text' | 'json' | 'github';
  */
 export class ConfigError extends TreelineError {
   readonly #problems: readonly ConfigProblem[];
+  readonly #files: readonly string[];
 
-  constructor(problems: readonly ConfigProblem[]) {
+  /** `files` are those that were read, or should have been, by absolute path. */
+  constructor(problems: readonly ConfigProblem[], files: readonly string[] = []) {
     const unreadable = problems.some((problem) => problem.code === 'CFG001');
     super(unreadable ? 'CONFIG_UNREADABLE' : 'CONFIG_INVALID', formatProblems(problems));
     this.#problems = problems;
+    this.#files = files;
     this.stack = `${this.name}: ${this.message}`;
   }
 
   get problems(): readonly ConfigProblem[] {
     return this.#problems;
+  }
+
+  /** What was read, or should have been: a mistake may be mended in any of them. */
+  get files(): readonly string[] {
+    return this.#files;
   }
 
   /** What a program should exit with: 78 for mistakes, 66 for a file that is missing or can't be read. */

@@ -10,7 +10,7 @@ import { OTHER_VARIABLES, VARIABLES, variablesFor } from './environment.ts';
 import { nodeFrom, type Path } from './node.ts';
 import { PROBLEM_CODES } from './problem-codes.ts';
 import { reloadClassOf, restartKeys } from './reload-class.ts';
-import { RESTART_KEYS } from './reload-plan.ts';
+import { LIVE_KEYS, RESTART_KEYS } from './reload-plan.ts';
 import { rootSchema, streamSchema } from './schema.ts';
 import { defaultOf, descriptionOf, entriesOf, metadataOf, schemaAt, unwrap } from './schema-shape.ts';
 
@@ -221,7 +221,13 @@ function exists(path: Path): boolean {
 const FINISHED_KEYS: Readonly<Record<string, string>> = {
   window: 'windowBytes',
   enhancedFeatures: 'features',
+  levels: 'directives',
+  reload: 'watch',
+  shutdown: 'shutdownTimeoutMs',
 };
+
+/** They are no part of the finished config, or have plans of their own. */
+const OTHER_KEYS = ['$schema', 'extends', 'environments', 'tests', 'streams'];
 
 test('what a reload leaves to the next start is what the schema says', () => {
   // In the finished config some keys have units in their names, the paths are resolved, and there is one version.
@@ -229,6 +235,13 @@ test('what a reload leaves to the next start is what the schema says', () => {
     .filter((key) => key !== 'directory' && key !== 'version')
     .map((key) => FINISHED_KEYS[key] ?? key);
   expect(finished.toSorted()).toEqual([...RESTART_KEYS].toSorted());
+});
+
+test('what the schema calls live is what a reload applies', () => {
+  const live = Object.keys(rootSchema.entries).filter(
+    (key) => reloadClassOf([key]) === 'live' && !OTHER_KEYS.includes(key),
+  );
+  expect(live.map((key) => FINISHED_KEYS[key] ?? key).toSorted()).toEqual([...LIVE_KEYS].toSorted());
 });
 
 test('the variables of the whole config are those that its schema names', () => {

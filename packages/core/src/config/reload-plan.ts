@@ -31,6 +31,7 @@ export const RESTART_KEYS = [
   'serviceName',
   'fields',
   'features',
+  'sampling',
   'stateDirectory',
   'mode',
   'durability',
@@ -39,7 +40,8 @@ export const RESTART_KEYS = [
   'archive',
 ] as const;
 
-const LIVE_KEYS = [
+/** Keys of the whole config that change in place. */
+export const LIVE_KEYS = [
   'level',
   'directives',
   'redact',

@@ -297,6 +297,7 @@ export const rootSchema = v.strictObject({
       v.description(
         'Which traces are logged, decided by trace id when they begin. Errors are always logged, with their ids.',
       ),
+      v.metadata(NEEDS_RESTART),
     ),
   ),
   streams: v.optional(

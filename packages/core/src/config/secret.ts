@@ -24,8 +24,11 @@ export function maskText(text: string): string {
     .replace(PRIVATE_KEY, `$1${MASK}`);
 }
 
-/** A key with a text, or a list, behind it. */
-const MEMBER = /("((?:[^"\\\n]|\\.)*)"\s{0,100}:\s{0,100})("(?:[^"\\\n]|\\.)*|\[[^\]]*)/g;
+/** A key with its colon. */
+const MEMBER = /"((?:[^"\\\n]|\\.)*)"\s{0,100}:\s{0,100}/g;
+
+/** What a value is made of: a text, perhaps without its end, a bracket, or a number or word. */
+const TOKEN = /"(?:[^"\\\n]|\\.)*"?|[[\]{}]|[^\s"[\]{},:]+/g;
 
 /** The headers of requests, of which any may be a key, and one of them with its value. */
 const HEADERS = /("headers"\s{0,100}:\s{0,100})(\{[^{}]*)/g;
@@ -34,10 +37,7 @@ const HEADER = /("(?:[^"\\\n]|\\.)*"\s{0,100}:\s{0,100}")((?:[^"\\\n]|\\.)*)/g;
 /** Masks secrets in the text of a config, character for character, so that positions stay. Works on broken JSON too. */
 export function maskSource(text: string): string {
   const starred = (_: string, head: string, secret: string): string => head + stars(secret);
-  return text
-    .replace(MEMBER, (whole: string, head: string, key: string, value: string) =>
-      isSecretKey(key) ? head + maskTexts(value) : whole,
-    )
+  return maskMembers(text)
     .replace(HEADERS, (_, head: string, block: string) => head + block.replace(HEADER, starred))
     .replace(PRIVATE_KEY, starred)
     .replace(CREDENTIALS, (_, head: string, user: string) => `${head}${stars(user)}@`)
@@ -45,9 +45,44 @@ export function maskSource(text: string): string {
     .replace(SCHEME_SECRET, starred);
 }
 
-/** Masks what stands inside of quotes. */
-function maskTexts(value: string): string {
-  return value.replace(/"((?:[^"\\\n]|\\.)*)/g, (_, text: string) => `"${stars(text)}`);
+/** Masks the values of secret keys, whatever they are: of objects and lists all that stands in them, but for the keys. */
+function maskMembers(text: string): string {
+  let result = '';
+  let done = 0;
+  for (const { 0: head, 1: key = '', index } of text.matchAll(MEMBER)) {
+    if (index < done || !isSecretKey(key)) continue;
+    const start = index + head.length;
+    const end = endOfValue(text, start);
+    result += text.slice(done, start) + maskValue(text.slice(start, end));
+    done = end;
+  }
+  return result + text.slice(done);
+}
+
+/** Where a value ends; an object or list without its end takes the rest of the text. */
+function endOfValue(text: string, start: number): number {
+  let depth = 0;
+  TOKEN.lastIndex = start;
+  for (let token = TOKEN.exec(text); token; token = TOKEN.exec(text)) {
+    const [word] = token;
+    if (word === '{' || word === '[') depth++;
+    else if (word === '}' || word === ']') depth--;
+    // A value that is missing: what comes is its parent's end.
+    if (depth < 0) return token.index;
+    if (depth === 0) return token.index + word.length;
+  }
+  return text.length;
+}
+
+function maskValue(value: string): string {
+  return value.replace(TOKEN, (word, at: number) => {
+    if (
+      /^(?:[[\]{}]|true|false|null)$/.test(word) ||
+      /^\s{0,100}:/.test(value.slice(at + word.length, at + word.length + 101))
+    )
+      return word;
+    return word.replace(/[^"\r\n]|(?<!^)"(?!$)/g, '*');
+  });
 }
 
 function stars(text: string): string {

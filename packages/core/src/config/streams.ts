@@ -5,7 +5,7 @@ import { probeDatabase, probeFile, realFile } from './destination.ts';
 import { defaultName } from './environment.ts';
 import { checkFilters } from './filters.ts';
 import { MAX_STREAMS } from './limits.ts';
-import { firstCharacter, nodeAt, originAt, textAt, type ConfigNode, type Member } from './node.ts';
+import { firstCharacter, nodeAt, originAt, textAt, toValue, type ConfigNode, type Member } from './node.ts';
 import { readRouting } from './routing.ts';
 import { streamSchema, type StreamKeys } from './schema.ts';
 import {
@@ -34,6 +34,7 @@ interface CheckedStream {
   readonly node: ConfigNode;
   readonly index: number;
   readonly name: string;
+  readonly enabled: boolean;
   /** Undefined where the stream is switched off, left out or wrong. */
   readonly config: StreamConfig | undefined;
   readonly schema: OptionsSchema<unknown> | undefined;
@@ -63,15 +64,15 @@ function readStream(node: ConfigNode, index: number, context: StreamsContext): C
   const keys = validate(streamSchema, core, context.problems, { at: ['streams', index], subject });
   checkFilters(node, index, context.problems);
   const name = textAt(node, ['name']) || defaultName(type ?? 'stream', index);
-  const enabledNode = nodeAt(node, ['enabled']);
-  const enabled = !(enabledNode?.kind === 'scalar' && enabledNode.value === false);
-  if (type === undefined) return { node, index, name, config: undefined, schema: undefined, file: undefined };
+  const enabled = keys?.enabled ?? toValue(nodeAt(node, ['enabled']) ?? node) !== false;
+  if (type === undefined)
+    return { node, index, name, enabled, config: undefined, schema: undefined, file: undefined };
   if (enabled && !nodeAt(node, ['name'])) warnOfName(node, index, name, context);
   const place = { node, index, type, subject };
   const transport = readTransport(place, options, context);
   const file = transport && enabled ? checkFile(place, transport, context) : undefined;
   const config = keys && transport && enabled ? completeStream(keys, name, transport, context) : undefined;
-  return { node, index, name, config, schema: transport?.schema, file };
+  return { node, index, name, enabled, config, schema: transport?.schema, file };
 }
 
 /** The keys that core reads, and those that belong to the transport. */
@@ -154,7 +155,8 @@ function refuseSharedFiles(streams: readonly CheckedStream[], { problems }: Stre
 /** A fallback is another stream that runs, and never leads back. */
 function checkFallbacks(streams: readonly CheckedStream[], { problems }: StreamsContext): void {
   const next = new Map(streams.map(({ name, node }) => [name, textAt(node, ['fallback'])]));
-  for (const { node, index, name } of streams) {
+  const isEnabled = new Map(streams.map(({ name, enabled }) => [name, enabled]));
+  for (const { node, index, name, enabled } of streams) {
     const fallback = textAt(node, ['fallback']);
     if (fallback === undefined) continue;
     const path = ['streams', index, 'fallback'];
@@ -170,6 +172,11 @@ function checkFallbacks(streams: readonly CheckedStream[], { problems }: Streams
       refuse(
         `the fallback ${JSON.stringify(fallback)} is no stream`,
         similar && `did you mean "${similar}"?`,
+      );
+    } else if (enabled && !isEnabled.get(fallback)) {
+      refuse(
+        `the fallback ${JSON.stringify(fallback)} is switched off`,
+        'switch it on, or name another stream',
       );
     } else if (next.get(chain.at(-1) ?? '') === name) {
       refuse(`the fallbacks lead in a circle: ${[...chain, name].join(' → ')}`);

@@ -1,4 +1,5 @@
 import { MAX_DEPTH } from './limits.ts';
+import { maskSource } from './secret.ts';
 
 /** A mistake in the text of a config, by offsets. */
 export interface Fault {
@@ -101,6 +102,8 @@ export function explainSyntax(text: string, offset: number): { message: string; 
     return { message: `the key ${word} needs double quotes`, suggestion: `write "${word}"` };
   }
   if (word !== undefined && (previous === ':' || previous === '[' || previous === ',')) {
+    if (maskSource(text).slice(offset, offset + word.length) !== word)
+      return { message: 'this is no JSON value', suggestion: 'write it in double quotes if it is a text' };
     const suggestion = /^(?:true|false|null)$/i.test(word)
       ? `did you mean ${word.toLowerCase()}?`
       : `write "${word}" if it is a text`;

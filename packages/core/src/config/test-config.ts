@@ -1,4 +1,4 @@
-import { createBatch, parseLevel, readLevel, readTimeMs } from '@treeline/contract';
+import { createBatch, LEVEL_NAMES, parseLevel, readLevel, readTimeMs } from '@treeline/contract';
 import { requireBuilt } from '../built-file.ts';
 import type { PipelineConfig, StreamConfig } from './config.ts';
 import { evaluateConfig, loadConfig, type LoadContext } from './load.ts';
@@ -43,7 +43,14 @@ function runTest(
   context: LoadContext,
 ): ConfigTestResult {
   const { config } = loadConfig(source, context);
-  const failures: string[] = [];
+  const failures = test.given.flatMap(({ level }, index) =>
+    level === undefined || readLevel(level) !== undefined
+      ? []
+      : [
+          `given[${index}] has the unknown level ${JSON.stringify(level)}; allowed: ${LEVEL_NAMES.join(', ')}`,
+        ],
+  );
+  if (failures.length > 0) return { name: test.name, passed: false, failures };
   for (const [name, { count }] of Object.entries(test.expect)) {
     const stream = config.streams.find((candidate) => candidate.name === name);
     if (!stream) failures.push(`there is no stream "${name}"`);

@@ -111,6 +111,16 @@ function coerce(node: ConfigNode, issues: readonly { issue: Issue; path: Path }[
   return result;
 }
 
+/** What stands in a config after texts from `${…}` became what the schema wants in their place. */
+export function withCoerced(schema: OptionsSchema<unknown>, node: ConfigNode): ConfigNode {
+  const result = schema['~standard'].validate(toValue(node));
+  if (result instanceof Promise || !result.issues) return node;
+  return coerce(
+    node,
+    result.issues.map((issue) => ({ issue: issue as Issue, path: keysOf(issue as Issue) })),
+  );
+}
+
 /** Lists where an object is wanted: to valibot a list is an object like any other. */
 function listsForObjects(schema: unknown, node: ConfigNode, path: Path = []): Path[] {
   if (schema === undefined || node.kind === 'scalar') return [];

@@ -69,10 +69,10 @@ export class LevelControl {
     this.#keepOwnLevel(logger, level);
   }
 
-  /** Takes new levels and directives over; existing children follow. A level that the program has set on the root is forgotten. */
-  applyLevels(settings: LevelSettings): void {
+  /** Takes new levels and directives over, and a root level (default: that of the settings); existing children follow. */
+  applyLevels(settings: LevelSettings, rootLevel = parseLevel(settings.level)): void {
     this.#settings = settings;
-    this.#rootLevel = parseLevel(settings.level);
+    this.#rootLevel = rootLevel;
     this.#apply();
   }
 

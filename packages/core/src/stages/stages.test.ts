@@ -1,5 +1,7 @@
 import { createBatch, type Batch } from '@treeline/contract';
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import { LineGate } from '../worker/line-gate.ts';
+import { LOOK } from './line-rule.ts';
 import { compileStages, type StageConfig, type Stages } from './stages.ts';
 
 afterEach(() => {
@@ -190,4 +192,38 @@ test('a batch that no stage changes is the same batch, whose records are parsed 
   expect(
     compileStages({ redact, rateLimit: { records: 9, perMs: 1, by: [] } }, {}).process(batch).batch,
   ).toBe(batch);
+});
+
+describe('a line that the stages can’t handle', () => {
+  const DEPTH = 50_000;
+  const deep = `{"level":50,"time":1760000000000,"password":"hunter2","a":${'['.repeat(DEPTH)}${']'.repeat(DEPTH)}}\n`;
+  const batch = createBatch(Buffer.from(`{"level":30,"n":1}\n${deep}{"level":30,"n":2}\n`), {
+    logId: 'l',
+    seq: 1,
+  });
+
+  test.each(['ecs', 'otel', 'logfmt'] as const)('goes on without its text, and is counted (%s)', (format) => {
+    let failures = 0;
+    const redact = { keys: ['password'], paths: [], detectors: [], censor: '***' };
+    const staged = compileStages({ redact, format }, {}, (count) => (failures += count)).process(batch);
+    const lines = staged.batch.bytes.toString().trimEnd().split('\n');
+    expect(lines.length).toBe(3);
+    // The whole line would fill the screen.
+    expect([lines[1]?.includes('hunter2'), lines[1]?.includes('could not be processed')]).toEqual([
+      false,
+      true,
+    ]);
+    expect(failures).toBe(1);
+  });
+
+  test('passes a filter that can’t judge it, and is counted', () => {
+    let failures = 0;
+    const judge = (): boolean => {
+      throw new RangeError('Maximum call stack size exceeded');
+    };
+    const verdicts = Uint8Array.from({ length: 100 }, () => LOOK);
+    const gate = new LineGate({ verdicts, judge }, (count) => (failures += count));
+    expect(gate.select(batch).count).toBe(3);
+    expect(failures).toBe(3);
+  });
 });

@@ -1,13 +1,14 @@
 import { batchFromParts, readPrefix, selectLines, type Batch, type LogRecord } from '@treeline/contract';
 import type { PipelineConfig, StreamConfig } from '../config/config.ts';
 import type { DropReason } from '../control-block.ts';
+import { replaced } from '../shortened.ts';
 import { compileDedupe } from './dedupe.ts';
 import { compileFields } from './fields.ts';
 import { compileFormat } from './format.ts';
 import { compileRateLimit } from './rate-limit.ts';
 import { compileRedact, type LineTransform } from './redact.ts';
 import { compileSample } from './sample.ts';
-import type { Thinning } from './thinning.ts';
+import type { Line, Thinning } from './thinning.ts';
 
 /** What becomes of a batch on its way to the sink. */
 export interface Staged {
@@ -40,8 +41,16 @@ export type StageConfig = Pick<
 
 export type CommonStageConfig = Pick<PipelineConfig, 'redact' | 'serviceVersion' | 'environment'>;
 
-/** Puts a stream's stages together; those that it doesn't ask for cost nothing. */
-export function compileStages(stream: StageConfig, common: CommonStageConfig): Stages {
+/**
+ * Puts a stream's stages together; those that it doesn't ask for cost nothing. A line that they can't handle, as one that is nested too
+ * deep, never stops the stream: it is left out by none of them, and goes on with its text replaced where one would have changed it.
+ * `failed` is told how many.
+ */
+export function compileStages(
+  stream: StageConfig,
+  common: CommonStageConfig,
+  failed: (count: number) => void = () => undefined,
+): Stages {
   const thinnings = [
     stream.sample && compileSample(stream.sample),
     stream.dedupe && compileDedupe(stream.dedupe),
@@ -53,10 +62,10 @@ export function compileStages(stream: StageConfig, common: CommonStageConfig): S
     stream.format &&
       compileFormat(stream.format, { version: common.serviceVersion, environment: common.environment }),
   ].filter((stage) => stage !== undefined);
-  const dress = (batch: Batch): Batch => transformLines(batch, transforms);
+  const dress = (batch: Batch): Batch => transformLines(batch, transforms, failed);
   return {
     process(batch) {
-      const { batch: thinned, dropped } = thin(batch, thinnings);
+      const { batch: thinned, dropped } = thin(batch, thinnings, failed);
       return { batch: dress(thinned), dropped };
     },
     dress,
@@ -65,10 +74,19 @@ export function compileStages(stream: StageConfig, common: CommonStageConfig): S
   };
 }
 
-function thin(batch: Batch, stages: readonly Thinning[]): Staged {
+function thin(batch: Batch, stages: readonly Thinning[], failed: (count: number) => void): Staged {
   if (stages.length === 0) return { batch, dropped: {} };
   const dropped: Partial<Record<DropReason, number>> = {};
   const indexes: number[] = [];
+  let failures = 0;
+  const passes = (stage: Thinning, line: Line): boolean => {
+    try {
+      return stage.passes(line);
+    } catch {
+      failures++;
+      return true;
+    }
+  };
   for (let index = 0; index < batch.count; index++) {
     const line = {
       level: batch.levels[index] ?? 0,
@@ -76,10 +94,11 @@ function thin(batch: Batch, stages: readonly Thinning[]): Staged {
       timeMs: readPrefix(batch.bytes, startOf(batch, index))?.time ?? Date.now(),
       record: () => batch.record(index),
     };
-    const refusing = stages.find((stage) => !stage.passes(line));
+    const refusing = stages.find((stage) => !passes(stage, line));
     if (refusing) dropped[refusing.reason] = (dropped[refusing.reason] ?? 0) + 1;
     else indexes.push(index);
   }
+  if (failures > 0) failed(failures);
   return { batch: indexes.length === batch.count ? batch : selectLines(batch, indexes), dropped };
 }
 
@@ -88,15 +107,28 @@ function startOf(batch: Batch, index: number): number {
 }
 
 /** Lines keep their levels and numbers, whatever they look like afterwards. */
-function transformLines(batch: Batch, transforms: readonly LineTransform[]): Batch {
+function transformLines(
+  batch: Batch,
+  transforms: readonly LineTransform[],
+  failed: (count: number) => void,
+): Batch {
   if (transforms.length === 0 || batch.count === 0) return batch;
   let isChanged = false;
+  let failures = 0;
+  const transform = (line: string): string => transforms.reduce((text, apply) => apply(text), line);
   const lines = Array.from({ length: batch.count }, (_, index) => {
     const before = batch.line(index).toString();
-    const after = transforms.reduce((line, transform) => transform(line), before);
+    let after: string;
+    try {
+      after = transform(before);
+    } catch {
+      failures++;
+      after = transform(replaced(before));
+    }
     isChanged ||= after !== before;
     return `${after}\n`;
   });
+  if (failures > 0) failed(failures);
   if (!isChanged) return batch;
   const ends = new Uint32Array(batch.count);
   let length = 0;

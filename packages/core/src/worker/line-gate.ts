@@ -17,12 +17,15 @@ interface Skip {
  * segment much later, and must get the same answer: so each change of the rule is remembered with where it began.
  */
 export class LineGate {
+  readonly #failed: (count: number) => void;
   #changes: RuleChange[];
   #skips: Skip[] = [];
   /** Everything up to here has been passed over or taken. */
   #passedSeq = -1;
 
-  constructor(rule: LineRule) {
+  /** `failed` is told how many lines a rule could not judge: they pass. */
+  constructor(rule: LineRule, failed: (count: number) => void = () => undefined) {
+    this.#failed = failed;
     this.#changes = [{ fromSeq: 0, rule }];
   }
 
@@ -64,14 +67,23 @@ export class LineGate {
     const uniform = this.#isUniform(batch);
     let judged = this.#at(batch.seq(0));
     const indexes: number[] = [];
+    let failures = 0;
+    const judge = (rule: LineRule, index: number, level: number): boolean => {
+      try {
+        return rule.judge(batch.record(index), level);
+      } catch {
+        failures++;
+        return true;
+      }
+    };
     for (let index = 0; index < levels.length; index++) {
       if (!uniform) judged = this.#at(batch.seq(index));
       const level = levels[index] ?? 0;
       const { rule, leastLevel } = judged;
       const verdict = level < leastLevel ? DROP : rule.verdicts[level];
-      if (verdict !== DROP && (verdict !== LOOK || rule.judge(batch.record(index), level)))
-        indexes.push(index);
+      if (verdict !== DROP && (verdict !== LOOK || judge(rule, index, level))) indexes.push(index);
     }
+    if (failures > 0) this.#failed(failures);
     return indexes.length === levels.length ? batch : selectLines(batch, indexes);
   }
 

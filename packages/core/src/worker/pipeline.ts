@@ -32,6 +32,7 @@ import { Stream, type OpenedSink } from './stream.ts';
  */
 export class Pipeline {
   #spec: PipelineSpec;
+  #rootLevel: number;
   readonly #port: MessagePort;
   readonly #control: ControlBlock;
   /** Those of the config, and those that were taken out of it until they have delivered what they have. */
@@ -48,6 +49,7 @@ export class Pipeline {
 
   constructor(spec: PipelineSpec, port: MessagePort) {
     this.#spec = spec;
+    this.#rootLevel = spec.rootLevel;
     this.#port = port;
     this.#control = ControlBlock.attach(spec.control);
     let allowDelivery = (): void => undefined;
@@ -85,6 +87,7 @@ export class Pipeline {
       config: spec.config,
       logId,
       root: config,
+      rootLevel: this.#rootLevel,
       counters: StreamCounters.attach(spec.counters),
       frames,
       spilledSeq: () => this.#control.read('spilledSeq'),
@@ -126,7 +129,8 @@ export class Pipeline {
   }
 
   /** Opens all that is new, then changes everything in one step, then lets those that go deliver what they have. */
-  async #reload({ id, config, streams: specs, handover }: ReloadMessage): Promise<void> {
+  async #reload(message: ReloadMessage): Promise<void> {
+    const { id, streams: specs, handover } = message;
     try {
       const known = new Set(this.#streams.map((stream) => stream.id));
       const wanted = new Map(specs.map((spec) => [spec.id, spec]));
@@ -141,7 +145,12 @@ export class Pipeline {
         await Promise.allSettled([...sinks.values()].map(({ sink }) => sink.close()));
         throw error;
       });
-      this.#swap(id, config, specs, sinks, leaving);
+      // Closed meanwhile: nothing new may begin, and nobody waits for an answer.
+      if (this.#closing) {
+        await Promise.allSettled([...sinks.values()].map(({ sink }) => sink.close()));
+        return;
+      }
+      this.#swap(message, sinks, leaving);
     } catch (error) {
       if (!(error instanceof ReloadFailure)) throw error;
       this.#post({ type: 'reload-failed', id, stream: error.stream, reason: error.message });
@@ -149,35 +158,39 @@ export class Pipeline {
   }
 
   #swap(
-    id: number,
-    config: PipelineSpec['config'],
-    specs: readonly StreamSpec[],
+    { id, config, rootLevel, upToSeq, streams: specs }: ReloadMessage,
     sinks: ReadonlyMap<number, OpenedSink>,
     leaving: readonly Stream[],
   ): void {
     this.#spec = { ...this.#spec, config, streams: specs };
+    if (rootLevel !== undefined) this.#rootLevel = rootLevel;
     const retired: RetiredStream[] = [];
     const drained = new Map<Stream, Promise<void>>();
     for (const stream of leaving) {
-      if (!stream.isRetired) retired.push({ id: stream.id, untilSeq: stream.retire() });
+      if (!stream.isRetired) retired.push({ id: stream.id, untilSeq: stream.retire(upToSeq) });
       drained.set(stream, this.#drainRetired(stream));
     }
     for (const spec of specs) {
       const stream = this.#streams.find((candidate) => candidate.id === spec.id);
-      if (stream) stream.reconfigure(spec.config, config);
-      else this.#streams.push(this.#begin(spec, sinks.get(spec.id), drained));
+      if (stream) {
+        stream.setRootLevel(this.#rootLevel, upToSeq);
+        stream.reconfigure(spec.config, config, upToSeq);
+      } else this.#streams.push(this.#begin(spec, upToSeq, sinks.get(spec.id), drained));
     }
     this.#post({ type: 'swapped', id, retired });
     this.#publishSettled();
   }
 
-  /** A new stream gets what is logged from now on. */
+  /** A new stream gets what was logged after `upToSeq`. */
   #begin(
     spec: StreamSpec,
+    upToSeq: number,
     opened: OpenedSink | undefined,
     leaving: ReadonlyMap<Stream, Promise<void>>,
   ): Stream {
-    StreamCounters.attach(spec.counters).update({ settledSeq: this.#control.read('fannedSeq') });
+    StreamCounters.attach(spec.counters).update({
+      settledSeq: Math.max(this.#control.read('fannedSeq'), upToSeq),
+    });
     const before = waitsFor(spec, [...leaving.keys()]);
     let prepared = opened;
     return this.#createStream(spec, Promise.resolve(), async () => {
@@ -190,7 +203,8 @@ export class Pipeline {
   }
 
   async #drainRetired(stream: Stream): Promise<void> {
-    await stream.drainRetired(this.#spec.config.shutdownTimeoutMs);
+    const { shutdownTimeoutMs } = this.#spec.config;
+    await stream.drainRetired(shutdownTimeoutMs, this.#fanOut.reached(stream.untilSeq));
     const index = this.#streams.indexOf(stream);
     if (index === -1) return;
     this.#streams.splice(index, 1);
@@ -241,7 +255,8 @@ export class Pipeline {
         this.#control.notify();
         break;
       case 'root-level':
-        for (const stream of this.#streams) stream.setRootLevel(message.level);
+        this.#rootLevel = message.level;
+        for (const stream of this.#streams) stream.setRootLevel(message.level, message.upToSeq);
         break;
       case 'reload':
         void this.#reload(message);

@@ -3,7 +3,6 @@ import {
   createBatch,
   DEFAULT_BATCH_HINTS,
   messageOf,
-  parseLevel,
   raceAbort,
   selectLines,
   SinkDriver,
@@ -63,6 +62,8 @@ export interface StreamOptions {
   readonly logId: string;
   /** What holds for all streams. */
   readonly root: PipelineConfig;
+  /** That of the config, or one that the program has set. */
+  readonly rootLevel: number;
   readonly counters: StreamCounters;
   readonly frames: LogFrames;
   readonly refused: RefusedRecords;
@@ -103,6 +104,7 @@ export class Stream {
   #retry: RetryPolicy | undefined;
   #rootLevel: number;
   #isRetired = false;
+  #untilSeq = Infinity;
   #driver: SinkDriver | undefined;
   #closed: Promise<void> | undefined;
   /** The last record that was offered, whether or not the stream wanted it. */
@@ -124,9 +126,9 @@ export class Stream {
     this.destinationKey = destinationKey(options.config);
     this.open = options.open;
     this.#options = options;
-    this.#rootLevel = parseLevel(options.root.level);
-    this.#gate = new LineGate(this.#rule());
-    this.#stages = compileStages(options.config, options.root);
+    this.#rootLevel = options.rootLevel;
+    this.#gate = new LineGate(this.#rule(), (count) => this.#warnOfUnprocessed(count));
+    this.#stages = compileStages(options.config, options.root, (count) => this.#warnOfUnprocessed(count));
     this.#account = new StreamAccount(options.counters, (event) => options.report(event));
     this.#offeredSeq = this.settledSeq;
     if (options.untilSeq !== undefined) this.#retire(options.untilSeq);
@@ -170,24 +172,28 @@ export class Stream {
     return this.#isRetired;
   }
 
-  /** A stream without a level of its own follows the root level. */
-  setRootLevel(level: number): void {
-    if (level === this.#rootLevel || this.#isRetired) return;
-    this.#rootLevel = level;
-    this.#gate.setRule(this.#rule(), this.#offeredSeq + 1);
+  /** The last record that is the stream's own; Infinity while it is part of the config. */
+  get untilSeq(): number {
+    return this.#untilSeq;
   }
 
-  /** Takes over what changes in place, for lines from the next one on. */
-  reconfigure(config: StreamConfig, root: PipelineConfig): void {
+  /** A stream without a level of its own follows the root level, for lines after `upToSeq`. */
+  setRootLevel(level: number, upToSeq: number): void {
+    if (level === this.#rootLevel || this.#isRetired) return;
+    this.#rootLevel = level;
+    this.#setRule(upToSeq);
+  }
+
+  /** Takes over what changes in place, for lines after `upToSeq`. */
+  reconfigure(config: StreamConfig, root: PipelineConfig, upToSeq: number): void {
     const before = this.#options;
     if (this.#isRetired || (isDeepStrictEqual(config, before.config) && isDeepStrictEqual(root, before.root)))
       return;
     this.#options = { ...before, config, root };
-    if (root.level !== before.root.level) this.#rootLevel = parseLevel(root.level);
-    this.#gate.setRule(this.#rule(), this.#offeredSeq + 1);
+    this.#setRule(upToSeq);
     if (!isDeepStrictEqual(stageConfigOf(config, root), stageConfigOf(before.config, before.root))) {
       this.tellSummaries(Infinity);
-      this.#stages = compileStages(config, root);
+      this.#stages = compileStages(config, root, (count) => this.#warnOfUnprocessed(count));
     }
     if (!isDeepStrictEqual(config.batch, before.config.batch)) this.#backlog.setHints(this.#hints());
   }
@@ -207,15 +213,21 @@ export class Stream {
     }
   }
 
-  /** From now on no line is this stream's; gives the last one that was. */
-  retire(): number {
-    this.#retire(this.#offeredSeq);
-    return this.#offeredSeq;
+  /** No line after `upToSeq` is this stream's; gives the last one that is. */
+  retire(upToSeq: number): number {
+    const untilSeq = Math.max(this.#offeredSeq, upToSeq);
+    this.#retire(untilSeq);
+    return untilSeq;
   }
 
-  /** Delivers what the stream has, for no longer than that; what is left then is dropped and counted. */
-  async drainRetired(timeoutMs: number): Promise<void> {
+  /**
+   * Delivers what the stream has, for no longer than that; what is left then is dropped and counted. `offered` resolves when it was
+   * offered all that is its own.
+   */
+  async drainRetired(timeoutMs: number, offered: Promise<void>): Promise<void> {
     const deadline = AbortSignal.timeout(timeoutMs);
+    await raceAbort(offered, deadline);
+    this.miss(this.#untilSeq, this.#untilSeq - this.#offeredSeq, 'closed');
     await raceAbort(
       this.flushAll().catch(() => undefined),
       deadline,
@@ -230,6 +242,7 @@ export class Stream {
 
   #retire(untilSeq: number): void {
     this.#isRetired = true;
+    this.#untilSeq = untilSeq;
     this.#gate.setRule(NO_LINE, untilSeq + 1);
   }
 
@@ -333,9 +346,14 @@ export class Stream {
   async #open(): Promise<void> {
     const { config } = this.#options;
     for (let attempt = 1; !this.#closing.signal.aborted; attempt++) {
+      const { open } = this;
       try {
         const sink = await this.#openSink();
         await this.#options.adopted;
+        if (open !== this.open) {
+          await sink.close();
+          continue;
+        }
         // Closed meanwhile: what waits belongs to the next start.
         if (this.#closing.signal.aborted) {
           await sink.close();
@@ -348,6 +366,8 @@ export class Stream {
         this.#options.report({ type: 'up', reason: 'open' });
         return;
       } catch (error) {
+        // A reload came in between: the new options are tried at once.
+        if (open !== this.open) continue;
         this.#setState('down');
         this.#options.report({ type: 'down', reason: `${config.type} can't be opened: ${messageOf(error)}` });
         if (config.fallback !== undefined) this.#start();
@@ -357,7 +377,12 @@ export class Stream {
   }
 
   async #openSink(): Promise<Sink> {
-    const { sink, batch, retry } = await this.open();
+    const { open } = this;
+    const { sink, batch, retry } = await open();
+    if (open !== this.open) {
+      await sink.close();
+      throw new Error('its options were changed while it was being opened');
+    }
     this.#transportHints = batch;
     this.#retry = retry;
     this.#backlog.setHints(this.#hints());
@@ -406,7 +431,7 @@ export class Stream {
   #takeOver(): void {
     const hints = this.#hints();
     this.#adopted = this.#adoptions.map((lines) => {
-      const gate = new LineGate(this.#rule());
+      const gate = new LineGate(this.#rule(), (count) => this.#warnOfUnprocessed(count));
       return new AdoptedLines(lines, gate, hints, (count, bytes, lost) => {
         this.#account.adopt({ count, bytes }, lost);
       });
@@ -542,9 +567,20 @@ export class Stream {
     }, waitMs).unref();
   }
 
+  /** What was logged before is judged as it was to be then, though it may be offered only now. */
+  #setRule(upToSeq: number): void {
+    this.#gate.setRule(this.#rule(), Math.max(this.#offeredSeq, upToSeq) + 1);
+  }
+
   #rule(): LineRule {
     const { config, root } = this.#options;
     return compileLineRule(config, { rootLevel: this.#rootLevel, directives: root.directives });
+  }
+
+  #warnOfUnprocessed(count: number): void {
+    const reason =
+      'lines were too complex for its filter or stages, and went on unfiltered or with their text replaced';
+    this.#options.report({ type: 'warning', reason, count });
   }
 
   #hints(): BatchHints {
