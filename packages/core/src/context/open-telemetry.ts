@@ -112,13 +112,27 @@ export function startOtelSpan(request: OtelSpanRequest): { span: OtelSpan; paren
 
 /** Ends it as ours ended. */
 export function endOtelSpan(span: OtelSpan, failure: { readonly error: unknown } | undefined): void {
-  if (failure && api) {
-    const { error } = failure;
-    const message = error instanceof Error ? error.message : String(error);
-    if (error instanceof Error) span.recordException(error);
-    span.setStatus({ code: api.SpanStatusCode.ERROR, message });
+  try {
+    if (failure && api) {
+      span.setStatus({ code: api.SpanStatusCode.ERROR, message: messageOf(failure.error) });
+      if (failure.error instanceof Error) span.recordException(failure.error);
+    }
+  } catch {
+    // An error that throws when it is read: the span ends without it.
   }
-  span.end();
+  try {
+    span.end();
+  } catch {
+    // The program's own error is the one to be passed on.
+  }
+}
+
+function messageOf(error: unknown): string {
+  try {
+    return String(error instanceof Error ? error.message : error);
+  } catch {
+    return 'an error that can’t be read';
+  }
 }
 
 function kindOf(otel: OpenTelemetryApi, kind: OtelSpanRequest['kind']): OtelSpanKind {

@@ -36,16 +36,32 @@ interface Progress {
 export function serializeError(value: unknown): unknown {
   if (!isErrorLike(value)) return value;
   const progress: Progress = { seen: new Set(), nodes: 0, cut: 0 };
-  const serialized = errorFields(value, progress, 0);
-  if (progress.cut > 0) serialized.cut = progress.cut;
-  return serialized;
+  try {
+    const serialized = errorFields(value, progress, 0);
+    if (progress.cut > 0) serialized.cut = progress.cut;
+    return serialized;
+  } catch (error) {
+    // There may be no stack left to read it with.
+    return { type: 'Error', message: `[unreadable: ${reasonOf(error)}]` };
+  }
+}
+
+/** The same for whatever a program has thrown: what is no error becomes a copy that JSON can hold. Never throws itself. */
+export function serializeThrown(value: unknown): unknown {
+  if (isErrorLike(value)) return serializeError(value);
+  try {
+    return copyValue(value, { seen: new Set(), nodes: 0, cut: 0 }, 0);
+  } catch (error) {
+    return `[unreadable: ${reasonOf(error)}]`;
+  }
 }
 
 /** Whether something is an error, of this realm or another, or looks like one. */
 export function isErrorLike(value: unknown): value is object {
-  if (value instanceof Error) return true;
   if (typeof value !== 'object' || value === null) return false;
   try {
+    // A proxy may answer even this by throwing.
+    if (value instanceof Error) return true;
     if (Object.prototype.toString.call(value) === '[object Error]') return true;
     const { message, stack } = value as { message?: unknown; stack?: unknown };
     return typeof message === 'string' && typeof stack === 'string';
@@ -82,7 +98,7 @@ function errorFields(error: object, progress: Progress, depth: number): Serializ
   if (typeof stack === 'string') fields.stack = cutText(stack, ERROR_LIMITS.stackChars, progress);
   addProps(error, fields, progress);
   const errors = read(error, 'errors');
-  if (Array.isArray(errors)) fields.errors = serializeErrors(errors, progress, depth);
+  if (typeof errors === 'object' && errors !== null) addErrors(errors, fields, progress, depth);
   if (has(error, 'cause')) addCause(error, fields, progress, depth);
   return fields;
 }
@@ -92,6 +108,14 @@ function addCause(error: object, fields: SerializedError, progress: Progress, de
   if (cause === undefined) return;
   if (depth + 1 >= ERROR_LIMITS.causeDepth) progress.cut++;
   else fields.cause = isErrorLike(cause) ? nested(cause, progress, depth + 1) : copyValue(cause, progress, 0);
+}
+
+function addErrors(errors: object, fields: SerializedError, progress: Progress, depth: number): void {
+  try {
+    if (Array.isArray(errors)) fields.errors = serializeErrors(errors, progress, depth);
+  } catch (error) {
+    fields.errors = [`[unreadable: ${reasonOf(error)}]`];
+  }
 }
 
 function serializeErrors(errors: readonly unknown[], progress: Progress, depth: number): unknown[] {
@@ -232,7 +256,7 @@ function reasonOf(error: unknown): string {
 function textOf(value: unknown): string {
   try {
     if (typeof value === 'string') return value;
-    return value === undefined ? '' : JSON.stringify(value);
+    return value === undefined ? '' : (JSON.stringify(value) ?? String(value));
   } catch {
     return '[unreadable]';
   }
