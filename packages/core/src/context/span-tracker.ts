@@ -96,7 +96,8 @@ export class SpanTracker implements SpanOwner, LineIds {
     const otel = startOtelSpan({
       name: shortName,
       kind,
-      parent: options.parent === undefined ? undefined : (around?.ids ?? null),
+      // OpenTelemetry's context may not know of the span around it: there may be none kept.
+      parent: options.parent === undefined ? around?.frame : (around?.ids ?? null),
       attributes: attrs,
       links: links.map((link) => ({ traceId: link.trace_id, spanId: link.span_id, traceFlags: '01' })),
     });
