@@ -100,7 +100,7 @@ test.each([
   [', with a traceparent', 'server', true],
 ])('a request is part of the span that an instrumentation has made for it%s', async (_, how, withParent) => {
   const record = await runBelow(withParent ? `${how}-traceparent` : how);
-  const { trace_id, span_id } = record('in handler')?.['ids'] as Record<string, string>;
+  const { trace_id, span_id } = (record('in handler')?.['ids'] ?? {}) as Record<string, string>;
   expect(record('in handler')).toMatchObject({ trace_id });
   expect(record('in handler')?.['span_id']).not.toBe(span_id);
   if (how === 'server') expect(record('open GET')).toMatchObject({ trace_id, parent_span_id: span_id });
@@ -108,7 +108,7 @@ test.each([
 
 test('a request is no part of a span that is active where its server was started', async () => {
   const record = await runBelow('internal');
-  const ids = record('in handler')?.['ids'] as Record<string, string>;
+  const ids = (record('in handler')?.['ids'] ?? {}) as Record<string, string>;
   expect(record('open GET')).not.toHaveProperty('parent_span_id');
   expect(record('in handler')?.['trace_id']).not.toBe(ids['trace_id']);
 });

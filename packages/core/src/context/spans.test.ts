@@ -89,6 +89,7 @@ describe('a span', () => {
       throw new Error('not known');
     };
     const strict = new Proxy({}, { get: refuses, has: refuses });
+    // oxlint-disable-next-line unicorn/no-thenable -- what a program may return
     const thrower = { then: refuses };
     const { result } = await captureLogs((logger) => {
       expect(logger.span('strict', () => strict) === strict).toBe(true);

@@ -256,7 +256,9 @@ function reasonOf(error: unknown): string {
 function textOf(value: unknown): string {
   try {
     if (typeof value === 'string') return value;
-    return value === undefined ? '' : (JSON.stringify(value) ?? String(value));
+    if (value === undefined) return '';
+    if (typeof value === 'symbol') return String(value);
+    return JSON.stringify(value) ?? `[${typeof value}]`;
   } catch {
     return '[unreadable]';
   }
