@@ -72,6 +72,20 @@ describe('serializeError', () => {
     expect(() => JSON.stringify(serialized)).not.toThrow();
   });
 
+  test.each<[string, () => unknown]>([
+    ['long texts', () => Array.from({ length: 100 }, () => 'x'.repeat(8000))],
+    ['long keys', () => ({ ['k'.repeat(1_000_000)]: 1 })],
+    ['numbers', () => Array.from({ length: 100 }, () => Array.from({ length: 100 }, () => Math.PI))],
+  ])('bounds an error with many properties of %s as a whole, and tells that it has cut', (_, make) => {
+    const error = Object.assign(
+      new Error('x'),
+      Object.fromEntries(Array.from({ length: 50 }, (_each, index) => [`p${index}`, make()])),
+    );
+    const serialized = serialize(error);
+    expect(JSON.stringify(serialized).length).toBeLessThan(2 * ERROR_LIMITS.totalChars);
+    expect(serialized.cut).toBeGreaterThan(0);
+  });
+
   test('takes a revoked proxy for no error, and makes a text of one that was thrown', () => {
     const proxy = revoked();
     expect(serializeError(proxy) === proxy).toBe(true);
