@@ -91,15 +91,17 @@ export class LoggerContext {
 
   #loadTracker(): SpanTracker {
     const loaded = requireBuilt('context/loader.js') as typeof import('./loader.ts');
-    this.#tracker = new loaded.SpanTracker({
+    const tracker = new loaded.SpanTracker({
       root: this.#root,
       levels: this.#levels,
       ...(this.#config.sampling && { sampling: this.#config.sampling }),
       serializeError: (error, level, span) =>
         this.errors ? this.errors.serializeFor(error, level, span) : serializeError(error),
     });
+    this.#tracker = tracker;
+    this.#levels.admitsHere = (logger, level) => tracker.admits(logger, level);
     this.refresh();
-    return this.#tracker;
+    return tracker;
   }
 
   #loadErrors(): ErrorLog | undefined {
