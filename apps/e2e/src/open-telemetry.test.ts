@@ -74,6 +74,58 @@ describe('with OpenTelemetry’s SDK registered', () => {
   });
 });
 
+/** Records by message; those of spans by operation and name. */
+async function runBelow(how: string): Promise<(key: string) => LogRecord | undefined> {
+  using folder = scratchFolder();
+  const path = join(folder.path, 'out.log');
+  const { stderr, code } = await runProgram('logs-below-otel.mjs', [how, path], { cwd: folder.path });
+  expect({ stderr, code }).toEqual({ stderr: '', code: 0 });
+  const records = readRecords(path);
+  return (key) =>
+    records.find(({ msg, span }) => {
+      const { op, name } = (span ?? {}) as { op?: string; name?: string };
+      return msg === key || `${op} ${name}` === key;
+    });
+}
+
+test('lines carry the ids of spans that others start, before there is any span of ours', async () => {
+  const record = await runBelow('foreign');
+  const ids = record('in foreign')?.['ids'] as object;
+  expect(record('in foreign')).toMatchObject({ ...ids, headers: expect.stringMatching(/^00-/) as string });
+});
+
+test.each([
+  ['', 'server', false],
+  [' that is not sampled', 'unsampled', false],
+  [', with a traceparent', 'server', true],
+])('a request is part of the span that an instrumentation has made for it%s', async (_, how, withParent) => {
+  const record = await runBelow(withParent ? `${how}-traceparent` : how);
+  const { trace_id, span_id } = (record('in handler')?.['ids'] ?? {}) as Record<string, string>;
+  expect(record('in handler')).toMatchObject({ trace_id });
+  expect(record('in handler')?.['span_id']).not.toBe(span_id);
+  if (how === 'server') expect(record('open GET')).toMatchObject({ trace_id, parent_span_id: span_id });
+});
+
+test('a request is no part of a span that is active where its server was started', async () => {
+  const record = await runBelow('internal');
+  const ids = (record('in handler')?.['ids'] ?? {}) as Record<string, string>;
+  expect(record('open GET')).not.toHaveProperty('parent_span_id');
+  expect(record('in handler')?.['trace_id']).not.toBe(ids['trace_id']);
+});
+
+test.each(['no-context', 'suppressed'])('spans have ids, and know their parent (%s)', async (how) => {
+  const record = await runBelow(how);
+  const outer = record('open outer');
+  expect(outer?.['trace_id']).toMatch(/^(?!0+$)[0-9a-f]{32}$/);
+  expect(outer?.['span_id']).toMatch(/^(?!0+$)[0-9a-f]{16}$/);
+  expect(idsOf(record('in outer'))).toEqual(idsOf(outer));
+  expect(record('open inner')).toMatchObject({
+    trace_id: outer?.['trace_id'],
+    parent_span_id: outer?.['span_id'],
+  });
+  expect(idsOf(record('in inner'))).toEqual(idsOf(record('open inner')));
+});
+
 test('without an SDK ids are valid, and nothing of OpenTelemetry is loaded', async () => {
   const { opens, loaded, messages } = await run('without');
   expect(loaded).toEqual([]);

@@ -25,7 +25,9 @@ export async function captureLogs<Result>(
   fn: (logger: TreelineLogger) => Result | Promise<Result>,
   options: CaptureOptions = {},
 ): Promise<CapturedLogs<Result>> {
-  const logger = options.logger ?? createLogger({ level: 'trace', ...options.config }, {});
+  const config = { level: 'trace', ...options.config };
+  // What is captured is not for the environment to decide.
+  const logger = options.logger ?? createLogger(config, { overrides: { level: config.level } });
   const lines: string[] = [];
   const root = rootOf(logger);
   const before = root[streamSym];

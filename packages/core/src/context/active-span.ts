@@ -242,13 +242,23 @@ export class ActiveSpan implements Span {
     if (selfNs !== undefined) span.self_ns = selfNs;
     span.status = status;
     if (this.#closing && !isEmpty(this.#closing)) span.attrs = this.#closing;
-    if (failure?.error !== undefined) span.err = this.#owner.serializeError(failure.error, level, this);
+    // Whatever becomes of its line, the span ends, and the program gets its own error.
+    if (failure?.error !== undefined)
+      span.err = attempt(() => this.#owner.serializeError(failure.error, level, this));
     span.lines = lines;
     this.#write(level, span);
   }
 
   #write(level: number, line: SpanLineFields): void {
     this.#owner.write(this, this.#logger, level, line, line.op === 'record' ? undefined : this.#new.fields);
+  }
+}
+
+function attempt<Result>(fn: () => Result): Result | undefined {
+  try {
+    return fn();
+  } catch {
+    return undefined;
   }
 }
 

@@ -43,7 +43,7 @@ export function installLineIds(root: Logger, ids: LineIds): void {
     return line;
   };
   const mixin = writing[mixinSym];
-  if (mixin) writing[mixinSym] = withoutIds(mixin);
+  if (mixin) writing[mixinSym] = withoutIds(mixin, ids);
 }
 
 /** The ids of a span's own line, which names its parent too. */
@@ -62,9 +62,10 @@ function idsText({ traceId, spanId, traceFlags }: TraceParent): string {
   return `,"trace_id":"${traceId}","span_id":"${spanId}","trace_flags":"${traceFlags}"`;
 }
 
-function withoutIds(mixin: Mixin): Mixin {
+function withoutIds(mixin: Mixin, ids: LineIds): Mixin {
   return (mergeObject, level, logger) => {
     const fields: Record<string, unknown> = { ...mixin(mergeObject, level, logger) };
+    if (ids.spanLine === undefined && ids.current() === undefined) return fields;
     delete fields['trace_id'];
     delete fields['span_id'];
     delete fields['trace_flags'];

@@ -6,6 +6,7 @@ import { serializeError } from '../errors/serialize-error.ts';
 import type { LogCallHooks } from '../guard.ts';
 import type { LevelControl } from '../levels/level-control.ts';
 import type { RequestStats, RequestTracker } from '../requests/request-tracker.ts';
+import { hasTracerProvider } from './otel-global.ts';
 import type { SpanStats } from './span.ts';
 import type { SpanTracker } from './span-tracker.ts';
 
@@ -29,6 +30,8 @@ export class LoggerContext {
     this.#hooks = hooks;
     this.errors = this.#loadErrors();
     this.refresh();
+    // Lines carry the ids of spans that others start, too.
+    if (hasTracerProvider()) this.#loadTracker();
   }
 
   /** The serializer of errors in lines. */
@@ -41,9 +44,9 @@ export class LoggerContext {
     return this.#tracker ?? this.#loadTracker();
   }
 
-  /** The spans' side, if there have been any. */
+  /** The spans' side, if there have been any, be they OpenTelemetry's. */
   get usedTracker(): SpanTracker | undefined {
-    return this.#tracker;
+    return this.#tracker ?? (hasTracerProvider() ? this.#loadTracker() : undefined);
   }
 
   /** The requests' side, if a server uses it. */
@@ -88,15 +91,17 @@ export class LoggerContext {
 
   #loadTracker(): SpanTracker {
     const loaded = requireBuilt('context/loader.js') as typeof import('./loader.ts');
-    this.#tracker = new loaded.SpanTracker({
+    const tracker = new loaded.SpanTracker({
       root: this.#root,
       levels: this.#levels,
       ...(this.#config.sampling && { sampling: this.#config.sampling }),
       serializeError: (error, level, span) =>
         this.errors ? this.errors.serializeFor(error, level, span) : serializeError(error),
     });
+    this.#tracker = tracker;
+    this.#levels.admitsHere = (logger, level) => tracker.admits(logger, level);
     this.refresh();
-    return this.#tracker;
+    return tracker;
   }
 
   #loadErrors(): ErrorLog | undefined {

@@ -1,12 +1,13 @@
 import type { Context, Span as OtelSpan, SpanKind as OtelSpanKind } from '@opentelemetry/api';
 import { createRequire } from 'node:module';
 import type { Frame } from './frame.ts';
+import { hasTracerProvider } from './otel-global.ts';
 import { formatFlags, type TraceParent } from './traceparent.ts';
 
 type OpenTelemetryApi = typeof import('@opentelemetry/api');
 
-/** Where `@opentelemetry/api` 1.x, whichever copy, keeps what an SDK registers. */
-const GLOBAL_KEY = Symbol.for('opentelemetry.js.api.1');
+/** Where OpenTelemetry's instrumentation of http keeps the span of an incoming request, in each version of its core. */
+const RPC_METADATA = Symbol.for('OpenTelemetry SDK Context Key RPC_METADATA');
 
 const TRACER_NAME = '@treeline/core';
 
@@ -21,8 +22,7 @@ export function openTelemetry(): OpenTelemetryApi | undefined {
 
 /** Whether an SDK that makes spans is there. */
 export function isRegistered(): boolean {
-  const registered = (globalThis as { [GLOBAL_KEY]?: { trace?: unknown } })[GLOBAL_KEY];
-  return registered?.trace !== undefined && !isMissing;
+  return hasTracerProvider() && !isMissing;
 }
 
 /** The SDK's own copy of the API serves as well as ours: they share what is registered. */
@@ -44,13 +44,19 @@ function load(): OpenTelemetryApi | undefined {
   return undefined;
 }
 
+/** What OpenTelemetry's context holds of ours. */
+interface Entered {
+  readonly frame: Frame;
+  /** The SDK's span that was active then: the frame's own, or, where the SDK made none, the one around it. */
+  readonly otelSpanId: string | undefined;
+}
+
 /** The frame of the span that is active; a span that others have started inside has none of ours. */
 export function currentOtelFrame(): Frame | undefined {
   const active = api?.context.active();
-  const frame = frameKey && (active?.getValue(frameKey) as Frame | undefined);
-  if (!frame || !active) return undefined;
-  const spanId = api?.trace.getSpanContext(active)?.spanId;
-  return spanId === frame.spanId ? frame : undefined;
+  const entered = frameKey && (active?.getValue(frameKey) as Entered | undefined);
+  if (!entered || !active) return undefined;
+  return api?.trace.getSpanContext(active)?.spanId === entered.otelSpanId ? entered.frame : undefined;
 }
 
 /** Ids of the active span, whoever has started it. */
@@ -66,13 +72,26 @@ export function activeOtelParent(): TraceParent | undefined {
   };
 }
 
-const spans = new WeakMap<Frame, OtelSpan>();
+/** Whether the active span is that of an incoming request, as the instrumentation of a server makes it. */
+export function isInOtelServerSpan(): boolean {
+  const otel = openTelemetry();
+  const active = otel?.context.active();
+  const span = active && otel?.trace.getSpan(active);
+  if (!otel || !active || !span) return false;
+  // One that isn't sampled doesn't say its kind.
+  const metadata = active.getValue(RPC_METADATA) as { readonly span?: unknown } | undefined;
+  return metadata?.span === span || ('kind' in span && span.kind === otel.SpanKind.SERVER);
+}
+
+const spans = new WeakMap<TraceParent, OtelSpan>();
 
 export function runInOtel<Result>(frame: Frame, fn: () => Result): Result {
   const span = spans.get(frame);
   if (!api || !frameKey) return fn();
-  const context = api.context.active().setValue(frameKey, frame);
-  return api.context.with(span ? api.trace.setSpan(context, span) : context, fn);
+  const active = api.context.active();
+  const context = span ? api.trace.setSpan(active, span) : active;
+  const entered: Entered = { frame, otelSpanId: api.trace.getSpanContext(context)?.spanId };
+  return api.context.with(context.setValue(frameKey, entered), fn);
 }
 
 /** Remembers which of OpenTelemetry's spans a frame stands for. */
@@ -89,9 +108,9 @@ export interface OtelSpanRequest {
   readonly links: readonly TraceParent[];
 }
 
-/** Starts a span in the SDK; undefined where none is registered. */
+/** Starts a span in the SDK; undefined where none is registered, or it makes none, as inside `suppressTracing`. */
 export function startOtelSpan(request: OtelSpanRequest): { span: OtelSpan; parent: TraceParent } | undefined {
-  const otel = openTelemetry();
+  const otel = isRegistered() ? openTelemetry() : undefined;
   if (!otel) return undefined;
   const span = otel.trace.getTracer(TRACER_NAME).startSpan(
     request.name,
@@ -102,7 +121,9 @@ export function startOtelSpan(request: OtelSpanRequest): { span: OtelSpan; paren
     },
     parentContext(otel, request.parent),
   );
-  const { traceId, spanId, traceFlags, traceState } = span.spanContext();
+  const ids = span.spanContext();
+  if (!otel.isSpanContextValid(ids)) return undefined;
+  const { traceId, spanId, traceFlags, traceState } = ids;
   const text = traceState?.serialize();
   return {
     span,
@@ -112,13 +133,27 @@ export function startOtelSpan(request: OtelSpanRequest): { span: OtelSpan; paren
 
 /** Ends it as ours ended. */
 export function endOtelSpan(span: OtelSpan, failure: { readonly error: unknown } | undefined): void {
-  if (failure && api) {
-    const { error } = failure;
-    const message = error instanceof Error ? error.message : String(error);
-    if (error instanceof Error) span.recordException(error);
-    span.setStatus({ code: api.SpanStatusCode.ERROR, message });
+  try {
+    if (failure && api) {
+      span.setStatus({ code: api.SpanStatusCode.ERROR, message: messageOf(failure.error) });
+      if (failure.error instanceof Error) span.recordException(failure.error);
+    }
+  } catch {
+    // An error that throws when it is read: the span ends without it.
   }
-  span.end();
+  try {
+    span.end();
+  } catch {
+    // The program's own error is the one to be passed on.
+  }
+}
+
+function messageOf(error: unknown): string {
+  try {
+    return String(error instanceof Error ? error.message : error);
+  } catch {
+    return 'an error that can’t be read';
+  }
 }
 
 function kindOf(otel: OpenTelemetryApi, kind: OtelSpanRequest['kind']): OtelSpanKind {
@@ -128,6 +163,8 @@ function kindOf(otel: OpenTelemetryApi, kind: OtelSpanRequest['kind']): OtelSpan
 function parentContext(otel: OpenTelemetryApi, parent: TraceParent | null | undefined): Context {
   if (parent === undefined) return otel.context.active();
   if (parent === null) return otel.trace.deleteSpan(otel.context.active());
+  const span = spans.get(parent);
+  if (span) return otel.trace.setSpan(otel.context.active(), span);
   return otel.trace.setSpanContext(otel.context.active(), { ...spanContext(otel, parent), isRemote: true });
 }
 

@@ -1,6 +1,7 @@
 import { parseLevel } from '@treeline/contract';
 import type { LevelDirective } from '@treeline/query/directives';
 import type { Logger } from 'pino';
+import { isErrorLike, serializeThrown } from '../errors/serialize-error.ts';
 import { ActiveSpan, type SpanOwner } from './active-span.ts';
 import { ATTRIBUTE_LIMITS, boundAttributes, cutText, type Attributes } from './attributes.ts';
 import type { Frame } from './frame.ts';
@@ -95,7 +96,8 @@ export class SpanTracker implements SpanOwner, LineIds {
     const otel = startOtelSpan({
       name: shortName,
       kind,
-      parent: options.parent === undefined ? undefined : (around?.ids ?? null),
+      // OpenTelemetry's context may not know of the span around it: there may be none kept.
+      parent: options.parent === undefined ? around?.frame : (around?.ids ?? null),
       attributes: attrs,
       links: links.map((link) => ({ traceId: link.trace_id, spanId: link.span_id, traceFlags: '01' })),
     });
@@ -142,16 +144,21 @@ export class SpanTracker implements SpanOwner, LineIds {
       span.settle(undefined);
       return result;
     }
-    return result.then(
-      (value: unknown) => {
-        span.settle(undefined);
-        return value;
-      },
-      (error: unknown) => {
-        span.settle({ error });
-        throw error;
-      },
-    ) as Result;
+    try {
+      return result.then(
+        (value: unknown) => {
+          span.settle(undefined);
+          return value;
+        },
+        (error: unknown) => {
+          span.settle({ error });
+          throw error;
+        },
+      ) as Result;
+    } catch (error) {
+      span.settle({ error });
+      throw error;
+    }
   }
 
   activeSpans(olderThanMs = 0): ActiveSpanInfo[] {
@@ -201,7 +208,7 @@ export class SpanTracker implements SpanOwner, LineIds {
   }
 
   serializeError(error: unknown, level: number, span: ActiveSpan): unknown {
-    return this.#options.serializeError(error, level, span);
+    return isErrorLike(error) ? this.#options.serializeError(error, level, span) : serializeThrown(error);
   }
 
   /** Warns of spans that are open for longer than that. */
@@ -358,7 +365,12 @@ export class SpanTracker implements SpanOwner, LineIds {
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
+  try {
+    return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
+  } catch {
+    // A proxy that answers to nothing but what it knows.
+    return false;
+  }
 }
 
 /** The level's number. */

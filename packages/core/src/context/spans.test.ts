@@ -5,6 +5,12 @@ import { captureLogs } from '../capture-logs.ts';
 
 const spanLines = (records: readonly LogRecord[]): unknown[] => records.map(({ span }) => span);
 
+function revoked(): object {
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  return proxy;
+}
+
 describe('a span', () => {
   test('writes an open line, numbers what is logged inside, and closes with its duration and the count of its lines', async () => {
     const { records, lines } = await captureLogs((logger) =>
@@ -46,6 +52,51 @@ describe('a span', () => {
     expect(result).toBe('slow');
     expect(trees[0]).toMatchObject({ name: 'slow', status: 'ok', events: [{ msg: 'inside' }] });
     expect(trees[0]?.durationMs).toBeGreaterThanOrEqual(19);
+  });
+
+  test.each<[string, () => unknown]>([
+    ['a revoked proxy', revoked],
+    ['an error whose cause is a revoked proxy', () => new Error('m', { cause: revoked() })],
+    [
+      'an error whose list of errors is a revoked proxy',
+      () => Object.assign(new Error('m'), { errors: revoked() }),
+    ],
+    ['an error whose message is a symbol', () => Object.assign(new Error('m'), { message: Symbol('s') })],
+    ['an object without a prototype', () => Object.create(null)],
+  ])('ends, and passes on what was thrown, when that is %s', async (_, make) => {
+    const thrown = make();
+    for (const errorLogging of [false, true]) {
+      const { result, records } = await captureLogs(
+        (logger) => {
+          try {
+            logger.span('fails', () => {
+              throw thrown;
+            });
+          } catch (caught) {
+            return { isSame: caught === thrown, active: logger.activeSpans() };
+          }
+          return undefined;
+        },
+        { config: { enhancedFeatures: { errorLogging: { enabled: errorLogging } } } },
+      );
+      expect(result).toEqual({ isSame: true, active: [] });
+      expect(records.at(-1)).toMatchObject({ level: 50, span: { op: 'close', status: 'error' } });
+    }
+  });
+
+  test('ends, whatever the value that it passes on does when it is asked for then', async () => {
+    const refuses = (): never => {
+      throw new Error('not known');
+    };
+    const strict = new Proxy({}, { get: refuses, has: refuses });
+    // oxlint-disable-next-line unicorn/no-thenable -- what a program may return
+    const thrower = { then: refuses };
+    const { result } = await captureLogs((logger) => {
+      expect(logger.span('strict', () => strict) === strict).toBe(true);
+      expect(() => logger.span('thrower', () => thrower)).toThrow('not known');
+      return logger.activeSpans();
+    });
+    expect(result).toEqual([]);
   });
 
   test.each([

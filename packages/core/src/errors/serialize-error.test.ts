@@ -1,13 +1,19 @@
 import fc from 'fast-check';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
-import { ERROR_LIMITS, serializeError, type SerializedError } from './serialize-error.ts';
+import { ERROR_LIMITS, serializeError, serializeThrown, type SerializedError } from './serialize-error.ts';
 
 const serialize = (value: unknown): SerializedError => serializeError(value) as SerializedError;
 
 const throws = (): never => {
   throw new Error('boom');
 };
+
+function revoked(target: object = {}): object {
+  const { proxy, revoke } = Proxy.revocable(target, {});
+  revoke();
+  return proxy;
+}
 
 describe('serializeError', () => {
   test('keeps type, code, message, stack, properties and each cause by itself', () => {
@@ -44,6 +50,47 @@ describe('serializeError', () => {
       type: 'AggregateError',
       errors: [{ message: 'one' }, 'two', { type: 'RangeError' }],
     });
+  });
+
+  test.each<[string, () => object, object]>([
+    ['cause is a revoked proxy', () => new Error('x', { cause: revoked() }), { message: 'x' }],
+    ['list of errors is a revoked proxy', () => Object.assign(new Error('x'), { errors: revoked([]) }), {}],
+    ['property is a revoked proxy', () => Object.assign(new Error('x'), { prop: revoked() }), {}],
+    [
+      'message is a symbol',
+      () => Object.assign(new Error('x'), { message: Symbol('s') }),
+      { message: 'Symbol(s)' },
+    ],
+    [
+      'message is a function',
+      () => Object.assign(new Error('x'), { message: throws }),
+      { message: '[function]' },
+    ],
+  ])('makes a line of an error whose %s', (_, make, expected) => {
+    const serialized = serialize(make());
+    expect(serialized).toMatchObject({ type: 'Error', ...expected });
+    expect(() => JSON.stringify(serialized)).not.toThrow();
+  });
+
+  test.each<[string, () => unknown]>([
+    ['long texts', () => Array.from({ length: 100 }, () => 'x'.repeat(8000))],
+    ['long keys', () => ({ ['k'.repeat(1_000_000)]: 1 })],
+    ['numbers', () => Array.from({ length: 100 }, () => Array.from({ length: 100 }, () => Math.PI))],
+  ])('bounds an error with many properties of %s as a whole, and tells that it has cut', (_, make) => {
+    const error = Object.assign(
+      new Error('x'),
+      Object.fromEntries(Array.from({ length: 50 }, (_each, index) => [`p${index}`, make()])),
+    );
+    const serialized = serialize(error);
+    expect(JSON.stringify(serialized).length).toBeLessThan(2 * ERROR_LIMITS.totalChars);
+    expect(serialized.cut).toBeGreaterThan(0);
+  });
+
+  test('takes a revoked proxy for no error, and makes a text of one that was thrown', () => {
+    const proxy = revoked();
+    expect(serializeError(proxy) === proxy).toBe(true);
+    expect(serializeThrown(proxy)).toMatch(/^\[unreadable: /);
+    expect(serializeThrown(Object.create(null))).toEqual({});
   });
 
   test('knows errors of other realms, and what looks like one', () => {

@@ -6,9 +6,15 @@ export const ERROR_LIMITS = {
   propDepth: 4,
   items: 100,
   nodes: 1000,
+  nameChars: 256,
   textChars: 8 * 1024,
   stackChars: 32 * 1024,
+  /** Of all texts, keys and numbers together. */
+  totalChars: 256 * 1024,
 } as const;
+
+/** As much as a number is taken to need. */
+const NUMBER_CHARS = 20;
 
 /** An error as it stands in a line: its causes below it, each with its own message and stack. */
 export interface SerializedError {
@@ -26,6 +32,7 @@ export interface SerializedError {
 interface Progress {
   readonly seen: Set<object>;
   nodes: number;
+  chars: number;
   cut: number;
 }
 
@@ -35,17 +42,37 @@ interface Progress {
  */
 export function serializeError(value: unknown): unknown {
   if (!isErrorLike(value)) return value;
-  const progress: Progress = { seen: new Set(), nodes: 0, cut: 0 };
-  const serialized = errorFields(value, progress, 0);
-  if (progress.cut > 0) serialized.cut = progress.cut;
-  return serialized;
+  const progress = newProgress();
+  try {
+    const serialized = errorFields(value, progress, 0);
+    if (progress.cut > 0) serialized.cut = progress.cut;
+    return serialized;
+  } catch (error) {
+    // There may be no stack left to read it with.
+    return { type: 'Error', message: `[unreadable: ${reasonOf(error)}]` };
+  }
+}
+
+/** The same for whatever a program has thrown: what is no error becomes a copy that JSON can hold. Never throws itself. */
+export function serializeThrown(value: unknown): unknown {
+  if (isErrorLike(value)) return serializeError(value);
+  try {
+    return copyValue(value, newProgress(), 0);
+  } catch (error) {
+    return `[unreadable: ${reasonOf(error)}]`;
+  }
+}
+
+function newProgress(): Progress {
+  return { seen: new Set(), nodes: 0, chars: 0, cut: 0 };
 }
 
 /** Whether something is an error, of this realm or another, or looks like one. */
 export function isErrorLike(value: unknown): value is object {
-  if (value instanceof Error) return true;
   if (typeof value !== 'object' || value === null) return false;
   try {
+    // A proxy may answer even this by throwing.
+    if (value instanceof Error) return true;
     if (Object.prototype.toString.call(value) === '[object Error]') return true;
     const { message, stack } = value as { message?: unknown; stack?: unknown };
     return typeof message === 'string' && typeof stack === 'string';
@@ -73,16 +100,17 @@ function errorFields(error: object, progress: Progress, depth: number): Serializ
   progress.seen.add(error);
   progress.nodes++;
   const fields: SerializedError = {
-    type: typeOf(error),
+    type: cutText(typeOf(error), ERROR_LIMITS.nameChars, progress),
     message: cutText(textOf(read(error, 'message')), ERROR_LIMITS.textChars, progress),
   };
   const code = read(error, 'code');
-  if (typeof code === 'string' || typeof code === 'number') fields.code = code;
+  if (typeof code === 'string') fields.code = cutText(code, ERROR_LIMITS.textChars, progress);
+  else if (typeof code === 'number') fields.code = code;
   const stack = read(error, 'stack');
   if (typeof stack === 'string') fields.stack = cutText(stack, ERROR_LIMITS.stackChars, progress);
   addProps(error, fields, progress);
   const errors = read(error, 'errors');
-  if (Array.isArray(errors)) fields.errors = serializeErrors(errors, progress, depth);
+  if (typeof errors === 'object' && errors !== null) addErrors(errors, fields, progress, depth);
   if (has(error, 'cause')) addCause(error, fields, progress, depth);
   return fields;
 }
@@ -94,30 +122,55 @@ function addCause(error: object, fields: SerializedError, progress: Progress, de
   else fields.cause = isErrorLike(cause) ? nested(cause, progress, depth + 1) : copyValue(cause, progress, 0);
 }
 
+function addErrors(errors: object, fields: SerializedError, progress: Progress, depth: number): void {
+  try {
+    if (Array.isArray(errors)) fields.errors = serializeErrors(errors, progress, depth);
+  } catch (error) {
+    fields.errors = [`[unreadable: ${reasonOf(error)}]`];
+  }
+}
+
 function serializeErrors(errors: readonly unknown[], progress: Progress, depth: number): unknown[] {
-  const kept = depth + 1 >= ERROR_LIMITS.causeDepth ? [] : errors.slice(0, ERROR_LIMITS.errors);
-  progress.cut += errors.length - kept.length;
-  return kept.map((each) =>
+  const most = depth + 1 >= ERROR_LIMITS.causeDepth ? 0 : ERROR_LIMITS.errors;
+  return fitting(errors, most, progress, (each) =>
     isErrorLike(each) ? nested(each, progress, depth + 1) : copyValue(each, progress, 0),
   );
 }
 
 function nested(error: object, progress: Progress, depth: number): unknown {
-  if (progress.seen.has(error)) return { type: typeOf(error), message: '[seen above]' };
-  if (progress.nodes >= ERROR_LIMITS.nodes) {
+  if (progress.seen.has(error))
+    return { type: cutText(typeOf(error), ERROR_LIMITS.nameChars, progress), message: '[seen above]' };
+  if (progress.nodes >= ERROR_LIMITS.nodes || isFull(progress)) {
     progress.cut++;
-    return { type: typeOf(error), message: '[cut]' };
+    return { type: 'Error', message: '[cut]' };
   }
   return errorFields(error, progress, depth);
 }
 
 function addProps(error: object, fields: SerializedError, progress: Progress): void {
   const keys = keysOf(error).filter((key) => !OWN_PLACES.has(key));
-  progress.cut += Math.max(0, keys.length - ERROR_LIMITS.propKeys);
-  for (const key of keys.slice(0, ERROR_LIMITS.propKeys)) {
+  fitting(keys, ERROR_LIMITS.propKeys, progress, (key) => {
     const value = copyValue(read(error, key), progress, 0);
-    if (value !== undefined) define(fields, key, value);
-  }
+    if (value !== undefined) define(fields, cutText(key, ERROR_LIMITS.nameChars, progress), value);
+  });
+}
+
+function isFull(progress: Progress): boolean {
+  return progress.chars >= ERROR_LIMITS.totalChars;
+}
+
+/** As many of them as there is room for. */
+function fitting<Item, Result>(
+  items: readonly Item[],
+  most: number,
+  progress: Progress,
+  take: (item: Item) => Result,
+): Result[] {
+  const taken: Result[] = [];
+  const end = Math.min(items.length, most);
+  for (let index = 0; index < end && !isFull(progress); index++) taken.push(take(items[index] as Item));
+  progress.cut += items.length - taken.length;
+  return taken;
 }
 
 /** A copy that JSON can hold. */
@@ -126,11 +179,11 @@ function copyValue(value: unknown, progress: Progress, depth: number): unknown {
     case 'string':
       return cutText(value, ERROR_LIMITS.textChars, progress);
     case 'number':
+      progress.chars += NUMBER_CHARS;
       return Number.isFinite(value) ? value : String(value);
     case 'bigint':
-      return String(value);
     case 'symbol':
-      return String(value);
+      return cutText(String(value), ERROR_LIMITS.textChars, progress);
     case 'function':
       return undefined;
     case 'object':
@@ -168,14 +221,22 @@ function copyContents(value: object, progress: Progress, depth: number): unknown
       ? [...value]
       : undefined;
   if (list) {
-    progress.cut += Math.max(0, list.length - ERROR_LIMITS.items);
-    return list.slice(0, ERROR_LIMITS.items).map((item) => copyValue(item, progress, depth + 1) ?? null);
+    return fitting(
+      list,
+      ERROR_LIMITS.items,
+      progress,
+      (item: unknown) => copyValue(item, progress, depth + 1) ?? null,
+    );
   }
   const keys = keysOf(value);
-  progress.cut += Math.max(0, keys.length - ERROR_LIMITS.propKeys);
   const copy: Record<string, unknown> = {};
-  for (const key of keys.slice(0, ERROR_LIMITS.propKeys))
-    define(copy, key, copyValue(read(value, key), progress, depth + 1));
+  fitting(keys, ERROR_LIMITS.propKeys, progress, (key) =>
+    define(
+      copy,
+      cutText(key, ERROR_LIMITS.nameChars, progress),
+      copyValue(read(value, key), progress, depth + 1),
+    ),
+  );
   return copy;
 }
 
@@ -232,13 +293,17 @@ function reasonOf(error: unknown): string {
 function textOf(value: unknown): string {
   try {
     if (typeof value === 'string') return value;
-    return value === undefined ? '' : JSON.stringify(value);
+    if (value === undefined) return '';
+    if (typeof value === 'symbol') return String(value);
+    return JSON.stringify(value) ?? `[${typeof value}]`;
   } catch {
     return '[unreadable]';
   }
 }
 
-function cutText(text: string, maxChars: number, progress: Progress): string {
+function cutText(text: string, mostChars: number, progress: Progress): string {
+  const maxChars = Math.max(0, Math.min(mostChars, ERROR_LIMITS.totalChars - progress.chars));
+  progress.chars += Math.min(text.length, maxChars);
   if (text.length <= maxChars) return text;
   progress.cut++;
   return `${text.slice(0, maxChars)}… [${text.length} characters]`;

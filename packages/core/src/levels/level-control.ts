@@ -24,6 +24,8 @@ interface LeveledLogger extends Logger {
 export class LevelControl {
   /** Changes with the directives. */
   generation = 0;
+  /** Whether a line is to be written where the calling code is: spans, too, decide it. */
+  admitsHere: (logger: Logger, level: number) => boolean = (logger, level) => this.admits(logger, level);
   readonly #root: LeveledLogger;
   readonly #changed: (rootLevel: LevelName | 'silent') => void;
   /** Children with levels of their own: pino cuts these off from their parent's. */
@@ -165,7 +167,7 @@ function defineLevel(root: LeveledLogger, control: LevelControl): void {
   });
   root.isLevelEnabled = function isLevelEnabled(this: Logger, level: string): boolean {
     const number = this.levels.values[level];
-    return number !== undefined && control.admits(this, number);
+    return number !== undefined && control.admitsHere(this, number);
   };
 }
 

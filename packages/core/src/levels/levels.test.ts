@@ -29,6 +29,19 @@ function controlled(level: PipelineConfig['level'], directives = '') {
 }
 
 describe('level directives', () => {
+  test('of a span decide what isLevelEnabled says inside of it', async () => {
+    const { result } = await captureLogs(
+      (logger) => [
+        logger.isLevelEnabled('trace'),
+        logger.span('request', () => logger.isLevelEnabled('trace')),
+        logger.span('other', () => logger.isLevelEnabled('trace')),
+        logger.isLevelEnabled('info'),
+      ],
+      { config: { level: 'info', levels: { '[request]': 'trace' } } },
+    );
+    expect(result).toEqual([false, true, false, true]);
+  });
+
   test('decide by a logger’s name, its whole segments, in either direction', async () => {
     const { records } = await captureLogs(
       (logger) => {

@@ -3,6 +3,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
 import type { Features } from '../config/config.ts';
 import type { ActiveSpan } from '../context/active-span.ts';
+import { isInOtelServerSpan } from '../context/open-telemetry.ts';
+import type { SpanParent } from '../context/span.ts';
 import type { SpanTracker } from '../context/span-tracker.ts';
 import { methodName, requestAttributes } from './http-attributes.ts';
 
@@ -89,7 +91,7 @@ export class RequestTracker {
     const id = requestId(request);
     const method = methodName(request.method);
     const attributes = requestAttributes(request);
-    const { traceparent, tracestate } = request.headers;
+    const { traceparent } = request.headers;
     const isNew = trace === 'restart';
     const span = this.#spans.start(
       logger,
@@ -97,7 +99,7 @@ export class RequestTracker {
       attributes,
       {
         kind: 'server',
-        parent: isNew || traceparent === undefined ? null : { traceparent, tracestate },
+        ...parentOf(request, isNew),
         ...(isNew && typeof traceparent === 'string' && { links: [traceparent] }),
       },
       { type: 'request', req_id: id },
@@ -236,6 +238,14 @@ function findTracked(message: unknown): TrackedRequest | undefined {
 
 function isFastifyRequest(request: unknown): boolean {
   return typeof request === 'object' && request !== null && 'raw' in request && 'routeOptions' in request;
+}
+
+/** The span that the request is part of. What is active around a server is none, unless it has been made for the request. */
+function parentOf({ headers }: IncomingMessage, isNew: boolean): { readonly parent?: SpanParent } {
+  if (isNew) return { parent: null };
+  if (isInOtelServerSpan()) return {};
+  const { traceparent, tracestate } = headers;
+  return { parent: traceparent === undefined ? null : { traceparent, tracestate } };
 }
 
 function spanName(method: string, route: string | undefined): string {

@@ -100,6 +100,29 @@ describe('createScriptLog', () => {
       found`,
     ],
     [
+      'the error of too deep a stack, with frames of any size between it and the call',
+      `
+      let host;
+      const keep = (e) => { if (!(e instanceof Error)) host = e };
+      const attempts = [
+        () => { try { log('nope', 'x') } catch (e) { keep(e) } },
+        () => { try { log('nope', 'x') } catch (e) { if (!(e instanceof Error)) host = e } },
+        () => { try { log('info') } catch (e) { if (!(e instanceof Error)) host = e } },
+        () => { try { log('info', 'x') } catch (e) { if (!(e instanceof Error)) host = e } },
+      ];
+      for (let size = 0; size < 24; size++) {
+        const names = Array.from({ length: size }, (_, i) => 'v' + i);
+        const frame = eval('(call) => { ' + names.map((v) => 'let ' + v + ' = 1;').join('') + ' call(); return [' + names + '] }');
+        for (const attempt of attempts) {
+          try { frame(attempt) } catch {}
+          let tries = 0;
+          const dive = () => { try { dive() } catch {} if (tries++ < 10) try { frame(attempt) } catch {} };
+          dive();
+        }
+      }
+      host === undefined ? 'undefined' : 'foreign'`,
+    ],
+    [
       'call sites',
       `
       let sites = 0;

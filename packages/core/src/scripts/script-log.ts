@@ -35,7 +35,6 @@ interface ScriptRecord {
 }
 
 const SECOND_MS = 1000;
-const SHOWN_LEVEL_CHARS = 40;
 const MAX_BACKTRACE_CHARS = 16 * 1024;
 
 /**
@@ -55,14 +54,12 @@ export function createScriptLog(
   const gate = new RateGate(maxRecordsPerSecond, send);
   return createInRealm(context, {
     post(level, msg) {
-      if (level === undefined) return JSON.stringify(msg.slice(0, SHOWN_LEVEL_CHARS));
       gate.pass(() => ({
         level: level as ScriptLevel,
         msg: msg.length > maxChars ? `${msg.slice(0, maxChars)}…` : msg,
         ...(msg.length > maxChars && { chars: msg.length }),
         ...(backtrace && { backtrace: captureScriptStack().slice(1, MAX_BACKTRACE_CHARS) }),
       }));
-      return '';
     },
     scriptStack: captureScriptStack,
   });

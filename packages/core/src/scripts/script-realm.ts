@@ -3,10 +3,14 @@ import { runInContext, runInThisContext, type Context } from 'node:vm';
 /** The name under which the bridge's own frames stand in stacks. */
 export const BRIDGE_FILE = 'treeline:script-log';
 
+/** As much of a level that is none as an error message shows. */
+const SHOWN_LEVEL_CHARS = 40;
+
 /**
  * What hosted code gets, compiled in its own realm: `log` and every error that it throws are made there, of that realm's classes, so that
  * nothing of the host's can be reached through them. It uses what it has captured when it was made, and nothing that a script could have
- * replaced since. `post` never throws by itself; where the stack is too short for it, what the engine throws inside is not let out.
+ * replaced since. Any call of the host may end in an error of the host's, where the stack is too short for it: none is made outside a
+ * `try`, and what it throws is not let out.
  *
  * An error made with a stack would hand the host's call sites to the realm's `Error.prepareStackTrace`: it is made without, and gets
  * the script's own frames as a text.
@@ -18,6 +22,9 @@ const FACTORY = `(function (post, scriptStack) {
   const { prototype: typePrototype } = TypeError;
   const { prototype: rangePrototype } = RangeError;
   const { create } = Object;
+  const { apply } = Reflect;
+  const { slice } = String.prototype;
+  const { stringify } = JSON;
 
   function withoutStack(Class, prototype, message) {
     let before, error;
@@ -47,7 +54,7 @@ const FACTORY = `(function (post, scriptStack) {
         throw fault(TypeError, typePrototype, 'TypeError', 'level must be a text; got ' + typeof level);
       if (level !== 'trace' && level !== 'debug' && level !== 'info' && level !== 'warn' && level !== 'error')
         throw fault(RangeError, rangePrototype, 'RangeError',
-          'level must be one of trace, debug, info, warn, error; got ' + post(undefined, level));
+          'level must be one of trace, debug, info, warn, error; got ' + stringify(apply(slice, level, [0, ${SHOWN_LEVEL_CHARS}])));
       if (typeof msg !== 'string')
         throw fault(TypeError, typePrototype, 'TypeError', 'msg must be a text; got ' + typeof msg);
       let isDone = false;
@@ -60,8 +67,8 @@ const FACTORY = `(function (post, scriptStack) {
 
 /** Hosted code's side. Only texts go through it, in both directions. */
 export interface ScriptSide {
-  /** Takes a message, or, without a level, gives the text of a level that is none, shortened for an error message. */
-  readonly post: (level: string | undefined, msg: string) => string;
+  /** Takes a message. */
+  readonly post: (level: string, msg: string) => void;
   /** The script's frames, each on a line of its own. */
   readonly scriptStack: () => string;
 }

@@ -1,4 +1,5 @@
-import { Readable } from 'node:stream';
+import { once } from 'node:events';
+import { Readable, type ReadableOptions } from 'node:stream';
 import { ReadableStream } from 'node:stream/web';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
@@ -263,6 +264,98 @@ describe('trackStream', () => {
         expect(() => logger.trackStream(5 as never)).toThrow(
           'source must be a stream or an async iterable; got number',
         );
+      },
+      { config },
+    );
+  });
+});
+
+describe('a tracked Node stream', () => {
+  /** A source that gives what is pushed into it, and then waits. */
+  const waiting = (options: ReadableOptions = {}): Readable => new Readable({ read() {}, ...options });
+
+  test.each([[undefined], [new Error('the client is gone')]])(
+    'destroys its source when the reader leaves while a read waits (%s)',
+    async (error) => {
+      const from = waiting();
+      const { trees } = await captureLogs(
+        async (logger) => {
+          const tracked = logger.trackStream(from);
+          tracked.on('error', () => {});
+          const arrived = once(tracked, 'data');
+          from.push('one');
+          await arrived;
+          const closed = once(from, 'close');
+          tracked.destroy(error);
+          await closed;
+        },
+        { config },
+      );
+      expect(trees[0]).toMatchObject({ status: 'aborted', attrs: { 'stream.ended': 'returned' } });
+    },
+  );
+
+  const read = async (stream: Readable): Promise<unknown[]> => {
+    const chunks: unknown[] = [];
+    stream.on('data', (chunk) => chunks.push(chunk));
+    await once(stream, 'end');
+    return chunks;
+  };
+
+  test.each<BufferEncoding>(['utf8', 'latin1', 'hex', 'base64', 'utf16le'])(
+    'passes texts on as they are, whatever their encoding is (%s)',
+    async (encoding) => {
+      const bytes = [Buffer.from('äé\u00ff'), Buffer.from(' ok')];
+      const { result } = await captureLogs((logger) => read(logger.trackStream(filled(bytes, encoding))), {
+        config,
+      });
+      expect(result).toEqual(await read(filled(bytes, encoding)));
+    },
+  );
+
+  function filled(chunks: readonly unknown[], encoding?: BufferEncoding): Readable {
+    const stream = waiting(encoding && { encoding });
+    for (const chunk of chunks) stream.push(chunk);
+    stream.push(null);
+    return stream;
+  }
+
+  test('keeps chunks apart that wait in the source', async () => {
+    const { result } = await captureLogs((logger) => read(logger.trackStream(filled(['a', 'b', 'c']))), {
+      config,
+    });
+    expect(result.map(String)).toEqual(['a', 'b', 'c']);
+  });
+
+  test('passes an error on that comes before the first read', async () => {
+    const from = waiting();
+    const { trees } = await captureLogs(
+      async (logger) => {
+        const tracked = logger.trackStream(from);
+        const failed = once(tracked, 'error');
+        from.destroy(new Error('early'));
+        expect(await failed).toEqual([new Error('early')]);
+      },
+      { config },
+    );
+    expect(trees[0]).toMatchObject({ status: 'error', attrs: { 'stream.ended': 'error' } });
+  });
+
+  test('ends with a source that has ended before', async () => {
+    const from = filled([]);
+    from.resume();
+    await once(from, 'close');
+    const { result } = await captureLogs((logger) => logger.trackStream(from).toArray(), { config });
+    expect(result).toEqual([]);
+  });
+
+  test('refuses a level of contents that is none, before it touches the source', async () => {
+    await captureLogs(
+      (logger) => {
+        expect(() => logger.trackStream(waiting(), { logContents: 'nope' as 'info' })).toThrow(
+          new RangeError('logContents must be a level; got "nope"'),
+        );
+        expect(logger.activeSpans()).toEqual([]);
       },
       { config },
     );

@@ -1,6 +1,6 @@
 import type { LevelName } from '@treeline/contract';
 import type { Logger } from 'pino';
-import { Readable } from 'node:stream';
+import { finished, Readable } from 'node:stream';
 import { ReadableStream } from 'node:stream/web';
 import { isAbort, type ActiveSpan } from '../context/active-span.ts';
 import { cutText, type Attributes } from '../context/attributes.ts';
@@ -32,39 +32,67 @@ export function trackStream<Chunk>(
   options: StreamOptions<Chunk>,
   withMetrics: boolean,
 ): TrackableStream<Chunk> {
-  if (source instanceof ReadableStream || isWebStream(source)) {
-    const tracked = new Tracked(spans, logger, iterateWeb(source), options, withMetrics);
-    return toWeb(tracked);
-  }
-  if (!isIterable<Chunk>(source))
+  const isWeb = source instanceof ReadableStream || isWebStream(source);
+  if (!isWeb && !isIterable<Chunk>(source))
     throw new TypeError(`source must be a stream or an async iterable; got ${typeof source}`);
-  const iterator = isNodeStream(source) ? iterateNode<Chunk>(source) : source[Symbol.asyncIterator]();
-  const tracked = new Tracked(spans, logger, iterator, options, withMetrics);
-  return isNodeStream(source) ? toNode(tracked, source) : tracked;
+  const books = new Books(spans, logger, options, withMetrics);
+  if (isWeb) return toWeb(new Tracked(books, iterateWeb(source)));
+  return isNodeStream(source) ? toNode(books, source) : new Tracked(books, source[Symbol.asyncIterator]());
 }
 
-/** An iterator around another one; what it is asked for is what it asks for. */
-class Tracked<Chunk> implements AsyncIterableIterator<Chunk> {
+/** What is kept of one stream: its span, and its figures. */
+class Books<Chunk> {
   readonly #logger: Logger;
-  readonly #inner: AsyncIterator<Chunk>;
   readonly #meter: StreamMeter<Chunk> | undefined;
   readonly #span: ActiveSpan;
   readonly #contentLevel: LevelName | undefined;
   #hasEnded = false;
 
-  constructor(
-    spans: SpanTracker,
-    logger: Logger,
-    inner: AsyncIterator<Chunk>,
-    options: StreamOptions<Chunk>,
-    withMetrics: boolean,
-  ) {
+  constructor(spans: SpanTracker, logger: Logger, options: StreamOptions<Chunk>, withMetrics: boolean) {
     const { name = 'stream', attributes, logContents } = options;
+    if (logContents !== undefined && typeof logger[logContents] !== 'function')
+      throw new RangeError(`logContents must be a level; got ${JSON.stringify(logContents)}`);
     this.#logger = logger;
-    this.#inner = inner;
     this.#contentLevel = logContents;
     this.#span = spans.start(logger, name, attributes);
     this.#meter = withMetrics ? new StreamMeter(options) : undefined;
+  }
+
+  run<Result>(fn: () => Result): Result {
+    return this.#span.run(fn);
+  }
+
+  asked(): void {
+    this.#meter?.asked();
+  }
+
+  arrived(chunk: Chunk): void {
+    this.#meter?.arrived(chunk);
+    const level = this.#contentLevel;
+    if (level === undefined) return;
+    this.#span.run(() => this.#logger[level]({ content: contentOf(chunk) }, 'chunk'));
+  }
+
+  failed(error: unknown): void {
+    if (isAbort(error)) this.end('aborted', 'aborted');
+    else this.end('error', 'error', error);
+  }
+
+  end(status: 'ok' | 'error' | 'aborted', ended: string, error?: unknown): void {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    this.#span.endWith(status, { 'stream.ended': ended, ...this.#meter?.attributes() }, error);
+  }
+}
+
+/** An iterator around another one; what it is asked for is what it asks for. */
+class Tracked<Chunk> implements AsyncIterableIterator<Chunk> {
+  readonly #books: Books<Chunk>;
+  readonly #inner: AsyncIterator<Chunk>;
+
+  constructor(books: Books<Chunk>, inner: AsyncIterator<Chunk>) {
+    this.#books = books;
+    this.#inner = inner;
   }
 
   [Symbol.asyncIterator](): this {
@@ -72,54 +100,39 @@ class Tracked<Chunk> implements AsyncIterableIterator<Chunk> {
   }
 
   async next(...args: [] | [undefined]): Promise<IteratorResult<Chunk>> {
-    this.#meter?.asked();
+    this.#books.asked();
     const result = await this.#settling(() => this.#inner.next(...args));
-    if (result.done) this.#end('ok', 'complete');
-    else this.#arrived(result.value);
+    if (result.done) this.#books.end('ok', 'complete');
+    else this.#books.arrived(result.value);
     return result;
   }
 
   async return(value?: unknown): Promise<IteratorResult<Chunk>> {
-    this.#end('aborted', 'returned');
+    this.#books.end('aborted', 'returned');
     return this.#inner.return
-      ? this.#span.run(() => this.#inner.return?.(value) as Promise<IteratorResult<Chunk>>)
+      ? this.#books.run(() => this.#inner.return?.(value) as Promise<IteratorResult<Chunk>>)
       : { done: true, value };
   }
 
   async throw(error?: unknown): Promise<IteratorResult<Chunk>> {
     try {
-      const thrown = this.#span.run(() => this.#inner.throw?.(error));
+      const thrown = this.#books.run(() => this.#inner.throw?.(error));
       if (thrown) return await thrown;
       await this.return();
       throw error;
     } catch (thrown) {
-      // Node's streams tell so that their reader has had enough.
-      this.#end('aborted', 'returned');
+      this.#books.end('aborted', 'returned');
       throw thrown;
     }
   }
 
   async #settling(step: () => Promise<IteratorResult<Chunk>>): Promise<IteratorResult<Chunk>> {
     try {
-      return await this.#span.run(step);
+      return await this.#books.run(step);
     } catch (error) {
-      if (isAbort(error)) this.#end('aborted', 'aborted');
-      else this.#end('error', 'error', error);
+      this.#books.failed(error);
       throw error;
     }
-  }
-
-  #arrived(chunk: Chunk): void {
-    this.#meter?.arrived(chunk);
-    const level = this.#contentLevel;
-    if (level === undefined) return;
-    this.#span.run(() => this.#logger[level]({ content: contentOf(chunk) }, 'chunk'));
-  }
-
-  #end(status: 'ok' | 'error' | 'aborted', ended: string, error?: unknown): void {
-    if (this.#hasEnded) return;
-    this.#hasEnded = true;
-    this.#span.endWith(status, { 'stream.ended': ended, ...this.#meter?.attributes() }, error);
   }
 }
 
@@ -153,10 +166,50 @@ function isNodeStream(source: object): source is Readable {
   return 'pipe' in source && 'read' in source && 'destroy' in source;
 }
 
-/** Nothing is read ahead: what waits, waits in the source. */
-function toNode<Chunk>(tracked: Tracked<Chunk>, source: Readable): Readable {
-  const stream = Readable.from(tracked, { objectMode: source.readableObjectMode, highWaterMark: 0 });
-  if (source.readableEncoding) stream.setEncoding(source.readableEncoding);
+/**
+ * Nothing is read ahead: what waits, waits in the source. By its events and not by its iterator, which joins chunks that wait, hears of
+ * errors only when it is asked, and can't be told to stop while it waits.
+ */
+function toNode<Chunk>(books: Books<Chunk>, source: Readable): Readable {
+  const stream = new Readable({
+    objectMode: source.readableObjectMode,
+    highWaterMark: 0,
+    read() {
+      books.asked();
+      books.run(() => source.resume());
+    },
+    destroy(error, callback) {
+      books.end('aborted', 'returned');
+      source.destroy();
+      callback(error);
+    },
+  });
+  const { readableEncoding: encoding } = source;
+  // With the encoding of the stream itself a text goes through as it is.
+  if (encoding) stream.setEncoding(encoding);
+  source.pause();
+  source.on('data', (chunk: Chunk) => {
+    source.pause();
+    books.arrived(chunk);
+    stream.push(chunk, typeof chunk === 'string' ? (source.readableEncoding ?? undefined) : undefined);
+  });
+  let isOver = false;
+  const end = (): void => {
+    if (isOver) return;
+    isOver = true;
+    books.end('ok', 'complete');
+    stream.push(null);
+  };
+  source.once('end', end);
+  // Tells also of a source that has ended before.
+  finished(source, { writable: false }, (error) => {
+    if (!error) return end();
+    if (isOver) return;
+    const isSilent = error.code === 'ERR_STREAM_PREMATURE_CLOSE';
+    if (isSilent) books.end('aborted', 'aborted');
+    else books.failed(error);
+    stream.destroy(isSilent ? undefined : error);
+  });
   return stream;
 }
 
@@ -172,19 +225,6 @@ function iterateWeb<Chunk>(source: ReadableStream<Chunk>): AsyncIterator<Chunk> 
     async return(reason?: unknown) {
       await reader.cancel(reason);
       reader.releaseLock();
-      return { done: true, value: undefined };
-    },
-  };
-}
-
-/** The stream's own iterator is a generator, too. */
-function iterateNode<Chunk>(source: Readable): AsyncIterator<Chunk> {
-  const iterator = source.iterator() as AsyncIterator<Chunk>;
-  return {
-    next: () => iterator.next(),
-    async return() {
-      await iterator.return?.();
-      source.destroy();
       return { done: true, value: undefined };
     },
   };
