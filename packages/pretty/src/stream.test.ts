@@ -30,6 +30,17 @@ describe('prettyStream', () => {
     expect(stdout).toBe('FATAL last words\n');
   });
 
+  test('works as the readme shows it', async () => {
+    const folderOfPackage = path.join(import.meta.dirname, '..');
+    const readme = fs.readFileSync(path.join(folderOfPackage, 'README.md'), 'utf8');
+    const codes = Array.from(readme.matchAll(/```js\n(.*?)```/gs), ([, code]) => code ?? '');
+    const code = codes.find((each) => each.includes('prettyStream')) ?? '';
+    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', code], {
+      cwd: folderOfPackage,
+    });
+    expect(stdout).toMatch(/^\d{4}-\S+Z INFO {2}listening\n$/);
+  });
+
   test('names a wrong option', () => {
     expect(() => prettyStream({ mode: 'tree' as 'live' })).toThrow(
       new TypeError('mode must be one of auto, live, forest, flat, waterfall; got "tree"'),

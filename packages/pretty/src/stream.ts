@@ -7,8 +7,10 @@ import { createPrinterFrom } from './printer.ts';
 import { watchTerminalWidth } from './terminal-width.ts';
 import { parsePrettyOptions, resolveSettings } from './settings.ts';
 
-/** A printer in the process that logs; what `pino(options, stream)` takes. */
+/** A printer in the process that logs; what `pino(stream)` and `pino(options, stream)` take. */
 export interface PrettyStream {
+  /** By this pino tells a stream from options. */
+  readonly writable: true;
   /** Prints before it returns. Lines may be cut anywhere. */
   write(chunk: string | Uint8Array): boolean;
   /** Prints what is left and what the end of input has to tell. */
@@ -38,6 +40,7 @@ export function prettyStream(options: PrettyOptions = {}): PrettyStream {
     if (lines) writeAll(fd, printer.write(createBatch(lines)));
   };
   return {
+    writable: true,
     write(chunk) {
       if (!ended) print(splitter.push(Buffer.from(chunk)));
       return true;
