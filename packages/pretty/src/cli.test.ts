@@ -200,6 +200,29 @@ describe('runPretty', () => {
     }
   });
 
+  test('keeps nothing of a read that is over', async () => {
+    const reads = 20_000;
+    const child = `import { runPretty } from ${JSON.stringify(built)};
+      let count = 0, before = 0;
+      const heap = () => { gc(); return process.memoryUsage().heapUsed; };
+      await runPretty([], {
+        openInput: () => ({
+          async read(buffer, offset) {
+            if (++count === ${reads}) before = heap();
+            if (count === ${reads} * 3) process.stderr.write(String(heap() - before));
+            return count > ${reads} * 3 ? 0 : buffer.write('{"level":30,"msg":"x"}\\n', offset);
+          },
+          close() {},
+        }),
+        inputIsTerminal: false, write: async () => {}, error() {}, isTerminal: false,
+        columns: () => undefined, env: {}, cwd: '/', onInterrupt: () => () => {},
+      });`;
+    const args = ['--expose-gc', '--input-type=module', '-e', child];
+    const { stderr } = await promisify(execFile)(process.execPath, args);
+    // What was kept of a read took some 300 bytes.
+    expect(Number(stderr)).toBeLessThan(reads * 2 * 100);
+  });
+
   test('goes on after a first interrupt in a pipe, and ends with 130 at a second', async () => {
     let interrupt = (): void => undefined;
     const chunks = [line({ msg: 'one' }), line({ msg: 'two' }), ''];

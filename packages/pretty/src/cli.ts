@@ -127,13 +127,25 @@ async function printFile(
   output: Output,
   signal: AbortSignal,
 ): Promise<void> {
-  const aborted = new Promise<number>((resolve) => {
-    signal.addEventListener('abort', () => resolve(0), { once: true });
-  });
-  const read: ReadInto = (buffer, offset) => Promise.race([input.read(buffer, offset), aborted]);
+  const read: ReadInto = (buffer, offset) => unlessAborted(input.read(buffer, offset), signal, 0);
   for await (const lines of readLines(read, maxLineBytes)) {
     await output.print(printer.write(createBatch(lines)));
     if (signal.aborted) return;
+  }
+}
+
+/** The promise, or `instead` where the signal comes first. Each call has a promise of its own to race: one for all would gather them. */
+async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal, instead: T): Promise<T> {
+  let onAbort = (): void => undefined;
+  const aborted = new Promise<T>((resolve) => {
+    onAbort = () => resolve(instead);
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort, { once: true });
+  });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
   }
 }
 
