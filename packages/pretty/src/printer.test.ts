@@ -13,6 +13,30 @@ function print(lines: readonly unknown[], overrides: Partial<PrettyOptions> = {}
 
 const time = Date.UTC(2026, 2, 1, 12, 0, 0, 121);
 
+describe('maxHeldBytes', () => {
+  const spans = 100;
+  const spanId = (index: number): string => String(index + 1).padStart(16, '0');
+  const attrs = { a: 'y'.repeat(4000) };
+
+  test.each(['open', 'record', 'close'])('counts the attributes that a span is given at its %s', (bearer) => {
+    const lines = Array.from({ length: spans }, (_, index) =>
+      ['open', 'record', 'close'].map((op) => ({
+        level: 30,
+        time,
+        trace_id: 'a'.repeat(32),
+        span_id: spanId(index),
+        ...(index === 0 ? {} : { parent_span_id: spanId(0) }),
+        span: { op, name: 'job', ...(op === bearer ? { attrs } : {}) },
+      })),
+    );
+    const root = lines.shift() ?? [];
+    const all = [root[0], root[1], ...lines.flat(), root[2]];
+    const withBound = (maxHeldBytes: number): string => print(all, { mode: 'forest', maxHeldBytes });
+    expect(withBound(spans * 3000)).toMatch(/\d+ trees? printed before they closed \(maxHeldBytes\)/);
+    expect(withBound(spans * 6000)).not.toContain('maxHeldBytes');
+  });
+});
+
 describe('createPrinter', () => {
   test('prints time, level, name, message and fields', () => {
     expect(
