@@ -34,6 +34,7 @@ async function run(argv: readonly string[], input = '', overrides: Partial<Prett
     }),
     inputIsTerminal: false,
     write: async (chunk) => void (out += Buffer.from(chunk).toString()),
+    abandonWrite: () => undefined,
     error: (text) => void (err += text),
     isTerminal: false,
     columns: () => undefined,
@@ -214,7 +215,7 @@ describe('runPretty', () => {
           },
           close() {},
         }),
-        inputIsTerminal: false, write: async () => {}, error() {}, isTerminal: false,
+        inputIsTerminal: false, write: async () => {}, abandonWrite() {}, error() {}, isTerminal: false,
         columns: () => undefined, env: {}, cwd: '/', onInterrupt: () => () => {},
       });`;
     const args = ['--expose-gc', '--input-type=module', '-e', child];
@@ -292,6 +293,40 @@ describe('the command in a process of its own', () => {
       out: 'INFO  before\nINFO  after\n',
     });
   });
+
+  // A pipe of a shell; what child_process calls a pipe is a socket, whose writes may block.
+  test('ends at a second Ctrl-C while nobody reads its output', async () => {
+    const many = path.join(folder, 'stuck.ndjson');
+    fs.writeFileSync(many, line({ msg: 'x'.repeat(1000) }).repeat(1000));
+    const printing = `bash -c 'echo $$ >&2; exec ${process.execPath} ${program}'; echo $? >&2`;
+    const command = `{ cat ${many}; exec sleep 60; } | { ${printing}; } | sleep 60`;
+    const child = spawn('bash', ['-c', command], { stdio: ['ignore', 'ignore', 'pipe'], detached: true });
+    try {
+      let told = '';
+      child.stderr.on('data', (chunk: Buffer) => (told += chunk.toString()));
+      await expect.poll(() => told, { timeout: 10_000 }).toMatch(/^\d+\n/);
+      const pid = Number(told);
+      const position = () => /^rchar: (\d+)/.exec(fs.readFileSync(`/proc/${pid}/io`, 'utf8'))?.[1];
+      // It has come to stand still when it reads no more.
+      let before: string | undefined;
+      const standsStill = (): boolean => {
+        const now = position();
+        const same = now === before && Number(now) > 64 * 1024;
+        before = now;
+        return same;
+      };
+      await expect.poll(standsStill, { timeout: 20_000, interval: 500 }).toBe(true);
+      const code = (): string | undefined => {
+        const [, ended] = told.split('\n');
+        // Signals that come in one moment are one.
+        if (!ended) process.kill(pid, 'SIGINT');
+        return ended;
+      };
+      await expect.poll(code, { timeout: 10_000, interval: 500 }).toBe('130');
+    } finally {
+      process.kill(-(child.pid ?? 0), 'SIGKILL');
+    }
+  }, 60_000);
 
   test('draws a coloured tree as wide as a pseudo-terminal', async () => {
     const command = `stty cols 50; ${process.execPath} ${program} --utc ${example}`;
