@@ -109,6 +109,11 @@ describe('runPretty', () => {
     expect((await run(argv, line({ msg: 'x' }))).out).toContain('\u001b[1;32mINFO');
   });
 
+  test('a value that begins with a dash is no bundle of short options', async () => {
+    const input = line({ msg: 'timeout' }) + line({ msg: 'fine' });
+    expect((await run(['--time', 'none', '--filter', '-timeout'], input)).out).toBe('INFO  fine\n');
+  });
+
   test('a bare --color does not take the file for its value', async () => {
     expect((await run(['--color', example])).out).toContain('\u001b[');
   });
