@@ -69,6 +69,17 @@ describe('createPrinter', () => {
     );
   });
 
+  test.each<Partial<PrettyOptions>>([{ minimumLevel: 'warn' }, { levels: 'warn' }])(
+    'lines without a time belong to the record before, also where %j hides that one',
+    (overrides) => {
+      const lines = [{ level: 50, time, msg: 'old' }, { level: 20, time: time + 2000, msg: 'x' }, 'of x'];
+      const since = new Date(time + 1000).toISOString();
+      expect(print(lines, { since, ...overrides })).toBe('of x\n');
+      const until = [{ level: 50, time: time + 2000, msg: 'new' }, { level: 20, time, msg: 'x' }, 'of x'];
+      expect(print(until, { until: since, ...overrides })).toBe('of x\n');
+    },
+  );
+
   test('paints the level where colours are wanted', () => {
     expect(print([{ level: 50, time, msg: 'x' }], { color: 'always' })).toContain(
       '\u001b[1;31mERROR\u001b[0m',
