@@ -80,6 +80,11 @@ describe('createPrinter', () => {
     },
   );
 
+  test('reads the record behind a byte order mark, in each file that begins with one', () => {
+    const text = `\ufeff${JSON.stringify({ level: 30, msg: 'x' })}`;
+    expect(print([text, text], { time: 'none' })).toBe('INFO       x\nINFO       x\n');
+  });
+
   test('paints the level where colours are wanted', () => {
     expect(print([{ level: 50, time, msg: 'x' }], { color: 'always' })).toContain(
       '\u001b[1;31mERROR\u001b[0m',
