@@ -85,6 +85,21 @@ describe('createPrinter', () => {
     expect(print([text, text], { time: 'none' })).toBe('INFO       x\nINFO       x\n');
   });
 
+  test('shows records of a level beyond 255', () => {
+    const lines = [{ level: 290, msg: 'below' }, { level: 300, msg: 'above' }];
+    expect(print(lines, { mode: 'flat', time: 'none', minimumLevel: 300 })).toBe('300   above\n');
+  });
+
+  test.each([
+    [1, '1 record missing'],
+    [2, '2 records missing'],
+  ])('flat says at the end that %i lines are missing', (missing, said) => {
+    const close = { op: 'close', name: 'job', lines: { 30: 1 + missing } };
+    const ids = { trace_id: 'a'.repeat(32), span_id: 'b'.repeat(16) };
+    const out = print([{ level: 30, time, ...ids, span: close }], { mode: 'flat' });
+    expect(out).toContain(`input ended: ${said}\n`);
+  });
+
   test('paints the level where colours are wanted', () => {
     expect(print([{ level: 50, time, msg: 'x' }], { color: 'always' })).toContain(
       '\u001b[1;31mERROR\u001b[0m',

@@ -87,7 +87,8 @@ class BatchPrinter implements Printer {
     const { bytes, levels, ends, count } = batch;
     this.#layout.measureScreen();
     const text = isAscii(bytes) ? bytes.toString('latin1') : bytes.toString('utf8');
-    const gate = this.#filter.canSkipByLevel ? this.#filter.leastLevel : -Infinity;
+    // A batch has levels over 255 as 255.
+    const gate = this.#filter.canSkipByLevel ? Math.min(this.#filter.leastLevel, 255) : -Infinity;
     let nextSpan = gate > -Infinity && this.#needsSpans ? spanFrom(text, 0) : Infinity;
     let out = '';
     for (let index = 0, start = 0; index < count; index++) {
