@@ -29,7 +29,7 @@ export function parsePrettyArgs(argv: readonly string[]): PrettyArgs {
   let showConfig = false;
   let strict = false;
   let help = false;
-  const rest = argv.flatMap(expandShorts);
+  const rest = [...argv];
   for (let arg = rest.shift(); arg !== undefined; arg = rest.shift()) {
     if (arg === '--') {
       files.push(...rest.splice(0));
@@ -37,6 +37,11 @@ export function parsePrettyArgs(argv: readonly string[]): PrettyArgs {
     }
     if (!arg.startsWith('-') || arg === '-') {
       files.push(arg);
+      continue;
+    }
+    // `-SH` is `-S -H`; only here, since a value may look like that.
+    if (/^-[A-Za-z]{2,}$/.test(arg)) {
+      rest.unshift(...Array.from(arg.slice(1), (letter) => `-${letter}`));
       continue;
     }
     const equals = arg.indexOf('=');
@@ -53,11 +58,6 @@ export function parsePrettyArgs(argv: readonly string[]): PrettyArgs {
     }
   }
   return { options, files, configFile, showConfig, strict, help };
-}
-
-/** `-SH` is `-S -H`; a value may follow the last. */
-function expandShorts(arg: string): string[] {
-  return /^-[A-Za-z]{2,}$/.test(arg) ? Array.from(arg.slice(1), (letter) => `-${letter}`) : [arg];
 }
 
 function findOption(flag: string): CliOption {

@@ -34,6 +34,7 @@ async function run(argv: readonly string[], input = '', overrides: Partial<Prett
     }),
     inputIsTerminal: false,
     write: async (chunk) => void (out += Buffer.from(chunk).toString()),
+    abandonWrite: () => undefined,
     error: (text) => void (err += text),
     isTerminal: false,
     columns: () => undefined,
@@ -106,6 +107,11 @@ describe('runPretty', () => {
     [['-cS']],
   ])('%j colours a pipe', async (argv) => {
     expect((await run(argv, line({ msg: 'x' }))).out).toContain('\u001b[1;32mINFO');
+  });
+
+  test('a value that begins with a dash is no bundle of short options', async () => {
+    const input = line({ msg: 'timeout' }) + line({ msg: 'fine' });
+    expect((await run(['--time', 'none', '--filter', '-timeout'], input)).out).toBe('INFO  fine\n');
   });
 
   test('a bare --color does not take the file for its value', async () => {
@@ -200,6 +206,29 @@ describe('runPretty', () => {
     }
   });
 
+  test('keeps nothing of a read that is over', async () => {
+    const reads = 20_000;
+    const child = `import { runPretty } from ${JSON.stringify(built)};
+      let count = 0, before = 0;
+      const heap = () => { gc(); return process.memoryUsage().heapUsed; };
+      await runPretty([], {
+        openInput: () => ({
+          async read(buffer, offset) {
+            if (++count === ${reads}) before = heap();
+            if (count === ${reads} * 3) process.stderr.write(String(heap() - before));
+            return count > ${reads} * 3 ? 0 : buffer.write('{"level":30,"msg":"x"}\\n', offset);
+          },
+          close() {},
+        }),
+        inputIsTerminal: false, write: async () => {}, abandonWrite() {}, error() {}, isTerminal: false,
+        columns: () => undefined, env: {}, cwd: '/', onInterrupt: () => () => {},
+      });`;
+    const args = ['--expose-gc', '--input-type=module', '-e', child];
+    const { stderr } = await promisify(execFile)(process.execPath, args);
+    // What was kept of a read took some 300 bytes.
+    expect(Number(stderr)).toBeLessThan(reads * 2 * 100);
+  });
+
   test('goes on after a first interrupt in a pipe, and ends with 130 at a second', async () => {
     let interrupt = (): void => undefined;
     const chunks = [line({ msg: 'one' }), line({ msg: 'two' }), ''];
@@ -269,6 +298,40 @@ describe('the command in a process of its own', () => {
       out: 'INFO  before\nINFO  after\n',
     });
   });
+
+  // A pipe of a shell; what child_process calls a pipe is a socket, whose writes may block.
+  test('ends at a second Ctrl-C while nobody reads its output', async () => {
+    const many = path.join(folder, 'stuck.ndjson');
+    fs.writeFileSync(many, line({ msg: 'x'.repeat(1000) }).repeat(1000));
+    const printing = `bash -c 'echo $$ >&2; exec ${process.execPath} ${program}'; echo $? >&2`;
+    const command = `{ cat ${many}; exec sleep 60; } | { ${printing}; } | sleep 60`;
+    const child = spawn('bash', ['-c', command], { stdio: ['ignore', 'ignore', 'pipe'], detached: true });
+    try {
+      let told = '';
+      child.stderr.on('data', (chunk: Buffer) => (told += chunk.toString()));
+      await expect.poll(() => told, { timeout: 10_000 }).toMatch(/^\d+\n/);
+      const pid = Number(told);
+      const position = () => /^rchar: (\d+)/.exec(fs.readFileSync(`/proc/${pid}/io`, 'utf8'))?.[1];
+      // It has come to stand still when it reads no more.
+      let before: string | undefined;
+      const standsStill = (): boolean => {
+        const now = position();
+        const same = now === before && Number(now) > 64 * 1024;
+        before = now;
+        return same;
+      };
+      await expect.poll(standsStill, { timeout: 20_000, interval: 500 }).toBe(true);
+      const code = (): string | undefined => {
+        const [, ended] = told.split('\n');
+        // Signals that come in one moment are one.
+        if (!ended) process.kill(pid, 'SIGINT');
+        return ended;
+      };
+      await expect.poll(code, { timeout: 10_000, interval: 500 }).toBe('130');
+    } finally {
+      process.kill(-(child.pid ?? 0), 'SIGKILL');
+    }
+  }, 60_000);
 
   test('draws a coloured tree as wide as a pseudo-terminal', async () => {
     const command = `stty cols 50; ${process.execPath} ${program} --utc ${example}`;

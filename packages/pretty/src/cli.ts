@@ -21,6 +21,8 @@ export interface PrettyIo {
   readonly inputIsTerminal: boolean;
   /** Rejects with EPIPE where nobody reads any more. */
   write(bytes: Uint8Array): Promise<void>;
+  /** Lets go of a write that does not end, so that it keeps no process alive. */
+  abandonWrite(): void;
   error(text: string): void;
   readonly isTerminal: boolean;
   /** The terminal's width. */
@@ -31,6 +33,7 @@ export interface PrettyIo {
   onInterrupt(listener: () => void): () => void;
 }
 
+const LAST_WORDS_MS = 1000;
 const EXIT = { ok: 0, failed: 1, usage: 2, missingFile: 66, interrupted: 130 } as const;
 
 /** Runs `treeline pretty` and resolves to its exit code; never rejects for what the user gave it. */
@@ -95,9 +98,9 @@ function effectiveOptions(
 async function print(args: PrettyArgs, settings: PrinterSettings, io: PrettyIo): Promise<number> {
   const printer = createPrinterFrom(settings);
   const readsPipe = args.files.length === 0 && !io.inputIsTerminal;
-  const output = createOutput(io);
   let interrupts = 0;
   const interrupted = new AbortController();
+  const output = createOutput(io, interrupted.signal);
   // In a pipe the program before gets the Ctrl-C as well: what it still says is printed, to its end.
   const stop = io.onInterrupt(() => {
     if (++interrupts > 1 || !readsPipe) interrupted.abort();
@@ -127,13 +130,25 @@ async function printFile(
   output: Output,
   signal: AbortSignal,
 ): Promise<void> {
-  const aborted = new Promise<number>((resolve) => {
-    signal.addEventListener('abort', () => resolve(0), { once: true });
-  });
-  const read: ReadInto = (buffer, offset) => Promise.race([input.read(buffer, offset), aborted]);
+  const read: ReadInto = (buffer, offset) => unlessAborted(input.read(buffer, offset), signal, 0);
   for await (const lines of readLines(read, maxLineBytes)) {
     await output.print(printer.write(createBatch(lines)));
     if (signal.aborted) return;
+  }
+}
+
+/** The promise, or `instead` where the signal comes first. Each call has a promise of its own to race: one for all would gather them. */
+async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal, instead: T): Promise<T> {
+  let onAbort = (): void => undefined;
+  const aborted = new Promise<T>((resolve) => {
+    onAbort = () => resolve(instead);
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort, { once: true });
+  });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
   }
 }
 
@@ -150,11 +165,17 @@ interface Output {
   print(text: string): Promise<void>;
 }
 
-function createOutput(io: PrettyIo): Output {
+/** After an interrupt nobody waits for a reader any more: what is left to say then has one second. */
+function createOutput(io: PrettyIo, interrupted: AbortSignal): Output {
   const buffer = new OutputBuffer();
+  let isStuck = false;
   return {
     async print(text) {
-      if (text !== '') await io.write(buffer.encode(text));
+      if (text === '' || isStuck) return;
+      const patience = interrupted.aborted ? AbortSignal.timeout(LAST_WORDS_MS) : interrupted;
+      const written = io.write(buffer.encode(text)).then(() => true);
+      isStuck = !(await unlessAborted(written, patience, false));
+      if (isStuck) io.abandonWrite();
     },
   };
 }
@@ -166,6 +187,7 @@ function processIo(): PrettyIo {
     openInput: standardInput,
     inputIsTerminal: tty.isatty(0),
     write: (bytes) => output.write(bytes),
+    abandonWrite: () => output.close(),
     error: (text) => void process.stderr.write(text),
     isTerminal: tty.isatty(1),
     columns: watchTerminalWidth(1),

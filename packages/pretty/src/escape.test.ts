@@ -25,6 +25,13 @@ test('escapeText keeps line feeds where lines get a gutter, and starts tabs anew
   expect(text).toBe('abc\nd   e\\x1b');
 });
 
+test('escapeText ends trusted colours with each line, and begins them again on the next', () => {
+  const text = '\u001b[1m\u001b[31mred\nmore\u001b[0m\nplain';
+  expect(escapeText(text, { lineFeed: '\n', trustColors: true })).toBe(
+    '\u001b[1m\u001b[31mred\u001b[0m\n\u001b[1m\u001b[31mmore\u001b[0m\u001b[0m\nplain\u001b[0m',
+  );
+});
+
 test('escapeText lets trusted colours through, and no other sequence', () => {
   const text = escapeText('\u001b[31mred\u001b[2J', { lineFeed: '\\n', trustColors: true });
   expect(text).toBe('\u001b[31mred\\x1b[2J\u001b[0m');

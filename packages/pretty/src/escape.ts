@@ -50,14 +50,30 @@ function replaceUnsafe(text: string, escaping: Escaping): string {
   });
 }
 
+const RESET = '\u001b[0m';
+/** Lines would grow with the square of what is repeated on each. */
+const MAX_COLORS_LENGTH = 64;
 const COLORS = /(\u001b\[[\d;:]*m)/;
 
 function replaceBetweenColors(text: string, escaping: Escaping): string {
   const parts = text.split(COLORS);
-  const escaped = parts.map((part, index) =>
-    index % 2 === 1 ? part : escapeText(part, { ...escaping, trustColors: false }),
-  );
-  return parts.length > 1 ? `${escaped.join('')}\u001b[0m` : escaped.join('');
+  let active = '';
+  const escaped = parts.map((part, index) => {
+    if (index % 2 === 1) {
+      active = nextColors(active, part);
+      return part;
+    }
+    const safe = escapeText(part, { ...escaping, trustColors: false });
+    // A gutter stands before the next line, which is not of that colour.
+    return index === 0 ? safe : safe.replaceAll('\n', `${RESET}\n${active}`);
+  });
+  return parts.length > 1 ? `${escaped.join('')}${RESET}` : escaped.join('');
+}
+
+/** The sequences that a further line begins with. */
+function nextColors(active: string, sequence: string): string {
+  if (/^\u001b\[0*m$/.test(sequence) || sequence.length > MAX_COLORS_LENGTH) return '';
+  return active.length + sequence.length > MAX_COLORS_LENGTH ? sequence : active + sequence;
 }
 
 function escapeChar(char: string): string {

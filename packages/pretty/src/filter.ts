@@ -33,9 +33,9 @@ export function createFilter(settings: PrinterSettings): Filter {
   const minimum = settings.minimumLevel ?? -Infinity;
   const directives = settings.levels === undefined ? [] : parseLevels(settings.levels);
   const directivesMinimum = leastOf(directives);
+  const times = timeTests(settings);
   const tests = [
     ...(directives.length > 0 ? [directiveTest(directives)] : []),
-    ...timeTests(settings),
     ...idTests(settings),
     ...selectTests(settings.select),
     ...(settings.filter === undefined ? [] : [queryTest(settings.filter, settings)]),
@@ -43,10 +43,13 @@ export function createFilter(settings: PrinterSettings): Filter {
   const spanDirectives = directives.filter(({ span }) => span !== undefined);
   return {
     leastLevel: Math.max(minimum, directivesMinimum),
-    canSkipByLevel: settings.levelKey === 'level' && settings.levelsByName.size === 0,
+    canSkipByLevel: settings.levelKey === 'level' && settings.levelsByName.size === 0 && times.length === 0,
     // What is no JSON has no level that it could be hidden by.
     accepts: (line, spanOf) =>
-      (!line.isRecord || line.level >= minimum) && tests.every((test) => test(line, spanOf)),
+      // First and of every line: they remember the last time for lines that have none.
+      times.every((test) => test(line, spanOf)) &&
+      (!line.isRecord || line.level >= minimum) &&
+      tests.every((test) => test(line, spanOf)),
     directivesInside(name, attrs, inherited) {
       if (spanDirectives.length === 0) return inherited;
       const own = spanDirectives.filter((directive) => holdsIn(directive, name, attrs));

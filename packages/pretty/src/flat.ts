@@ -5,6 +5,7 @@ import type { Mode } from './mode.ts';
 import { plainRow } from './plain-row.ts';
 import type { Span, SpanTable, Step } from './span-table.ts';
 import { hasError, selfMsOf, SpanText, totalMsOf } from './span-text.ts';
+import { counted } from './unclosed.ts';
 
 /** Names of a path that stand on a line. */
 const MAX_PATH = 12;
@@ -33,7 +34,7 @@ export class FlatMode implements Mode {
     const { missing } = this.#spans;
     return missing === 0
       ? ''
-      : `${this.#layout.glyphs.ended} input ended: ${missing} records missing${this.#layout.lineEnd}`;
+      : `${this.#layout.glyphs.ended} input ended: ${counted(missing, 'record')} missing${this.#layout.lineEnd}`;
   }
 
   #row(line: Line, { span, op, fields, isLate }: Step, missing: number): string {
@@ -46,7 +47,7 @@ export class FlatMode implements Mode {
     const gap =
       missing === 0
         ? ''
-        : ` ${theme.warning(`(${missing} ${missing === 1 ? 'record' : 'records'} missing)`)}`;
+        : ` ${theme.warning(`(${counted(missing, 'record')} missing)`)}`;
     const own = op === 'event' ? `${message}${layout.fields(line, line.fields)}` : '';
     const rest = `${layout.fields(line, line.requestFields)}${layout.errors(line)}`;
     const body = `${layout.origin(line)}${path}${late}${what}${own}${gap}${rest}${this.#ids(span)}`;

@@ -86,6 +86,7 @@ export abstract class HeldTrees implements Mode {
     }
     if (!known) return isVisible ? this.#late(line, step) : '';
     if (op === 'event' && isVisible) this.#trees.add(known, this.#event(line, known), line.level);
+    if (op === 'record') this.#trees.noteSpan(known);
     if (op !== 'close') return '';
     const outcome = this.text.status(span, fields);
     known.outcome = fields.status === 'ok' && outcome.endsWith('ok') ? '' : outcome;

@@ -13,6 +13,30 @@ function print(lines: readonly unknown[], overrides: Partial<PrettyOptions> = {}
 
 const time = Date.UTC(2026, 2, 1, 12, 0, 0, 121);
 
+describe('maxHeldBytes', () => {
+  const spans = 100;
+  const spanId = (index: number): string => String(index + 1).padStart(16, '0');
+  const attrs = { a: 'y'.repeat(4000) };
+
+  test.each(['open', 'record', 'close'])('counts the attributes that a span is given at its %s', (bearer) => {
+    const lines = Array.from({ length: spans }, (_, index) =>
+      ['open', 'record', 'close'].map((op) => ({
+        level: 30,
+        time,
+        trace_id: 'a'.repeat(32),
+        span_id: spanId(index),
+        ...(index === 0 ? {} : { parent_span_id: spanId(0) }),
+        span: { op, name: 'job', ...(op === bearer ? { attrs } : {}) },
+      })),
+    );
+    const root = lines.shift() ?? [];
+    const all = [root[0], root[1], ...lines.flat(), root[2]];
+    const withBound = (maxHeldBytes: number): string => print(all, { mode: 'forest', maxHeldBytes });
+    expect(withBound(spans * 3000)).toMatch(/\d+ trees? printed before they closed \(maxHeldBytes\)/);
+    expect(withBound(spans * 6000)).not.toContain('maxHeldBytes');
+  });
+});
+
 describe('createPrinter', () => {
   test('prints time, level, name, message and fields', () => {
     expect(
@@ -43,6 +67,37 @@ describe('createPrinter', () => {
     expect(print([{ level: 30, time, name: 7, msg: { toString: 1 } }], { time: 'none' })).toBe(
       'INFO  7    {"toString":1}\n',
     );
+  });
+
+  test.each<Partial<PrettyOptions>>([{ minimumLevel: 'warn' }, { levels: 'warn' }])(
+    'lines without a time belong to the record before, also where %j hides that one',
+    (overrides) => {
+      const lines = [{ level: 50, time, msg: 'old' }, { level: 20, time: time + 2000, msg: 'x' }, 'of x'];
+      const since = new Date(time + 1000).toISOString();
+      expect(print(lines, { since, ...overrides })).toBe('of x\n');
+      const until = [{ level: 50, time: time + 2000, msg: 'new' }, { level: 20, time, msg: 'x' }, 'of x'];
+      expect(print(until, { until: since, ...overrides })).toBe('of x\n');
+    },
+  );
+
+  test('reads the record behind a byte order mark, in each file that begins with one', () => {
+    const text = `\ufeff${JSON.stringify({ level: 30, msg: 'x' })}`;
+    expect(print([text, text], { time: 'none' })).toBe('INFO       x\nINFO       x\n');
+  });
+
+  test('shows records of a level beyond 255', () => {
+    const lines = [{ level: 290, msg: 'below' }, { level: 300, msg: 'above' }];
+    expect(print(lines, { mode: 'flat', time: 'none', minimumLevel: 300 })).toBe('300   above\n');
+  });
+
+  test.each([
+    [1, '1 record missing'],
+    [2, '2 records missing'],
+  ])('flat says at the end that %i lines are missing', (missing, said) => {
+    const close = { op: 'close', name: 'job', lines: { 30: 1 + missing } };
+    const ids = { trace_id: 'a'.repeat(32), span_id: 'b'.repeat(16) };
+    const out = print([{ level: 30, time, ...ids, span: close }], { mode: 'flat' });
+    expect(out).toContain(`input ended: ${said}\n`);
   });
 
   test('paints the level where colours are wanted', () => {

@@ -31,7 +31,7 @@ export interface PrinterStats {
 /** A line that is longer is not parsed, unless the options let so much be printed. */
 const MAX_JSON_BYTES = 1024 * 1024;
 const BRACE_OPEN = 0x7b;
-const BYTE_ORDER_MARK = '\ufeff';
+const BYTE_ORDER_MARK = 0xfeff;
 const SPAN_MARKER = '"span":{"op":';
 
 /**
@@ -65,7 +65,6 @@ class BatchPrinter implements Printer {
   readonly #line: Line;
   readonly #needsSpans: boolean;
   readonly #spanOf = (line: Line): Span | undefined => this.#spans.spanOf(line);
-  #isFirst = true;
   #textLines = 0;
 
   constructor(settings: PrinterSettings) {
@@ -88,7 +87,8 @@ class BatchPrinter implements Printer {
     const { bytes, levels, ends, count } = batch;
     this.#layout.measureScreen();
     const text = isAscii(bytes) ? bytes.toString('latin1') : bytes.toString('utf8');
-    const gate = this.#filter.canSkipByLevel ? this.#filter.leastLevel : -Infinity;
+    // A batch has levels over 255 as 255.
+    const gate = this.#filter.canSkipByLevel ? Math.min(this.#filter.leastLevel, 255) : -Infinity;
     let nextSpan = gate > -Infinity && this.#needsSpans ? spanFrom(text, 0) : Infinity;
     let out = '';
     for (let index = 0, start = 0; index < count; index++) {
@@ -115,8 +115,8 @@ class BatchPrinter implements Printer {
 
   #print(text: string, start: number, end: number, bytes: number): string {
     const line = this.#line;
-    const from = this.#isFirst && text.startsWith(BYTE_ORDER_MARK) ? start + 1 : start;
-    this.#isFirst = false;
+    // Each file may begin with one, and any line may be the first of a file.
+    const from = text.charCodeAt(start) === BYTE_ORDER_MARK ? start + 1 : start;
     line.read(text, from, end, bytes);
     if (!line.isRecord) this.#textLines++;
     this.#spans.noteRecord(line.level, line.timeMs);

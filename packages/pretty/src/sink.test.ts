@@ -4,7 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { createBatch } from '@treeline/contract';
 import { lines, record } from '@treeline/contract/testing';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test, vi } from 'vitest';
 import { parsePrettyOptions } from './settings.ts';
 import { openPrettySink } from './sink.ts';
 
@@ -36,6 +36,24 @@ describe('openPrettySink', () => {
     await sink.close();
     await sink.close();
     expect(fs.readFileSync(destination, 'utf8')).toBe('INFO  record 1\r\nINFO  record 2\r\n');
+  });
+
+  test('prints no line twice where a disk is full for a while', async () => {
+    const destination = path.join(folder, 'full.log');
+    const sink = openPrettySink(parsePrettyOptions({ destination, time: 'none' }));
+    const { writeSync } = fs;
+    const spy = vi.spyOn(fs, 'writeSync');
+    spy.mockImplementationOnce((fd) => writeSync(fd, 'INFO  record 1\nINFO'));
+    spy.mockImplementationOnce(() => {
+      throw Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' });
+    });
+    const batch = createBatch(lines([record(1), record(2)]));
+    await expect(sink.write(batch)).rejects.toThrow('ENOSPC');
+    spy.mockRestore();
+    await sink.write(batch);
+    await sink.write(createBatch(lines([record(3)])));
+    await sink.close();
+    expect(fs.readFileSync(destination, 'utf8')).toBe('INFO  record 1\nINFO  record 2\nINFO  record 3\n');
   });
 
   test('tells at its close which spans are open', async () => {

@@ -8,6 +8,8 @@ import { createPrinterFrom } from './printer.ts';
 import { resolveSettings } from './settings.ts';
 import { watchTerminalWidth } from './terminal-width.ts';
 
+const LINE_FEED = 10;
+
 /** Opens the destination of the transport and prints batches to it. */
 export function openPrettySink(options: ParsedPrettyOptions): Sink {
   const { destination } = options;
@@ -15,7 +17,7 @@ export function openPrettySink(options: ParsedPrettyOptions): Sink {
   const columns = typeof destination === 'number' ? watchTerminalWidth(destination) : undefined;
   const surroundings = { env: process.env, isTerminal, columns, cwd: process.cwd(), nowMs: Date.now() };
   const printer = createPrinterFrom(resolveSettings(options, surroundings));
-  const output = typeof destination === 'number' ? openFdWriter(destination) : openFile(destination, options);
+  const output = typeof destination === 'number' ? openStandard(destination) : openFile(destination, options);
   const buffer = new OutputBuffer();
   let closing: Promise<void> | undefined;
   let unwritten: { batch: unknown; bytes: Buffer } | undefined;
@@ -38,14 +40,37 @@ export function openPrettySink(options: ParsedPrettyOptions): Sink {
   };
 }
 
+function openStandard(fd: 1 | 2): FdWriter {
+  return fs.fstatSync(fd, { bigint: true }).isFile() ? fileWriter(fd, () => undefined) : openFdWriter(fd);
+}
+
 function openFile(path: string, options: ParsedPrettyOptions): FdWriter {
   const stat = fs.statSync(path, { throwIfNoEntry: false, bigint: true });
   if (stat?.isFIFO() || stat?.isCharacterDevice()) return openPathWriter(path);
   const fd = openOutputFile(path, options);
+  return fileWriter(fd, () => fs.closeSync(fd));
+}
+
+/** Bytes that are offered again, because a disk was full, go on behind what was written of them. */
+function fileWriter(fd: number, close: () => void): FdWriter {
+  let unfinished: Uint8Array | undefined;
+  let offset = 0;
+  let endsInLine = false;
   return {
     async write(bytes) {
-      for (let offset = 0; offset < bytes.length;) offset += fs.writeSync(fd, bytes, offset);
+      if (bytes !== unfinished) {
+        // A line that was cut must not run into this one.
+        if (endsInLine) fs.writeSync(fd, '\n');
+        endsInLine = false;
+        offset = 0;
+      }
+      unfinished = bytes;
+      while (offset < bytes.length) {
+        offset += fs.writeSync(fd, bytes, offset);
+        endsInLine = bytes[offset - 1] !== LINE_FEED;
+      }
+      unfinished = undefined;
     },
-    close: () => fs.closeSync(fd),
+    close,
   };
 }

@@ -26,6 +26,10 @@ describe('createTimeFormatter', () => {
     ['UTC:yyyy-mm-dd HH:MM:ss.l o', '2026-03-01 03:04:05.067 +0000'],
     ['UTC:standard', '2026-03-01 03:04:05.067 +0000'],
     ["UTC:dddd, mmmm d 'at' h:MM TT Z", 'Sunday, March 1 at 3:04 AM UTC'],
+    ['UTC:isoDateTime', '2026-03-01T03:04:05+0000'],
+    ['SYS:isoUtcDateTime', '2026-03-01T03:04:05Z'],
+    ['UTC:longTime', '3:04:05 AM UTC'],
+    ['UTC:shortDate', '3/1/26'],
     [false, String(time)],
   ])('translates by %j as pino-pretty does', (pattern, text) => {
     expect(createTimeFormatter({ style: 'local', utc: true, pattern })(time)).toBe(text);

@@ -64,12 +64,31 @@ function elapsedFormatter(style: 'relative' | 'delta'): (time: unknown) => strin
 
 const STANDARD_PATTERN = 'yyyy-mm-dd HH:MM:ss.l o';
 
+/** Patterns that dateformat has names for: https://github.com/felixge/node-dateformat#named-formats */
+const NAMED_PATTERNS: ReadonlyMap<string, string> = new Map([
+  ['standard', STANDARD_PATTERN],
+  ['default', 'ddd mmm dd yyyy HH:MM:ss'],
+  ['shortDate', 'm/d/yy'],
+  ['paddedShortDate', 'mm/dd/yyyy'],
+  ['mediumDate', 'mmm d, yyyy'],
+  ['longDate', 'mmmm d, yyyy'],
+  ['fullDate', 'dddd, mmmm d, yyyy'],
+  ['shortTime', 'h:MM TT'],
+  ['mediumTime', 'h:MM:ss TT'],
+  ['longTime', 'h:MM:ss TT Z'],
+  ['isoDate', 'yyyy-mm-dd'],
+  ['isoTime', 'HH:MM:ss'],
+  ['isoDateTime', "yyyy-mm-dd'T'HH:MM:sso"],
+  ['isoUtcDateTime', "yyyy-mm-dd'T'HH:MM:ss'Z'"],
+  ['expiresHeaderFormat', 'ddd, dd mmm yyyy HH:MM:ss Z'],
+]);
+
 /** The patterns of pino-pretty's dateformat that print digits, names of months and days, and zones. */
 function patternFormatter(given: string | true): (time: unknown) => string {
   const [, zone, rest] = /^(UTC|SYS):(.*)$/s.exec(given === true ? 'UTC:HH:MM:ss.l' : given) ?? [];
-  const utc = zone !== 'SYS';
   const text = rest ?? (given as string);
-  const pattern = text === 'standard' || text === '' ? STANDARD_PATTERN : text;
+  const utc = zone !== 'SYS' || text === 'isoUtcDateTime';
+  const pattern = text === '' ? STANDARD_PATTERN : (NAMED_PATTERNS.get(text) ?? text);
   return (time) => {
     const ms = readTimeMs(time);
     if (ms === undefined || Math.abs(ms) > MAX_DATE_MS) return UNKNOWN;
