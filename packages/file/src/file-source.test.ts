@@ -5,6 +5,8 @@ import { lines, record } from '@treeline/contract/testing';
 import { describe, expect, test } from 'vitest';
 import { CAN_ZSTD } from './compression-method.ts';
 import { openFileSource } from './file-source.ts';
+import { FollowedLog } from './followed-log.ts';
+import { findChains, openChain } from './log-chain.ts';
 import { LogFolder, numbered, until } from './log-folder.test.fixture.ts';
 
 async function query(path: string, request: LogRequest): Promise<number[]> {
@@ -47,6 +49,51 @@ describe('a log that was rotated', () => {
     fs.writeFileSync(folder.at('app.log.2026-11-20.1'), numbered(0, 2).bytes);
     fs.writeFileSync(folder.at('app.log.2026-11-20.1.gz'), zlib.gzipSync(numbered(0, 2).bytes));
     expect(await query(folder.at('app.log'), { order: 'asc' })).toEqual([0, 1]);
+  });
+});
+
+describe('a rotation while a log is read', () => {
+  test.each([
+    ['asc', 'renamed'],
+    ['desc', 'renamed'],
+    ['asc', 'compressed'],
+  ] as const)('loses and doubles nothing (%s, %s)', async (order, how) => {
+    await using folder = new LogFolder();
+    fs.writeFileSync(folder.at('app.log.2026-11-22.1'), numbered(0, 10).bytes);
+    fs.writeFileSync(folder.at('app.log'), numbered(10, 20).bytes);
+    const source = await openFileSource(folder.path);
+    const found: unknown[] = [];
+    for await (const { msg } of source.query({ order })) {
+      if (found.push(msg) > 1) continue;
+      fs.renameSync(folder.at('app.log'), folder.at('app.log.2026-11-22.2'));
+      fs.writeFileSync(folder.at('app.log'), numbered(20, 22).bytes);
+      if (how === 'compressed') {
+        const plain = folder.at('app.log.2026-11-22.2');
+        fs.writeFileSync(`${plain}.gz`, zlib.gzipSync(fs.readFileSync(plain)));
+        fs.rmSync(plain);
+      }
+    }
+    const numbers = range(0, 20).map((index) => `record ${index}`);
+    expect(found).toEqual(order === 'asc' ? numbers : numbers.toReversed());
+  });
+
+  test('between listing and opening makes it list the log again', async () => {
+    await using folder = new LogFolder();
+    fs.writeFileSync(folder.at('app.log'), numbered(0, 1).bytes);
+    const list = () => findChains(folder.path);
+    const [stale] = await list();
+    fs.renameSync(folder.at('app.log'), folder.at('app.log.2026-11-22.1'));
+    fs.writeFileSync(folder.at('app.log'), numbered(1, 2).bytes);
+    const { files, current } = await openChain(stale ?? { log: '', files: [] }, list);
+    await current?.handle.close();
+    expect(files.map(({ file }) => file)).toEqual(['app.log.2026-11-22.1', 'app.log']);
+    const followed = new FollowedLog();
+    await followed.skip(stale ?? { log: '', files: [] }, list);
+    fs.appendFileSync(folder.at('app.log'), numbered(2, 3).bytes);
+    const [after] = await list();
+    const batches = await gather(followed.read(after?.files ?? []));
+    await followed.close();
+    expect(batches.map((batch) => batch.bytes.toString())).toEqual([numbered(2, 3).bytes.toString()]);
   });
 });
 

@@ -4,7 +4,7 @@ import { acceptedRows, createPredicate, type Accepts, type FileRequest } from '.
 import { formatCursor, isAt, parseCursor, type FileRow, type RowPlace } from './file-row.ts';
 import { followLogs } from './follow-logs.ts';
 import { openListed, readBackwards, readForwards } from './line-reader.ts';
-import { findChains, type ChainFile, type LogChain } from './log-chain.ts';
+import { findChains, openChain, type ChainFile, type LogChain, type OpenedChain } from './log-chain.ts';
 import { FIRST_KEY, mergeByTime, sortKey, type UnsortedRow } from './merge.ts';
 
 export type { FileRequest, FileRow };
@@ -49,7 +49,7 @@ export async function openFileSource(target: string): Promise<FileSource> {
     const { limit = Infinity } = request;
     if (limit <= 0) return;
     let count = 0;
-    for await (const row of readAll(await chains(), request)) {
+    for await (const row of readAll(await chains(), request, chains)) {
       yield row;
       if (++count >= limit) return;
     }
@@ -67,6 +67,7 @@ export async function openFileSource(target: string): Promise<FileSource> {
         for await (const row of readChain(chain, request, {
           order: 'asc',
           accepts: createPredicate(request),
+          list: chains,
         }))
           stats = countIn(stats, row);
       }
@@ -78,14 +79,18 @@ export async function openFileSource(target: string): Promise<FileSource> {
   };
 }
 
-function readAll(chains: readonly LogChain[], request: FileRequest): AsyncGenerator<FileRow> {
+function readAll(
+  chains: readonly LogChain[],
+  request: FileRequest,
+  list: Reading['list'],
+): AsyncGenerator<FileRow> {
   const { order = 'desc', signal } = request;
   const accepts = createPredicate(request);
   const after = request.cursor === undefined ? undefined : parseCursor(request.cursor);
   const streams = chains.map((chain) =>
     after
-      ? readChainAfter(chains, chain, { order, after, accepts, signal })
-      : readChain(chain, request, { order, accepts, signal }),
+      ? readChainAfter(chains, chain, { order, after, accepts, signal, list })
+      : readChain(chain, request, { order, accepts, signal, list }),
   );
   return mergeByTime(streams, order);
 }
@@ -94,6 +99,8 @@ interface Reading {
   readonly order: 'asc' | 'desc';
   readonly accepts: Accepts;
   readonly signal?: AbortSignal | undefined;
+  /** Lists all chains anew. */
+  readonly list: () => Promise<LogChain[]>;
 }
 
 interface ReadingAfter extends Reading {
@@ -107,14 +114,14 @@ interface ReadingAfter extends Reading {
 async function* readChainAfter(
   chains: readonly LogChain[],
   chain: LogChain,
-  { order, after, accepts, signal }: ReadingAfter,
+  { order, after, accepts, signal, list }: ReadingAfter,
 ): AsyncGenerator<UnsortedRow> {
   const sign = order === 'asc' ? 1 : -1;
   const sinceMs = order === 'asc' ? after.sortMs : undefined;
   if (chain.log === after.log) {
     let isBehind = false;
     // The place's own row need not meet the conditions.
-    for await (const row of readChain(chain, { sinceMs }, { order, accepts: () => true, signal })) {
+    for await (const row of readChain(chain, { sinceMs }, { order, accepts: () => true, signal, list })) {
       if (isBehind && accepts(row.record, row.timeMs)) yield row;
       isBehind ||= isAt(after, row);
     }
@@ -123,7 +130,7 @@ async function* readChainAfter(
   const placeOf = (log: string): number => chains.findIndex((each) => each.log === log);
   const comesLater = (placeOf(chain.log) - placeOf(after.log)) * sign > 0;
   let key = FIRST_KEY;
-  for await (const row of readChain(chain, { sinceMs }, { order, accepts, signal })) {
+  for await (const row of readChain(chain, { sinceMs }, { order, accepts, signal, list })) {
     key = sortKey(row, sign, key);
     if (key > after.sortMs * sign || (key === after.sortMs * sign && comesLater)) yield row;
   }
@@ -137,23 +144,32 @@ interface ChainRequest {
 }
 
 async function* readChain(
-  { log, files }: LogChain,
+  chain: LogChain,
   request: ChainRequest,
-  { order, accepts, signal }: Reading,
+  reading: Reading,
 ): AsyncGenerator<UnsortedRow> {
-  for (const file of order === 'asc' ? files : files.toReversed()) {
-    // Nothing is in a file that is younger than its last write.
-    if (request.sinceMs !== undefined && file.modifiedMs < request.sinceMs) continue;
-    yield* readFile(file, log, { ...request, order, accepts, signal });
+  const { files, current } = await openChain(chain, reading.list);
+  try {
+    for (const file of reading.order === 'asc' ? files : files.toReversed()) {
+      // Nothing is in a file that is younger than its last write.
+      if (request.sinceMs !== undefined && file.modifiedMs < request.sinceMs) continue;
+      yield* readFile(file, current, chain.log, { ...request, ...reading });
+    }
+  } finally {
+    await current?.handle.close();
   }
 }
 
 async function* readFile(
   file: ChainFile,
+  current: OpenedChain['current'],
   log: string,
   { level = 0, limit = Infinity, order, accepts, signal }: ChainRequest & Reading,
 ): AsyncGenerator<UnsortedRow> {
-  const opened = await openListed(file.path, file.compressed);
+  const opened =
+    file === current?.file
+      ? { handle: current.handle, compressed: undefined }
+      : await openListed(file.path, file.compressed);
   if (!opened) return;
   const { handle, compressed } = opened;
   const rowsOf = (batch: Batch): Generator<UnsortedRow> => acceptedRows(batch, log, level, accepts);
@@ -173,7 +189,7 @@ async function* readFile(
       if (!signal?.aborted) yield* last.toReversed();
     }
   } finally {
-    await handle.close();
+    if (handle !== current?.handle) await handle.close();
   }
 }
 

@@ -21,10 +21,10 @@ export async function* followLogs(
   const accepts = createPredicate(request);
   const logs = new Map<string, FollowedLog>();
   try {
-    for (const { log, files } of await chains()) {
+    for (const chain of await chains()) {
       const followed = new FollowedLog();
-      logs.set(log, followed);
-      await followed.skip(files);
+      logs.set(chain.log, followed);
+      await followed.skip(chain, chains);
     }
     const given = new Set<string>();
     const keyOf = ({ log, line }: FileRow): string => `${log}\n${line}`;

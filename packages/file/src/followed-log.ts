@@ -1,7 +1,7 @@
 import fs, { type FileHandle } from 'node:fs/promises';
 import { createBatch, LineSplitter, type Batch } from '@treeline/contract';
 import { openListed, readForwards } from './line-reader.ts';
-import type { ChainFile } from './log-chain.ts';
+import { openChain, type ChainFile, type LogChain } from './log-chain.ts';
 
 const BLOCK_BYTES = 256 * 1024;
 
@@ -25,10 +25,15 @@ export class FollowedLog {
   #known = new Set<string>();
 
   /** Begins where the log ends now. */
-  async skip(files: readonly ChainFile[]): Promise<void> {
+  async skip(chain: LogChain, list: () => Promise<LogChain[]>): Promise<void> {
+    const { files, current } = await openChain(chain, list);
     this.#known = new Set(files.map(nameOf));
     const last = files.at(-1);
-    this.#tail = last && (await openTail(last));
+    if (last && last === current?.file) this.#tail = tailOf(last, current.handle);
+    else {
+      await current?.handle.close();
+      this.#tail = last && (await openTail(last));
+    }
     if (this.#tail) this.#tail.position = (await this.#tail.handle.stat()).size;
   }
 
@@ -77,13 +82,18 @@ function nameOf({ file, compressed }: ChainFile): string {
 }
 
 /** Undefined where the file has been rotated since it was listed: it is found by its new name at the next look, in its turn. */
-async function openTail({ path, compressed, date, inode }: ChainFile): Promise<Tail | undefined> {
+async function openTail(file: ChainFile): Promise<Tail | undefined> {
+  const { path, compressed, inode } = file;
   const handle = compressed === undefined ? await fs.open(path, 'r').catch(() => undefined) : undefined;
   if (!handle) return undefined;
   if ((await handle.stat({ bigint: true })).ino !== inode) {
     await handle.close();
     return undefined;
   }
+  return tailOf(file, handle);
+}
+
+function tailOf({ inode, date }: ChainFile, handle: FileHandle): Tail {
   return { handle, inode, isDated: date !== '', splitter: new LineSplitter(), position: 0 };
 }
 

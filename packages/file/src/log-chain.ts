@@ -1,6 +1,7 @@
-import fs from 'node:fs/promises';
+import fs, { type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
+import { undefinedWhereMissing } from './log-file.ts';
 import { compareAge, createNameGrammar, parseAnyName, type DatedName } from './name-grammar.ts';
 
 /** A file of a log, and how it is read. */
@@ -45,6 +46,26 @@ export async function findChains(target: string): Promise<LogChain[]> {
 function logNameOf(file: string): string | undefined {
   const log = parseAnyName(file)?.log ?? file;
   return LOG_EXTENSION.test(log) ? log : undefined;
+}
+
+/** A log's files, and the one that is being written, open: the others keep their names until they are compressed. */
+export interface OpenedChain {
+  readonly files: readonly ChainFile[];
+  readonly current: { readonly file: ChainFile; readonly handle: FileHandle } | undefined;
+}
+
+/** Opens the file that is being written. Where it has been rotated since it was listed, the log is listed again. */
+export async function openChain(chain: LogChain, list: () => Promise<LogChain[]>): Promise<OpenedChain> {
+  let { files } = chain;
+  for (;;) {
+    const file = files.find(({ date, compressed }) => date === '' && compressed === undefined);
+    if (!file) return { files, current: undefined };
+    const handle = await fs.open(file.path, 'r').catch(undefinedWhereMissing);
+    if (handle && (await handle.stat({ bigint: true })).ino === file.inode)
+      return { files, current: { file, handle } };
+    await handle?.close();
+    files = (await list()).find(({ log }) => log === chain.log)?.files ?? [];
+  }
 }
 
 /** Listing takes several steps. What is rotated or compressed between them would be missing: it is listed again then. */
