@@ -69,15 +69,27 @@ test('what is formatted is parsed back, whatever the log is called', () => {
 });
 
 test('a log for each process takes in the files of other processes and no others', () => {
-  const names = createProcessNameGrammar('/logs/app.log', '/logs/app.log.host-1-1000');
-  expect(names.format('2026-11-22', 1)).toBe('app.log.host-1-1000.2026-11-22.1');
-  expect(names.parse('app.log.other.host-22-2000.2026-11-22.1.gz')).toMatchObject({
+  const names = createProcessNameGrammar('/logs/app.log', '/logs/app.log.host-1-1764000000000');
+  expect(names.format('2026-11-22', 1)).toBe('app.log.host-1-1764000000000.2026-11-22.1');
+  expect(names.parse('app.log.other.host-22-1764000000001.2026-11-22.1.gz')).toMatchObject({
     date: '2026-11-22',
     index: 1,
   });
-  expect(names.parse('app.log.host-22-2000')).toMatchObject({ date: '' });
+  expect(names.parse('app.log.host-22-1764000000001')).toMatchObject({ date: '' });
   expect(names.parse('app.log')).toBeUndefined();
   expect(names.parse('app.log.2026-11-22.1')).toBeUndefined();
+});
+
+test.each([
+  'app.log.before-2026-11',
+  'app.log.incident-4711-0',
+  'app.log.migration-1-2.gz',
+  'app.log.host-0-1764000000000',
+  'app.log.host-1-17640000000001',
+  'app.log.-1-1764000000000',
+])('%s is no process of a log for each process', (file) => {
+  const names = createProcessNameGrammar('/logs/app.log', '/logs/app.log.host-1-1764000000000');
+  expect(names.parse(file)).toBeUndefined();
 });
 
 test.each([

@@ -29,6 +29,9 @@ const DATE = String.raw`(?<date>\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])(
 const INDEX = String.raw`(?<index>[1-9]\d{0,8})`;
 const SUFFIX = String.raw`(?:\.(?<compressed>gz|zst|br))?`;
 
+/** `<host>-<pid>-<start>`, the start in unix milliseconds: nothing shorter, so that `app.log.incident-4711-0` is somebody else's. */
+export const PROCESS = String.raw`\w[\w.-]*-[1-9]\d{0,9}-[1-9]\d{12}`;
+
 /**
  * The grammar `<path>.<date>[.<index>][.gz|.zst|.br]`, or with the date, and the index if it is to come elsewhere too, where `%DATE%`
  * and `%INDEX%` stand in the path.
@@ -63,9 +66,8 @@ export function createNameGrammar(logPath: string): NameGrammar {
  */
 export function createProcessNameGrammar(logPath: string, ownPath: string): NameGrammar {
   const own = createNameGrammar(ownPath);
-  const process = String.raw`[\w.-]+-\d+-\d+`;
   const pattern = new RegExp(
-    `^${escapeRegExp(path.basename(logPath))}\\.${process}(?:\\.${DATE}(?:\\.${INDEX})?)?${SUFFIX}$`,
+    `^${escapeRegExp(path.basename(logPath))}\\.${PROCESS}(?:\\.${DATE}(?:\\.${INDEX})?)?${SUFFIX}$`,
   );
   return { ...own, parse: (file) => parseWith(pattern, file) };
 }
