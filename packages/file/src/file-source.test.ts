@@ -121,6 +121,17 @@ test('the logs of a folder are merged by time, other files are left alone', asyn
   expect(await query(folder.path, { limit: 3 })).toEqual([9, 8, 7]);
 });
 
+test('a log that each process writes into a file of its own is read back, rotated files included', async () => {
+  await using folder = new LogFolder();
+  const options = { perProcess: true, rotation: { size: 1000 }, compress: 'gzip' } as const;
+  await (await folder.open(options)).write(numbered(0, 20));
+  fs.writeFileSync(folder.at('app.log.other.host-7-1764000000000'), numbered(20, 22).bytes);
+  fs.writeFileSync(folder.at('app.log.incident-4711-0'), numbered(22, 23).bytes);
+  await until(() => folder.names.some((name) => name.endsWith('.gz')), 'compressed files');
+  for (const target of [folder.path, folder.at('app.log')])
+    expect(await query(target, { order: 'asc' })).toEqual(range(0, 22));
+});
+
 describe('a cursor', () => {
   /** Two logs, their records in turns; those of the first stand out of order in their file, as those of several processes do. */
   async function writeTwo(folder: LogFolder): Promise<void> {
