@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import zlib from 'node:zlib';
 import type { LogRequest } from '@treeline/contract';
@@ -91,10 +92,41 @@ describe('a rotation while a log is read', () => {
     await followed.skip(stale ?? { log: '', files: [] }, list);
     fs.appendFileSync(folder.at('app.log'), numbered(2, 3).bytes);
     const [after] = await list();
-    const batches = await gather(followed.read(after?.files ?? []));
+    const batches = await gather(followed.read(after?.files ?? [], () => undefined));
     await followed.close();
     expect(batches.map((batch) => batch.bytes.toString())).toEqual([numbered(2, 3).bytes.toString()]);
   });
+});
+
+test.each([
+  ['gz', (bytes: Buffer) => zlib.gzipSync(bytes)],
+  ['br', (bytes: Buffer) => zlib.brotliCompressSync(bytes)],
+] as const)('a .%s file that was cut is told by name, and all else is read', async (suffix, compress) => {
+  await using folder = new LogFolder();
+  const whole = compress(
+    lines(
+      range(0, 2000).map((index) =>
+        record(index, { text: createHash('sha256').update(`${index}`).digest('hex') }),
+      ),
+    ),
+  );
+  const cut = folder.at(`app.log.2026-11-21.1.${suffix}`);
+  fs.writeFileSync(cut, whole.subarray(0, whole.length / 2));
+  fs.writeFileSync(folder.at('app.log.2026-11-22.1.gz'), 'no gzip at all');
+  fs.writeFileSync(folder.at('app.log'), numbered(2000, 2002).bytes);
+  const warnings: string[] = [];
+  const source = await openFileSource(folder.path, { onWarning: (reason) => void warnings.push(reason) });
+  for (const order of ['asc', 'desc'] as const) {
+    const found = await gather(source.query({ order }));
+    const numbers = found.map(({ msg }) => Number(msg?.slice('record '.length)));
+    const given = numbers.length - 2;
+    expect(given).toBeGreaterThan(100);
+    expect(given).toBeLessThan(2000);
+    const expected = [...range(0, given), 2000, 2001];
+    expect(numbers).toEqual(order === 'asc' ? expected : expected.toReversed());
+  }
+  expect(warnings.map((warning) => warning.slice(0, cut.length))).toContain(cut);
+  expect(warnings).toHaveLength(2);
 });
 
 test('lines longer than a block are read from the end too', async () => {

@@ -17,6 +17,9 @@ interface Tail {
   position: number;
 }
 
+/** Called for a file that can't be read to its end. */
+export type Damaged = (file: string, error: unknown) => void;
+
 /** One log whose lines are given as they are written, through rotation and compression. */
 export class FollowedLog {
   #tail: Tail | undefined;
@@ -38,7 +41,7 @@ export class FollowedLog {
   }
 
   /** The lines that were written since the last call. */
-  async *read(files: readonly ChainFile[]): AsyncGenerator<Batch> {
+  async *read(files: readonly ChainFile[], damaged: Damaged): AsyncGenerator<Batch> {
     for (const { tail } of this.#rotated) yield* drain(tail);
     if (this.#tail) yield* drain(this.#tail);
     const last = files.at(-1);
@@ -46,9 +49,9 @@ export class FollowedLog {
       const unread = this.#unread(files.slice(0, -1));
       if (this.#tail) this.#rotated.push({ tail: this.#tail, untilMs: performance.now() + LATE_MS });
       this.#tail = undefined;
-      for (const file of unread) yield* readWhole(file);
+      for (const file of unread) yield* readWhole(file, damaged);
       if (last.compressed === undefined) this.#tail = await openTail(last);
-      else if (!this.#known.has(nameOf(last))) yield* readWhole(last);
+      else if (!this.#known.has(nameOf(last))) yield* readWhole(last, damaged);
     }
     this.#known = new Set(files.map(nameOf));
     await this.#letGo(performance.now());
@@ -115,11 +118,13 @@ async function* drain(tail: Tail): AsyncGenerator<Batch> {
   }
 }
 
-async function* readWhole({ path, compressed }: ChainFile): AsyncGenerator<Batch> {
+async function* readWhole({ path, compressed }: ChainFile, damaged: Damaged): AsyncGenerator<Batch> {
   const opened = await openListed(path, compressed);
   if (!opened) return;
   try {
     yield* readForwards(opened.handle, opened.compressed);
+  } catch (error) {
+    damaged(path, error);
   } finally {
     await opened.handle.close();
   }
