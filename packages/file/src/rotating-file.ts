@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import fs from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -68,6 +69,21 @@ export class RotatingFile {
     this.#bytes = bytes;
   }
 
+  /** Whether nothing is in the file, or nothing but the header. */
+  get isEmpty(): boolean {
+    return this.#isEmpty(this.#file, this.#bytes);
+  }
+
+  #isEmpty(file: LogFile | undefined, bytes: number): boolean {
+    const { header } = this.#options;
+    if (bytes === 0 || !header || bytes !== header.length) return bytes === 0;
+    try {
+      return file !== undefined && readFileSync(file.path).equals(header);
+    } catch {
+      return false;
+    }
+  }
+
   /** How many bytes fit, `Infinity` while a file that can't be rotated has to take them all. */
   get room(): number {
     const { maxBytes, clock } = this.#options;
@@ -84,7 +100,7 @@ export class RotatingFile {
       if (!this.#wasOpen) await this.#endTornLine(file);
       const place = file.place();
       const [bytes, modifiedMs] = place.at === 'path' ? [place.bytes, place.modifiedMs] : [0, 0];
-      this.#begin(bytes, file.isNew || bytes === 0 ? this.#options.clock() : modifiedMs);
+      this.#begin(bytes, file.isNew || this.#isEmpty(file, bytes) ? this.#options.clock() : modifiedMs);
     } catch (error) {
       await file.close();
       throw error;
@@ -102,9 +118,9 @@ export class RotatingFile {
   /** Whether the file must be rotated before `nextLineBytes` more are written. */
   isDue(nextLineBytes: number): boolean {
     const now = this.#options.clock();
-    if (this.#bytes === 0) {
+    if (this.isEmpty) {
       if (now < this.#periodEnd) return false;
-      this.#begin(0, now);
+      this.#begin(this.#bytes, now);
       return this.#options.names.isDatedFromStart;
     }
     const isFull = this.#bytes + nextLineBytes > this.#options.maxBytes;
