@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '@treeline/contract';
 import type { Calendar } from './calendar.ts';
 import { pointLinkAt } from './current-link.ts';
-import { LogFile, statIfThere, type Modes } from './log-file.ts';
+import { LogFile, PartialWrite, statIfThere, type Modes } from './log-file.ts';
 import { compareAge, type NameGrammar } from './name-grammar.ts';
 import { rotate } from './rotation.ts';
 import { emptyWhereMissing, type SideFolder } from './side-folder.ts';
@@ -47,6 +47,8 @@ export class RotatingFile {
   #periodStart = 0;
   #periodEnd = Infinity;
   #retryAt = -Infinity;
+  /** What of the footer the rotation that is under way has written. */
+  #footer: Uint8Array | undefined;
   /** The name that a file has got the last time. */
   #renamed = { date: '', index: 0 };
   /** Of files that have their date from the start: which one is written, and the least that may be written next. */
@@ -130,6 +132,7 @@ export class RotatingFile {
   /** Goes on with the next file; where that can't be, with the same one, and says so. */
   async rotate(): Promise<LogFile> {
     const file = await this.open();
+    this.#footer = undefined;
     const { names, warn, clock, header, mode } = this.#options;
     let isOurs = false;
     try {
@@ -139,6 +142,7 @@ export class RotatingFile {
     } catch (error) {
       if (file.place().at === 'path') {
         this.#retryAt = clock() + ROTATION_RETRY_MS;
+        await this.#takeOffFooter(file).catch(() => undefined);
         warn(
           `${file.path} can't be rotated and grows past its limit (tried again in 10 s): ${messageOf(error)}`,
         );
@@ -187,9 +191,24 @@ export class RotatingFile {
     return index !== undefined;
   }
 
+  /** A file that goes on has no end yet. */
+  async #takeOffFooter(file: LogFile): Promise<void> {
+    const footer = this.#footer;
+    this.#footer = undefined;
+    if (!footer || footer.length === 0 || !(await file.cutOff(footer))) return;
+    const place = file.place();
+    if (place.at === 'path') this.#bytes = place.bytes;
+  }
+
   async #finish(file: LogFile): Promise<void> {
     const { footer, syncsOnRotation } = this.#options;
-    if (footer) await file.append(footer);
+    if (footer) {
+      this.#footer = footer;
+      await file.append(footer).catch((error: unknown) => {
+        if (error instanceof PartialWrite) this.#footer = footer.subarray(0, error.written);
+        throw error;
+      });
+    }
     if (syncsOnRotation) await file.sync();
   }
 
