@@ -9,7 +9,7 @@ const FOLDER = '.treeline';
 const MAX_NAME_BYTES = 255;
 
 /** For readers, who find the folder there or don't. */
-const DIRECTORY_MODE = 0o750;
+export const DIRECTORY_MODE = 0o750;
 
 /**
  * `.treeline/` beside a log file: what the processes that write it tell each other. Its files are named by the log file's own name,
