@@ -1,6 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { createNameGrammar, createProcessNameGrammar, parseAnyName, tokenMistake } from './name-grammar.ts';
+import {
+  compareAge,
+  createNameGrammar,
+  createProcessNameGrammar,
+  parseAnyName,
+  tokenMistake,
+} from './name-grammar.ts';
 
 describe('names without tokens', () => {
   const names = createNameGrammar('/var/log/error.log');
@@ -90,6 +96,18 @@ test.each([
 ])('%s is no process of a log for each process', (file) => {
   const names = createProcessNameGrammar('/logs/app.log', '/logs/app.log.host-1-1764000000000');
   expect(names.parse(file)).toBeUndefined();
+});
+
+test('where one date lies within the other, the last write tells which is older', () => {
+  const names = [
+    { date: '2026-11-22T05', modifiedMs: 5 },
+    { date: '2026-11-22T06', modifiedMs: 6 },
+    { date: '2026-11-22', modifiedMs: 9 },
+    { date: '2026-11-23', modifiedMs: 1 },
+  ].map((each) => ({ file: '', index: 0, compressed: undefined, ...each }));
+  expect(names.toReversed().toSorted(compareAge)).toEqual(names);
+  const earlier = names.map((each) => (each.date === '2026-11-22' ? { ...each, modifiedMs: 4 } : each));
+  expect(earlier.toSorted(compareAge)[0]?.date).toBe('2026-11-22');
 });
 
 test.each([

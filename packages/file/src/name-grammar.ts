@@ -12,6 +12,9 @@ export interface DatedName {
   readonly compressed: CompressedSuffix | undefined;
 }
 
+/** A name whose file's last write may be known. */
+type AgedName = DatedName & { readonly modifiedMs?: number };
+
 /** The names that belong to one log. What does not match is not ours. */
 export interface NameGrammar {
   readonly directory: string;
@@ -103,8 +106,14 @@ function parseWith(pattern: RegExp, file: string): DatedName | undefined {
   return { file, date, index: Number(index), compressed: suffixOf(compressed) };
 }
 
-/** Older names first. */
-export function compareAge(a: DatedName, b: DatedName): number {
+/**
+ * Older names first. A day and an hour of it come from before and after a change of the interval, which in which order only the files
+ * tell.
+ */
+export function compareAge(a: AgedName, b: AgedName): number {
+  const isWithin = a.date.startsWith(b.date) || b.date.startsWith(a.date);
+  if (a.date !== b.date && isWithin && a.modifiedMs !== undefined && b.modifiedMs !== undefined)
+    return a.modifiedMs - b.modifiedMs;
   if (a.date !== b.date) return a.date < b.date ? -1 : 1;
   return a.index - b.index;
 }
