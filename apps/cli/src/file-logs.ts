@@ -17,6 +17,7 @@ import sqlite, {
 import { awaitEndSignal } from './end-signal.ts';
 import type { Completion, Logs } from './logs.ts';
 import { STORE_NAME } from './query-request.ts';
+import { tell } from './terminal.ts';
 
 const SQLITE_MAGIC = 'SQLite format 3\0';
 
@@ -44,7 +45,7 @@ function startsAsSqlite(file: string): boolean {
 
 /** Opens a folder of log files, or one log with what was rotated of it, for the same questions as a store. */
 export async function openFileLogs(target: string): Promise<Logs> {
-  const source = await openFileSource(target);
+  const source = await openFileSource(target, { onWarning: tell });
   return {
     rows: (query) => readRows(source, query),
     async *follow({ after, ...query }, signal) {

@@ -144,6 +144,14 @@ describe('labels', () => {
     ]);
     expect(calendar.endOf('')).toBeNaN();
   });
+
+  test.each([
+    ['a week', { intervalMs: 7 * DAY_MS }, '2026-11-16', '2026-11-23T00:00:00.000Z'],
+    ['a month', { schedule: '0 0 1 * *' }, '2026-10-01T00-00', '2026-11-01T00:00:00.000Z'],
+    ['a day of other settings', { intervalMs: 7 * DAY_MS }, '2026-11-18', '2026-11-19T00:00:00.000Z'],
+  ])('end with their period: %s', (_, options, label, end) => {
+    expect(new Date(createCalendar({ ...options, timeZone: 'UTC' }).endOf(label)).toISOString()).toBe(end);
+  });
 });
 
 const zones = [

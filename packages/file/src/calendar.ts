@@ -16,7 +16,7 @@ export interface Calendar {
   next(ms: number): number;
   /** The date in a file's name for a period's start: `2026-11-22`, by hours `2026-11-22T14`, by minutes `2026-11-22T14-05`. */
   label(startMs: number): string;
-  /** When the day, hour or minute of a file's date has passed; NaN where it is none. */
+  /** When the period that a file's date begins has passed, at the least its day, hour or minute; NaN where it is no date. */
   endOf(label: string): number;
 }
 
@@ -62,8 +62,13 @@ export function createCalendar({ intervalMs, schedule, timeZone }: CalendarOptio
     next: (ms) => Math.min(...periods.map((period) => period(ms).end)),
     label: (startMs) => formatLabel(startMs + zone.offset(startMs), unitMs),
     endOf(label) {
-      const local = endOfLabel(label);
-      return Number.isNaN(local) ? local : zone.instantOf(local);
+      const [first, last] = spanOfLabel(label);
+      if (Number.isNaN(last)) return last;
+      const end = zone.instantOf(last);
+      // Other settings may have given the date: it is a week's or month's where one of ours begins with it.
+      const start = this.startOf(zone.instantOf(first));
+      const next = Number.isFinite(start) && this.label(start) === label ? this.next(start) : Infinity;
+      return Number.isFinite(next) ? Math.max(end, next) : end;
     },
   };
 }
@@ -155,9 +160,9 @@ function formatLabel(localMs: number, lengthMs: number): string {
   return iso.slice(0, 16).replace(':', '-');
 }
 
-/** The wall clock at the end of a label's day, hour or minute; NaN where it is no label. */
-function endOfLabel(label: string): number {
+/** The wall clock at the beginning and the end of a label's day, hour or minute; NaN where it is no label. */
+function spanOfLabel(label: string): [number, number] {
   const [, date = '', hour, minute] = /^(\d{4}-\d\d-\d\d)(?:T(\d\d)(?:-(\d\d))?)?$/.exec(label) ?? [];
   const start = Date.parse(`${date}T${hour ?? '00'}:${minute ?? '00'}:00Z`);
-  return start + (hour === undefined ? DAY_MS : minute === undefined ? HOUR_MS : MINUTE_MS);
+  return [start, start + (hour === undefined ? DAY_MS : minute === undefined ? HOUR_MS : MINUTE_MS)];
 }

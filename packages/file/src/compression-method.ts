@@ -15,8 +15,8 @@ export const CHUNK_BYTES = 256 * 1024;
 /** Node has zstd since 22.15; its types here are those of Node 20. */
 interface ZstdFunctions {
   createZstdCompress?: (options: { params: Record<number, number> }) => Transform;
-  createZstdDecompress?: () => Transform;
-  constants: { ZSTD_c_compressionLevel?: number };
+  createZstdDecompress?: (options?: { finishFlush: number }) => Transform;
+  constants: { ZSTD_c_compressionLevel?: number; ZSTD_e_flush?: number };
 }
 const zstd = zlib as unknown as ZstdFunctions;
 
@@ -79,6 +79,15 @@ export function createDecompressor(suffix: CompressedSuffix | undefined): Transf
   if (suffix === 'gz') return zlib.createGunzip({ chunkSize: CHUNK_BYTES });
   if (suffix === 'br') return zlib.createBrotliDecompress({ chunkSize: CHUNK_BYTES });
   return zstd.createZstdDecompress?.() ?? refuseZstd();
+}
+
+/** The same for a file that is damaged: it gives what can be read, and takes the end of a cut file for its end. */
+export function createSalvager(suffix: CompressedSuffix | undefined): Transform | undefined {
+  const { Z_SYNC_FLUSH, BROTLI_OPERATION_FLUSH } = zlib.constants;
+  if (suffix === 'gz') return zlib.createGunzip({ chunkSize: CHUNK_BYTES, finishFlush: Z_SYNC_FLUSH });
+  if (suffix === 'br')
+    return zlib.createBrotliDecompress({ chunkSize: CHUNK_BYTES, finishFlush: BROTLI_OPERATION_FLUSH });
+  return suffix && zstd.createZstdDecompress?.({ finishFlush: zstd.constants.ZSTD_e_flush ?? 1 });
 }
 
 /** What compresses. */

@@ -29,6 +29,19 @@ describe('rotated files', () => {
     },
   );
 
+  test('are compressed although one before them can not be, which is told by name', async () => {
+    await using folder = new LogFolder();
+    fs.writeFileSync(folder.at('app.log.2026-11-20.1'), 'blocked\n');
+    fs.mkdirSync(folder.at('app.log.2026-11-20.1.gz'));
+    fs.writeFileSync(folder.at('app.log.2026-11-20.2'), 'free\n');
+    await folder.open({ rotation, compress: 'gzip' });
+    await until(() => !folder.names.includes('app.log.2026-11-20.2'), 'the second file');
+    expect(folder.names).toContain('app.log.2026-11-20.1');
+    expect(folder.events.map(({ reason }) => reason).join()).toMatch(
+      /can't compress .*app\.log\.2026-11-20\.1 among/,
+    );
+  });
+
   test('stay as they are while another process that lives holds them', async () => {
     await using folder = new LogFolder();
     fs.writeFileSync(folder.at('app.log.2026-11-20.1'), 'held\n');

@@ -1,4 +1,5 @@
 import fs from 'node:fs';
+import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { requestRotation } from './control.ts';
 import type { FileOptions } from './index.ts';
@@ -56,6 +57,23 @@ describe('a rotation that is asked for', () => {
       fs.realpathSync(folder.at(file ?? '')),
     ]);
     expect(folder.names).toEqual([file, `${file}.2026-11-22`]);
+  });
+
+  test('reaches every file of a log that is split, and no other log', async () => {
+    await using folder = new LogFolder();
+    const sink = await folder.open({ splitBy: 'tenant' });
+    await sink.write(numbered(0, 1, { tenant: 'acme' }));
+    await sink.write(numbered(1, 2, { tenant: 'zen' }));
+    await write(folder, { path: folder.at('app.error.log') }, 1);
+    const rotated = await requestRotation(folder.at('app.log'), PATIENT);
+    expect(rotated.map((file) => path.basename(file)).toSorted()).toEqual(['app.acme.log', 'app.zen.log']);
+    expect(folder.names).toEqual([
+      'app.acme.log',
+      'app.acme.log.2026-11-22',
+      'app.error.log',
+      'app.zen.log',
+      'app.zen.log.2026-11-22',
+    ]);
   });
 
   test('is answered under load, when the sink is never idle', async () => {

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf, TreelineError } from '@treeline/contract';
 import { statIfThere } from './log-file.ts';
-import { SideFolder } from './side-folder.ts';
+import { DIRECTORY_MODE, SideFolder } from './side-folder.ts';
 import { listWriters, rotationRequest } from './writer-registry.ts';
 
 const POLL_MS = 50;
@@ -17,6 +17,7 @@ export interface RotationRequest {
 /**
  * Asks the processes that write a log to rotate now, and resolves when they have. The log is named by its `path` as the options have it,
  * also with `%DATE%` and `%INDEX%`, by the file that is being written, or by a link to that.
+ * With `splitBy` the path as the options have it means all of its files.
  *
  * @returns the paths that the rotated files had; none where they were empty.
  * @throws TreelineError `DESTINATION_UNUSABLE` where no process writes the log, or it could not rotate; `TIMEOUT` where one has not
@@ -68,13 +69,15 @@ async function ask(file: string): Promise<Asked[]> {
   const there = await statIfThere(file);
   const filled = await filledFiles(path.dirname(file));
   const asked: Asked[] = [];
+  const parts = await new SideFolder(file, DIRECTORY_MODE).keys('part');
   for (const folder of await SideFolder.list(path.dirname(file))) {
     const clock = folder.file('rotate', `asked-${randomBytes(4).toString('hex')}`);
     await folder.write(clock, '');
     const writers = await listWriters(folder, clock);
     await folder.remove(clock);
     for (const { id, inode } of writers) {
-      if (inode === undefined || (folder.logPath !== file && inode !== there?.ino)) continue;
+      const isMeant = folder.logPath === file || parts.includes(path.basename(folder.logPath));
+      if (inode === undefined || (!isMeant && inode !== there?.ino)) continue;
       const filledFile = filled.get(inode);
       if (filledFile !== undefined) await folder.write(rotationRequest(folder, id), String(inode));
       asked.push({ folder, writerId: id, inode, file: filledFile });

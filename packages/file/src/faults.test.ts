@@ -1,4 +1,5 @@
 import fs from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { TreelineError } from '@treeline/contract';
 import { describe, expect, test } from 'vitest';
 import { LogFolder, numbered } from './log-folder.test.fixture.ts';
@@ -118,6 +119,28 @@ describe('while running', () => {
     await sink.write(numbered(3, 4));
     expect(folder.read('app.log.2026-11-22.1')).toEqual([0, 1, 2]);
     expect(folder.read('app.log')).toEqual([3]);
+  });
+
+  test('a rotation that fails again and again leaves no footer in the middle of the file', async () => {
+    await using folder = new LogFolder();
+    const sink = await folder.open({ rotation: { size: 100 }, footer: '# end' });
+    const { rename } = fs.promises;
+    fs.promises.rename = () => Promise.reject(new Error('the file is busy'));
+    syncBuiltinESMExports();
+    try {
+      for (let index = 0; index < 4; index++) {
+        await sink.write(numbered(index, index + 1));
+        folder.now += 11_000;
+      }
+    } finally {
+      fs.promises.rename = rename;
+      syncBuiltinESMExports();
+    }
+    expect(folder.events.map(({ reason }) => reason).join()).toMatch(/can't be rotated .*the file is busy/);
+    expect(folder.read('app.log')).toEqual([0, 1, 2, 3]);
+    await sink.write(numbered(4, 5));
+    expect(folder.read('app.log.2026-11-22.1')).toEqual([0, 1, 2, 3, '# end']);
+    expect(folder.read('app.log')).toEqual([4]);
   });
 
   test('a line that runs on from what another process has left unfinished is written once more', async () => {

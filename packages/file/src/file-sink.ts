@@ -94,7 +94,7 @@ export class FileSink implements Sink {
 
   /** Whether this start is to begin a new file: not one that joins others which write the old one. */
   async #isFirst(): Promise<boolean> {
-    if (this.#options.rotation?.onStart !== true || this.#rotating.bytes === 0) return false;
+    if (this.#options.rotation?.onStart !== true || this.#rotating.isEmpty) return false;
     const others = await this.#registry.others().catch(() => []);
     return others.every(({ inode }) => inode !== this.#rotating.current?.inode);
   }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import zlib from 'node:zlib';
 import type { LogRequest } from '@treeline/contract';
@@ -5,6 +6,8 @@ import { lines, record } from '@treeline/contract/testing';
 import { describe, expect, test } from 'vitest';
 import { CAN_ZSTD } from './compression-method.ts';
 import { openFileSource } from './file-source.ts';
+import { FollowedLog } from './followed-log.ts';
+import { findChains, openChain } from './log-chain.ts';
 import { LogFolder, numbered, until } from './log-folder.test.fixture.ts';
 
 async function query(path: string, request: LogRequest): Promise<number[]> {
@@ -50,6 +53,82 @@ describe('a log that was rotated', () => {
   });
 });
 
+describe('a rotation while a log is read', () => {
+  test.each([
+    ['asc', 'renamed'],
+    ['desc', 'renamed'],
+    ['asc', 'compressed'],
+  ] as const)('loses and doubles nothing (%s, %s)', async (order, how) => {
+    await using folder = new LogFolder();
+    fs.writeFileSync(folder.at('app.log.2026-11-22.1'), numbered(0, 10).bytes);
+    fs.writeFileSync(folder.at('app.log'), numbered(10, 20).bytes);
+    const source = await openFileSource(folder.path);
+    const found: unknown[] = [];
+    for await (const { msg } of source.query({ order })) {
+      if (found.push(msg) > 1) continue;
+      fs.renameSync(folder.at('app.log'), folder.at('app.log.2026-11-22.2'));
+      fs.writeFileSync(folder.at('app.log'), numbered(20, 22).bytes);
+      if (how === 'compressed') {
+        const plain = folder.at('app.log.2026-11-22.2');
+        fs.writeFileSync(`${plain}.gz`, zlib.gzipSync(fs.readFileSync(plain)));
+        fs.rmSync(plain);
+      }
+    }
+    const numbers = range(0, 20).map((index) => `record ${index}`);
+    expect(found).toEqual(order === 'asc' ? numbers : numbers.toReversed());
+  });
+
+  test('between listing and opening makes it list the log again', async () => {
+    await using folder = new LogFolder();
+    fs.writeFileSync(folder.at('app.log'), numbered(0, 1).bytes);
+    const list = () => findChains(folder.path);
+    const [stale] = await list();
+    fs.renameSync(folder.at('app.log'), folder.at('app.log.2026-11-22.1'));
+    fs.writeFileSync(folder.at('app.log'), numbered(1, 2).bytes);
+    const { files, current } = await openChain(stale ?? { log: '', files: [] }, list);
+    await current?.handle.close();
+    expect(files.map(({ file }) => file)).toEqual(['app.log.2026-11-22.1', 'app.log']);
+    const followed = new FollowedLog();
+    await followed.skip(stale ?? { log: '', files: [] }, list);
+    fs.appendFileSync(folder.at('app.log'), numbered(2, 3).bytes);
+    const [after] = await list();
+    const batches = await gather(followed.read(after?.files ?? [], () => undefined));
+    await followed.close();
+    expect(batches.map((batch) => batch.bytes.toString())).toEqual([numbered(2, 3).bytes.toString()]);
+  });
+});
+
+test.each([
+  ['gz', (bytes: Buffer) => zlib.gzipSync(bytes)],
+  ['br', (bytes: Buffer) => zlib.brotliCompressSync(bytes)],
+] as const)('a .%s file that was cut is told by name, and all else is read', async (suffix, compress) => {
+  await using folder = new LogFolder();
+  const whole = compress(
+    lines(
+      range(0, 2000).map((index) =>
+        record(index, { text: createHash('sha256').update(`${index}`).digest('hex') }),
+      ),
+    ),
+  );
+  const cut = folder.at(`app.log.2026-11-21.1.${suffix}`);
+  fs.writeFileSync(cut, whole.subarray(0, whole.length / 2));
+  fs.writeFileSync(folder.at('app.log.2026-11-22.1.gz'), 'no gzip at all');
+  fs.writeFileSync(folder.at('app.log'), numbered(2000, 2002).bytes);
+  const warnings: string[] = [];
+  const source = await openFileSource(folder.path, { onWarning: (reason) => void warnings.push(reason) });
+  for (const order of ['asc', 'desc'] as const) {
+    const found = await gather(source.query({ order }));
+    const numbers = found.map(({ msg }) => Number(msg?.slice('record '.length)));
+    const given = numbers.length - 2;
+    expect(given).toBeGreaterThan(100);
+    expect(given).toBeLessThan(2000);
+    const expected = [...range(0, given), 2000, 2001];
+    expect(numbers).toEqual(order === 'asc' ? expected : expected.toReversed());
+  }
+  expect(warnings.map((warning) => warning.slice(0, cut.length))).toContain(cut);
+  expect(warnings).toHaveLength(2);
+});
+
 test('lines longer than a block are read from the end too', async () => {
   await using folder = new LogFolder();
   const many = range(0, 20).map((index) =>
@@ -72,6 +151,17 @@ test('the logs of a folder are merged by time, other files are left alone', asyn
   fs.writeFileSync(folder.at('notes.txt'), 'not a log\n');
   expect(await query(folder.path, { order: 'asc' })).toEqual(range(0, 10));
   expect(await query(folder.path, { limit: 3 })).toEqual([9, 8, 7]);
+});
+
+test('a log that each process writes into a file of its own is read back, rotated files included', async () => {
+  await using folder = new LogFolder();
+  const options = { perProcess: true, rotation: { size: 1000 }, compress: 'gzip' } as const;
+  await (await folder.open(options)).write(numbered(0, 20));
+  fs.writeFileSync(folder.at('app.log.other.host-7-1764000000000'), numbered(20, 22).bytes);
+  fs.writeFileSync(folder.at('app.log.incident-4711-0'), numbered(22, 23).bytes);
+  await until(() => folder.names.some((name) => name.endsWith('.gz')), 'compressed files');
+  for (const target of [folder.path, folder.at('app.log')])
+    expect(await query(target, { order: 'asc' })).toEqual(range(0, 22));
 });
 
 describe('a cursor', () => {

@@ -3,8 +3,9 @@ import { messageOf, TreelineError, type Batch, type LogSource, type LogStats } f
 import { acceptedRows, createPredicate, type Accepts, type FileRequest } from './file-request.ts';
 import { formatCursor, isAt, parseCursor, type FileRow, type RowPlace } from './file-row.ts';
 import { followLogs } from './follow-logs.ts';
+import type { Damaged } from './followed-log.ts';
 import { openListed, readBackwards, readForwards } from './line-reader.ts';
-import { findChains, type ChainFile, type LogChain } from './log-chain.ts';
+import { findChains, openChain, type ChainFile, type LogChain, type OpenedChain } from './log-chain.ts';
 import { FIRST_KEY, mergeByTime, sortKey, type UnsortedRow } from './merge.ts';
 
 export type { FileRequest, FileRow };
@@ -19,13 +20,21 @@ export interface FileSource extends LogSource {
   cursorOf(row: FileRow): string;
 }
 
+export interface FileSourceOptions {
+  /** Told of each file that can't be read to its end. @default process.emitWarning */
+  readonly onWarning?: (reason: string) => void;
+}
+
 /**
  * Reads log files back: one log with what was rotated of it, compressed or not, or all logs of a folder. Each log comes in the order
  * in which it was written, several are merged by time.
  *
  * @throws TreelineError `DESTINATION_UNUSABLE` where nothing can be read there.
  */
-export async function openFileSource(target: string): Promise<FileSource> {
+export async function openFileSource(
+  target: string,
+  { onWarning = (reason) => process.emitWarning(reason) }: FileSourceOptions = {},
+): Promise<FileSource> {
   const resolved = path.resolve(target);
   let isClosed = false;
   const chains = async (): Promise<LogChain[]> => {
@@ -45,18 +54,26 @@ export async function openFileSource(target: string): Promise<FileSource> {
       `${resolved} holds no log files (*.log, *.jsonl, *.ndjson): name the folder that they are in`,
     );
   }
+  const damagedFiles = new Set<string>();
+  const damaged = (file: string, error: unknown): void => {
+    if (damagedFiles.has(file)) return;
+    damagedFiles.add(file);
+    onWarning(
+      `${file} is damaged, what can be read of it is given (damaged files so far: ${damagedFiles.size}): ${messageOf(error)}`,
+    );
+  };
   async function* rows(request: FileRequest): AsyncGenerator<FileRow> {
     const { limit = Infinity } = request;
     if (limit <= 0) return;
     let count = 0;
-    for await (const row of readAll(await chains(), request)) {
+    for await (const row of readAll(await chains(), request, { list: chains, damaged })) {
       yield row;
       if (++count >= limit) return;
     }
   }
   return {
     rows,
-    follow: (request, signal) => followLogs(chains, rows, request, signal),
+    follow: (request, signal) => followLogs(chains, rows, request, signal, damaged),
     cursorOf: formatCursor,
     async *query(request) {
       for await (const { record } of rows(request)) yield record;
@@ -67,6 +84,8 @@ export async function openFileSource(target: string): Promise<FileSource> {
         for await (const row of readChain(chain, request, {
           order: 'asc',
           accepts: createPredicate(request),
+          list: chains,
+          damaged,
         }))
           stats = countIn(stats, row);
       }
@@ -78,14 +97,18 @@ export async function openFileSource(target: string): Promise<FileSource> {
   };
 }
 
-function readAll(chains: readonly LogChain[], request: FileRequest): AsyncGenerator<FileRow> {
+function readAll(
+  chains: readonly LogChain[],
+  request: FileRequest,
+  { list, damaged }: Pick<Reading, 'list' | 'damaged'>,
+): AsyncGenerator<FileRow> {
   const { order = 'desc', signal } = request;
   const accepts = createPredicate(request);
   const after = request.cursor === undefined ? undefined : parseCursor(request.cursor);
   const streams = chains.map((chain) =>
     after
-      ? readChainAfter(chains, chain, { order, after, accepts, signal })
-      : readChain(chain, request, { order, accepts, signal }),
+      ? readChainAfter(chains, chain, { order, after, accepts, signal, list, damaged })
+      : readChain(chain, request, { order, accepts, signal, list, damaged }),
   );
   return mergeByTime(streams, order);
 }
@@ -94,6 +117,10 @@ interface Reading {
   readonly order: 'asc' | 'desc';
   readonly accepts: Accepts;
   readonly signal?: AbortSignal | undefined;
+  /** Lists all chains anew. */
+  readonly list: () => Promise<LogChain[]>;
+  /** Called for a file that can't be read to its end. */
+  readonly damaged: Damaged;
 }
 
 interface ReadingAfter extends Reading {
@@ -107,14 +134,18 @@ interface ReadingAfter extends Reading {
 async function* readChainAfter(
   chains: readonly LogChain[],
   chain: LogChain,
-  { order, after, accepts, signal }: ReadingAfter,
+  { order, after, accepts, signal, list, damaged }: ReadingAfter,
 ): AsyncGenerator<UnsortedRow> {
   const sign = order === 'asc' ? 1 : -1;
   const sinceMs = order === 'asc' ? after.sortMs : undefined;
   if (chain.log === after.log) {
     let isBehind = false;
     // The place's own row need not meet the conditions.
-    for await (const row of readChain(chain, { sinceMs }, { order, accepts: () => true, signal })) {
+    for await (const row of readChain(
+      chain,
+      { sinceMs },
+      { order, accepts: () => true, signal, list, damaged },
+    )) {
       if (isBehind && accepts(row.record, row.timeMs)) yield row;
       isBehind ||= isAt(after, row);
     }
@@ -123,7 +154,7 @@ async function* readChainAfter(
   const placeOf = (log: string): number => chains.findIndex((each) => each.log === log);
   const comesLater = (placeOf(chain.log) - placeOf(after.log)) * sign > 0;
   let key = FIRST_KEY;
-  for await (const row of readChain(chain, { sinceMs }, { order, accepts, signal })) {
+  for await (const row of readChain(chain, { sinceMs }, { order, accepts, signal, list, damaged })) {
     key = sortKey(row, sign, key);
     if (key > after.sortMs * sign || (key === after.sortMs * sign && comesLater)) yield row;
   }
@@ -137,53 +168,69 @@ interface ChainRequest {
 }
 
 async function* readChain(
-  { log, files }: LogChain,
+  chain: LogChain,
   request: ChainRequest,
-  { order, accepts, signal }: Reading,
+  reading: Reading,
 ): AsyncGenerator<UnsortedRow> {
-  for (const file of order === 'asc' ? files : files.toReversed()) {
-    // Nothing is in a file that is younger than its last write.
-    if (request.sinceMs !== undefined && file.modifiedMs < request.sinceMs) continue;
-    yield* readFile(file, log, { ...request, order, accepts, signal });
+  const { files, current } = await openChain(chain, reading.list);
+  try {
+    for (const file of reading.order === 'asc' ? files : files.toReversed()) {
+      // Nothing is in a file that is younger than its last write.
+      if (request.sinceMs !== undefined && file.modifiedMs < request.sinceMs) continue;
+      yield* readFile(file, current, chain.log, { ...request, ...reading });
+    }
+  } finally {
+    await current?.handle.close();
   }
 }
 
 async function* readFile(
   file: ChainFile,
+  current: OpenedChain['current'],
   log: string,
-  { level = 0, limit = Infinity, order, accepts, signal }: ChainRequest & Reading,
+  { level = 0, limit = Infinity, order, accepts, signal, damaged }: ChainRequest & Reading,
 ): AsyncGenerator<UnsortedRow> {
-  const opened = await openListed(file.path, file.compressed);
+  const opened =
+    file === current?.file
+      ? { handle: current.handle, compressed: undefined }
+      : await openListed(file.path, file.compressed);
   if (!opened) return;
   const { handle, compressed } = opened;
+  const fault = (error: unknown): void => damaged(file.path, error);
   const rowsOf = (batch: Batch): Generator<UnsortedRow> => acceptedRows(batch, log, level, accepts);
   try {
     if (order === 'asc') {
-      for await (const batch of untilAborted(readForwards(handle, compressed), signal)) yield* rowsOf(batch);
+      for await (const batch of untilAborted(readForwards(handle, compressed), signal, fault))
+        yield* rowsOf(batch);
     } else if (compressed === undefined) {
-      for await (const batch of untilAborted(readBackwards(handle), signal))
+      for await (const batch of untilAborted(readBackwards(handle), signal, fault))
         yield* [...rowsOf(batch)].toReversed();
     } else {
       // A compressed file can't be read from its end: what the limit leaves of it is kept.
       let last: UnsortedRow[] = [];
-      for await (const batch of untilAborted(readForwards(handle, compressed), signal)) {
+      for await (const batch of untilAborted(readForwards(handle, compressed), signal, fault)) {
         last.push(...rowsOf(batch));
         if (last.length > limit * 2) last = last.slice(-limit);
       }
       if (!signal?.aborted) yield* last.toReversed();
     }
   } finally {
-    await handle.close();
+    if (handle !== current?.handle) await handle.close();
   }
 }
 
 async function* untilAborted(
   batches: AsyncGenerator<Batch>,
   signal: AbortSignal | undefined,
+  fault: (error: unknown) => void,
 ): AsyncGenerator<Batch> {
-  for await (const batch of batches) {
-    if (signal?.aborted) return;
-    yield batch;
+  try {
+    for await (const batch of batches) {
+      if (signal?.aborted) return;
+      yield batch;
+    }
+  } catch (error) {
+    fault(error);
   }
 }
 

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { acceptedRows, createPredicate, type FileRequest } from './file-request.ts';
 import type { FileRow } from './file-row.ts';
 import type { FileSource } from './file-source.ts';
-import { FollowedLog } from './followed-log.ts';
+import { FollowedLog, type Damaged } from './followed-log.ts';
 import type { LogChain } from './log-chain.ts';
 
 /** How often files are looked at that are followed. */
@@ -17,14 +17,15 @@ export async function* followLogs(
   rows: FileSource['rows'],
   request: FileRequest,
   signal: AbortSignal,
+  damaged: Damaged,
 ): AsyncGenerator<FileRow> {
   const accepts = createPredicate(request);
   const logs = new Map<string, FollowedLog>();
   try {
-    for (const { log, files } of await chains()) {
+    for (const chain of await chains()) {
       const followed = new FollowedLog();
-      logs.set(log, followed);
-      await followed.skip(files);
+      logs.set(chain.log, followed);
+      await followed.skip(chain, chains);
     }
     const given = new Set<string>();
     const keyOf = ({ log, line }: FileRow): string => `${log}\n${line}`;
@@ -41,7 +42,7 @@ export async function* followLogs(
       for (const { log, files } of await chains()) {
         const followed = logs.get(log) ?? new FollowedLog();
         logs.set(log, followed);
-        for await (const batch of followed.read(files)) {
+        for await (const batch of followed.read(files, damaged)) {
           for (const row of acceptedRows(batch, log, request.level ?? 0, accepts)) {
             if (!Number.isNaN(row.timeMs)) sortMs = row.timeMs;
             const sorted = { ...row, sortMs };

@@ -1,7 +1,7 @@
 import fs, { type FileHandle } from 'node:fs/promises';
 import { createBatch, LineSplitter, type Batch } from '@treeline/contract';
 import { openListed, readForwards } from './line-reader.ts';
-import type { ChainFile } from './log-chain.ts';
+import { openChain, type ChainFile, type LogChain } from './log-chain.ts';
 
 const BLOCK_BYTES = 256 * 1024;
 
@@ -17,6 +17,9 @@ interface Tail {
   position: number;
 }
 
+/** Called for a file that can't be read to its end. */
+export type Damaged = (file: string, error: unknown) => void;
+
 /** One log whose lines are given as they are written, through rotation and compression. */
 export class FollowedLog {
   #tail: Tail | undefined;
@@ -25,15 +28,20 @@ export class FollowedLog {
   #known = new Set<string>();
 
   /** Begins where the log ends now. */
-  async skip(files: readonly ChainFile[]): Promise<void> {
+  async skip(chain: LogChain, list: () => Promise<LogChain[]>): Promise<void> {
+    const { files, current } = await openChain(chain, list);
     this.#known = new Set(files.map(nameOf));
     const last = files.at(-1);
-    this.#tail = last && (await openTail(last));
+    if (last && last === current?.file) this.#tail = tailOf(last, current.handle);
+    else {
+      await current?.handle.close();
+      this.#tail = last && (await openTail(last));
+    }
     if (this.#tail) this.#tail.position = (await this.#tail.handle.stat()).size;
   }
 
   /** The lines that were written since the last call. */
-  async *read(files: readonly ChainFile[]): AsyncGenerator<Batch> {
+  async *read(files: readonly ChainFile[], damaged: Damaged): AsyncGenerator<Batch> {
     for (const { tail } of this.#rotated) yield* drain(tail);
     if (this.#tail) yield* drain(this.#tail);
     const last = files.at(-1);
@@ -41,9 +49,9 @@ export class FollowedLog {
       const unread = this.#unread(files.slice(0, -1));
       if (this.#tail) this.#rotated.push({ tail: this.#tail, untilMs: performance.now() + LATE_MS });
       this.#tail = undefined;
-      for (const file of unread) yield* readWhole(file);
+      for (const file of unread) yield* readWhole(file, damaged);
       if (last.compressed === undefined) this.#tail = await openTail(last);
-      else if (!this.#known.has(nameOf(last))) yield* readWhole(last);
+      else if (!this.#known.has(nameOf(last))) yield* readWhole(last, damaged);
     }
     this.#known = new Set(files.map(nameOf));
     await this.#letGo(performance.now());
@@ -77,13 +85,18 @@ function nameOf({ file, compressed }: ChainFile): string {
 }
 
 /** Undefined where the file has been rotated since it was listed: it is found by its new name at the next look, in its turn. */
-async function openTail({ path, compressed, date, inode }: ChainFile): Promise<Tail | undefined> {
+async function openTail(file: ChainFile): Promise<Tail | undefined> {
+  const { path, compressed, inode } = file;
   const handle = compressed === undefined ? await fs.open(path, 'r').catch(() => undefined) : undefined;
   if (!handle) return undefined;
   if ((await handle.stat({ bigint: true })).ino !== inode) {
     await handle.close();
     return undefined;
   }
+  return tailOf(file, handle);
+}
+
+function tailOf({ inode, date }: ChainFile, handle: FileHandle): Tail {
   return { handle, inode, isDated: date !== '', splitter: new LineSplitter(), position: 0 };
 }
 
@@ -105,11 +118,13 @@ async function* drain(tail: Tail): AsyncGenerator<Batch> {
   }
 }
 
-async function* readWhole({ path, compressed }: ChainFile): AsyncGenerator<Batch> {
+async function* readWhole({ path, compressed }: ChainFile, damaged: Damaged): AsyncGenerator<Batch> {
   const opened = await openListed(path, compressed);
   if (!opened) return;
   try {
     yield* readForwards(opened.handle, opened.compressed);
+  } catch (error) {
+    damaged(path, error);
   } finally {
     await opened.handle.close();
   }

@@ -1,28 +1,52 @@
 import fs, { type FileHandle } from 'node:fs/promises';
-import { pipeline, PassThrough } from 'node:stream';
+import { pipeline, PassThrough, type Transform } from 'node:stream';
 import { createBatch, LineSplitter, type Batch } from '@treeline/contract';
-import { createDecompressor } from './compression-method.ts';
+import { createDecompressor, createSalvager } from './compression-method.ts';
 import type { CompressedSuffix } from './name-grammar.ts';
 
 const BLOCK_BYTES = 1024 * 1024;
 const LINE_FEED = 10;
 const NOTHING = Buffer.alloc(0);
 
-/** Reads a log file's lines from its beginning. */
+/** Reads a log file's lines from its beginning. Where it is damaged, what can be read of it comes before the error. */
 export async function* readForwards(
   handle: FileHandle,
   compressed: CompressedSuffix | undefined,
 ): AsyncGenerator<Batch> {
   const splitter = new LineSplitter();
-  const input = handle.createReadStream({ start: 0, highWaterMark: BLOCK_BYTES, autoClose: false });
-  const decompressor = createDecompressor(compressed) ?? new PassThrough();
-  // The loop below sees the error of either stream: pipeline destroys both with it.
-  for await (const chunk of pipeline(input, decompressor, () => undefined) as AsyncIterable<Buffer>) {
-    const lines = splitter.push(chunk);
-    if (lines) yield createBatch(lines);
+  let given = 0;
+  try {
+    for await (const chunk of readThrough(handle, createDecompressor(compressed))) {
+      given += chunk.length;
+      const lines = splitter.push(chunk);
+      if (lines) yield createBatch(lines);
+    }
+  } catch (error) {
+    const salvager = createSalvager(compressed);
+    // Streams drop what they have not given when they fail.
+    if (salvager) {
+      let skipped = 0;
+      try {
+        for await (const chunk of readThrough(handle, salvager)) {
+          const rest = chunk.subarray(Math.min(chunk.length, given - skipped));
+          skipped += chunk.length - rest.length;
+          const lines = rest.length > 0 ? splitter.push(rest) : undefined;
+          if (lines) yield createBatch(lines);
+        }
+      } catch {
+        // The first error tells it.
+      }
+    }
+    throw error;
   }
   const rest = splitter.end();
   if (rest) yield createBatch(rest);
+}
+
+function readThrough(handle: FileHandle, transform: Transform = new PassThrough()): AsyncIterable<Buffer> {
+  const input = handle.createReadStream({ start: 0, highWaterMark: BLOCK_BYTES, autoClose: false });
+  // Whoever iterates sees the error of either stream: pipeline destroys both with it.
+  return pipeline(input, transform, () => undefined) as AsyncIterable<Buffer>;
 }
 
 /** Reads a plain log file's lines from its end; the lines of a batch still stand in the file's order. */

@@ -1,7 +1,8 @@
-import fs from 'node:fs/promises';
+import fs, { type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { compareAge, createNameGrammar, parseAnyName, type DatedName } from './name-grammar.ts';
+import { undefinedWhereMissing } from './log-file.ts';
+import { compareAge, createNameGrammar, parseAnyName, PROCESS, type DatedName } from './name-grammar.ts';
 
 /** A file of a log, and how it is read. */
 export interface ChainFile extends DatedName {
@@ -22,7 +23,10 @@ export interface LogChain {
 const MAX_LISTINGS = 20;
 
 /** What a file has to be called for a folder's logs: `treeline query ./logs` leaves other files alone. */
-const LOG_EXTENSION = /\.(?:log|jsonl|ndjson)$/;
+const LOG_EXTENSION = new RegExp(`\\.(?:log|jsonl|ndjson)(?:\\.${PROCESS})?$`);
+
+/** Where each process writes a file of its own, each of them is read as a log. */
+const ONE_PROCESS = new RegExp(`^${PROCESS}$`);
 
 /**
  * The logs at a path: all of a folder's, or the one of a log file with what was rotated of it.
@@ -35,16 +39,42 @@ export async function findChains(target: string): Promise<LogChain[]> {
   const names = createNameGrammar(target);
   const base = path.basename(target);
   const chains = await chainsOf(names.directory, (file) =>
-    file === base || names.parse(file) ? base : undefined,
+    file === base || names.parse(file) ? base : processLogOf(file, base),
   );
   if (chains.length === 0) await fs.access(target);
   return chains;
+}
+
+/** The log of a process that writes this one into a file of its own, or undefined where the file is none of its. */
+function processLogOf(file: string, base: string): string | undefined {
+  const log = parseAnyName(file)?.log ?? file;
+  return log.startsWith(`${base}.`) && ONE_PROCESS.test(log.slice(base.length + 1)) ? log : undefined;
 }
 
 /** The log that a file of a folder belongs to, or undefined where it is no log. */
 function logNameOf(file: string): string | undefined {
   const log = parseAnyName(file)?.log ?? file;
   return LOG_EXTENSION.test(log) ? log : undefined;
+}
+
+/** A log's files, and the one that is being written, open: the others keep their names until they are compressed. */
+export interface OpenedChain {
+  readonly files: readonly ChainFile[];
+  readonly current: { readonly file: ChainFile; readonly handle: FileHandle } | undefined;
+}
+
+/** Opens the file that is being written. Where it has been rotated since it was listed, the log is listed again. */
+export async function openChain(chain: LogChain, list: () => Promise<LogChain[]>): Promise<OpenedChain> {
+  let { files } = chain;
+  for (;;) {
+    const file = files.find(({ date, compressed }) => date === '' && compressed === undefined);
+    if (!file) return { files, current: undefined };
+    const handle = await fs.open(file.path, 'r').catch(undefinedWhereMissing);
+    if (handle && (await handle.stat({ bigint: true })).ino === file.inode)
+      return { files, current: { file, handle } };
+    await handle?.close();
+    files = (await list()).find(({ log }) => log === chain.log)?.files ?? [];
+  }
 }
 
 /** Listing takes several steps. What is rotated or compressed between them would be missing: it is listed again then. */

@@ -1,6 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { createNameGrammar, createProcessNameGrammar, parseAnyName, tokenMistake } from './name-grammar.ts';
+import {
+  compareAge,
+  createNameGrammar,
+  createProcessNameGrammar,
+  parseAnyName,
+  tokenMistake,
+} from './name-grammar.ts';
 
 describe('names without tokens', () => {
   const names = createNameGrammar('/var/log/error.log');
@@ -69,15 +75,39 @@ test('what is formatted is parsed back, whatever the log is called', () => {
 });
 
 test('a log for each process takes in the files of other processes and no others', () => {
-  const names = createProcessNameGrammar('/logs/app.log', '/logs/app.log.host-1-1000');
-  expect(names.format('2026-11-22', 1)).toBe('app.log.host-1-1000.2026-11-22.1');
-  expect(names.parse('app.log.other.host-22-2000.2026-11-22.1.gz')).toMatchObject({
+  const names = createProcessNameGrammar('/logs/app.log', '/logs/app.log.host-1-1764000000000');
+  expect(names.format('2026-11-22', 1)).toBe('app.log.host-1-1764000000000.2026-11-22.1');
+  expect(names.parse('app.log.other.host-22-1764000000001.2026-11-22.1.gz')).toMatchObject({
     date: '2026-11-22',
     index: 1,
   });
-  expect(names.parse('app.log.host-22-2000')).toMatchObject({ date: '' });
+  expect(names.parse('app.log.host-22-1764000000001')).toMatchObject({ date: '' });
   expect(names.parse('app.log')).toBeUndefined();
   expect(names.parse('app.log.2026-11-22.1')).toBeUndefined();
+});
+
+test.each([
+  'app.log.before-2026-11',
+  'app.log.incident-4711-0',
+  'app.log.migration-1-2.gz',
+  'app.log.host-0-1764000000000',
+  'app.log.host-1-17640000000001',
+  'app.log.-1-1764000000000',
+])('%s is no process of a log for each process', (file) => {
+  const names = createProcessNameGrammar('/logs/app.log', '/logs/app.log.host-1-1764000000000');
+  expect(names.parse(file)).toBeUndefined();
+});
+
+test('where one date lies within the other, the last write tells which is older', () => {
+  const names = [
+    { date: '2026-11-22T05', modifiedMs: 5 },
+    { date: '2026-11-22T06', modifiedMs: 6 },
+    { date: '2026-11-22', modifiedMs: 9 },
+    { date: '2026-11-23', modifiedMs: 1 },
+  ].map((each) => ({ file: '', index: 0, compressed: undefined, ...each }));
+  expect(names.toReversed().toSorted(compareAge)).toEqual(names);
+  const earlier = names.map((each) => (each.date === '2026-11-22' ? { ...each, modifiedMs: 4 } : each));
+  expect(earlier.toSorted(compareAge)[0]?.date).toBe('2026-11-22');
 });
 
 test.each([

@@ -12,6 +12,9 @@ export interface DatedName {
   readonly compressed: CompressedSuffix | undefined;
 }
 
+/** A name whose file's last write may be known. */
+type AgedName = DatedName & { readonly modifiedMs?: number };
+
 /** The names that belong to one log. What does not match is not ours. */
 export interface NameGrammar {
   readonly directory: string;
@@ -28,6 +31,9 @@ const INDEX_TOKEN = '%INDEX%';
 const DATE = String.raw`(?<date>\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])(?:T(?:[01]\d|2[0-3])(?:-[0-5]\d)?)?)`;
 const INDEX = String.raw`(?<index>[1-9]\d{0,8})`;
 const SUFFIX = String.raw`(?:\.(?<compressed>gz|zst|br))?`;
+
+/** `<host>-<pid>-<start>`, the start in unix milliseconds: nothing shorter, so that `app.log.incident-4711-0` is somebody else's. */
+export const PROCESS = String.raw`\w[\w.-]*-[1-9]\d{0,9}-[1-9]\d{12}`;
 
 /**
  * The grammar `<path>.<date>[.<index>][.gz|.zst|.br]`, or with the date, and the index if it is to come elsewhere too, where `%DATE%`
@@ -63,9 +69,8 @@ export function createNameGrammar(logPath: string): NameGrammar {
  */
 export function createProcessNameGrammar(logPath: string, ownPath: string): NameGrammar {
   const own = createNameGrammar(ownPath);
-  const process = String.raw`[\w.-]+-\d+-\d+`;
   const pattern = new RegExp(
-    `^${escapeRegExp(path.basename(logPath))}\\.${process}(?:\\.${DATE}(?:\\.${INDEX})?)?${SUFFIX}$`,
+    `^${escapeRegExp(path.basename(logPath))}\\.${PROCESS}(?:\\.${DATE}(?:\\.${INDEX})?)?${SUFFIX}$`,
   );
   return { ...own, parse: (file) => parseWith(pattern, file) };
 }
@@ -101,8 +106,14 @@ function parseWith(pattern: RegExp, file: string): DatedName | undefined {
   return { file, date, index: Number(index), compressed: suffixOf(compressed) };
 }
 
-/** Older names first. */
-export function compareAge(a: DatedName, b: DatedName): number {
+/**
+ * Older names first. A day and an hour of it come from before and after a change of the interval, which in which order only the files
+ * tell.
+ */
+export function compareAge(a: AgedName, b: AgedName): number {
+  const isWithin = a.date.startsWith(b.date) || b.date.startsWith(a.date);
+  if (a.date !== b.date && isWithin && a.modifiedMs !== undefined && b.modifiedMs !== undefined)
+    return a.modifiedMs - b.modifiedMs;
   if (a.date !== b.date) return a.date < b.date ? -1 : 1;
   return a.index - b.index;
 }

@@ -4,6 +4,7 @@ import { messageOf, TreelineError, type Sink, type SinkContext } from '@treeline
 import { FileSink, type Clock } from './file-sink.ts';
 import { codeOf, makeDirectory, statIfThere } from './log-file.ts';
 import type { ParsedFileOptions } from './options.ts';
+import { SideFolder } from './side-folder.ts';
 import { SpecialFileSink } from './special-file-sink.ts';
 import { SplitSink } from './split-sink.ts';
 
@@ -37,7 +38,16 @@ export async function openFileSink(
     }
     const logPath = await realPath(asked, options.dirMode);
     const { splitBy, maxOpenFiles } = options;
-    if (splitBy !== undefined) return new SplitSink(logPath, splitBy, maxOpenFiles, open);
+    if (splitBy !== undefined) {
+      const folder = new SideFolder(logPath, options.dirMode);
+      const openPart = async (partPath: string): Promise<FileSink> => {
+        const sink = await open(partPath);
+        // Who asks for a rotation names the log, and has to find its parts.
+        await folder.write(folder.file('part', path.basename(partPath)), '').catch(() => undefined);
+        return sink;
+      };
+      return new SplitSink(logPath, splitBy, maxOpenFiles, openPart);
+    }
     return await open(logPath);
   } catch (error) {
     const message = `can't write ${asked}: ${messageOf(error)}; ${remedy(error)}`;

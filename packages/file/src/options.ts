@@ -144,7 +144,9 @@ const retention = v.pipe(
     {
       maxFiles: v.optional(wholeNumber(0, 'How many rotated files are kept.')),
       maxAge: v.optional(
-        duration('How long a rotated file is kept, from the end of the day or hour in its name.'),
+        duration(
+          'How long a rotated file is kept, from the end of the time that it covers or its last write, whichever is later.',
+        ),
       ),
       maxTotalSize: v.optional(
         size('What the rotated files and the current one may take together; the oldest go first.'),

@@ -43,6 +43,14 @@ describe('what has to go', () => {
   });
 });
 
+test('age counts from the last write where that is later than the date', () => {
+  const written = files.map((file) => ({ ...file, modifiedMs: Date.parse('2026-11-22T12:00:00Z') }));
+  const state = { calendar: createCalendar({ timeZone: 'UTC' }), currentBytes: 0, freeBytes: 0 };
+  const nowMs = Date.parse('2026-11-23T12:00:00Z');
+  expect(chooseExpired(written, { maxAge: DAY_MS }, { ...state, nowMs })).toEqual([]);
+  expect(chooseExpired(written, { maxAge: DAY_MS }, { ...state, nowMs: nowMs + 1 })).toHaveLength(4);
+});
+
 describe('in a folder', () => {
   const strangers = [
     'app.log.1',
@@ -69,7 +77,11 @@ describe('in a folder', () => {
       'app.log.2026-11-05T10.1',
       'app.log.2026-11-06T10-30',
     ];
-    for (const name of made) fs.writeFileSync(folder.at(name), '');
+    for (const name of made) {
+      fs.writeFileSync(folder.at(name), '');
+      const written = Date.parse(name.slice('app.log.'.length, 'app.log.2026-11-01'.length)) / 1000;
+      fs.utimesSync(folder.at(name), written, written);
+    }
     const left = (): string[] => folder.names.filter((name) => made.includes(name));
 
     await start(folder, { retention: { maxFiles: 4 } });

@@ -61,7 +61,7 @@ export function chooseExpired(
   const expired: RotatedFile[] = [];
   for (const file of files) {
     const end = calendar.endOf(file.date);
-    const isOld = nowMs - (Number.isNaN(end) ? file.modifiedMs : end) > maxAge;
+    const isOld = nowMs - Math.max(Number.isNaN(end) ? -Infinity : end, file.modifiedMs) > maxAge;
     if (!isOld && count <= maxFiles && bytes <= maxTotalSize && free >= minFreeDisk) continue;
     expired.push(file);
     count--;

@@ -199,6 +199,20 @@ test('a header begins each file, a footer ends each rotated one', async () => {
   expect(folder.read('app.log')).toEqual(['# app', 2]);
 });
 
+test('a file with nothing but its header is not rotated, and what comes later counts to its own period', async () => {
+  await using folder = new LogFolder();
+  const options = { rotation: { interval: '1h', onStart: true }, header: '# app', footer: '# end' };
+  await (await folder.open(options)).close();
+  folder.time = '2026-11-22T13:30:00';
+  const sink = await folder.open(options);
+  folder.time = '2026-11-22T15:30:00';
+  await sink.write(numbered(0, 1));
+  folder.time = '2026-11-22T16:00:00';
+  await sink.write(numbered(1, 2));
+  expect(folder.names).toEqual(['app.log', 'app.log.2026-11-22T15.1']);
+  expect(folder.read('app.log.2026-11-22T15.1')).toEqual(['# app', 0, '# end']);
+});
+
 describe('from outside', () => {
   test('a moved file is noticed without a write', async () => {
     await using folder = new LogFolder();

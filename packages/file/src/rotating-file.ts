@@ -1,10 +1,11 @@
+import { readFileSync } from 'node:fs';
 import fs from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '@treeline/contract';
 import type { Calendar } from './calendar.ts';
 import { pointLinkAt } from './current-link.ts';
-import { LogFile, statIfThere, type Modes } from './log-file.ts';
+import { LogFile, PartialWrite, statIfThere, type Modes } from './log-file.ts';
 import { compareAge, type NameGrammar } from './name-grammar.ts';
 import { rotate } from './rotation.ts';
 import { emptyWhereMissing, type SideFolder } from './side-folder.ts';
@@ -46,6 +47,8 @@ export class RotatingFile {
   #periodStart = 0;
   #periodEnd = Infinity;
   #retryAt = -Infinity;
+  /** What of the footer the rotation that is under way has written. */
+  #footer: Uint8Array | undefined;
   /** The name that a file has got the last time. */
   #renamed = { date: '', index: 0 };
   /** Of files that have their date from the start: which one is written, and the least that may be written next. */
@@ -68,6 +71,21 @@ export class RotatingFile {
     this.#bytes = bytes;
   }
 
+  /** Whether nothing is in the file, or nothing but the header. */
+  get isEmpty(): boolean {
+    return this.#isEmpty(this.#file, this.#bytes);
+  }
+
+  #isEmpty(file: LogFile | undefined, bytes: number): boolean {
+    const { header } = this.#options;
+    if (bytes === 0 || !header || bytes !== header.length) return bytes === 0;
+    try {
+      return file !== undefined && readFileSync(file.path).equals(header);
+    } catch {
+      return false;
+    }
+  }
+
   /** How many bytes fit, `Infinity` while a file that can't be rotated has to take them all. */
   get room(): number {
     const { maxBytes, clock } = this.#options;
@@ -84,7 +102,7 @@ export class RotatingFile {
       if (!this.#wasOpen) await this.#endTornLine(file);
       const place = file.place();
       const [bytes, modifiedMs] = place.at === 'path' ? [place.bytes, place.modifiedMs] : [0, 0];
-      this.#begin(bytes, file.isNew || bytes === 0 ? this.#options.clock() : modifiedMs);
+      this.#begin(bytes, file.isNew || this.#isEmpty(file, bytes) ? this.#options.clock() : modifiedMs);
     } catch (error) {
       await file.close();
       throw error;
@@ -102,9 +120,9 @@ export class RotatingFile {
   /** Whether the file must be rotated before `nextLineBytes` more are written. */
   isDue(nextLineBytes: number): boolean {
     const now = this.#options.clock();
-    if (this.#bytes === 0) {
+    if (this.isEmpty) {
       if (now < this.#periodEnd) return false;
-      this.#begin(0, now);
+      this.#begin(this.#bytes, now);
       return this.#options.names.isDatedFromStart;
     }
     const isFull = this.#bytes + nextLineBytes > this.#options.maxBytes;
@@ -114,6 +132,7 @@ export class RotatingFile {
   /** Goes on with the next file; where that can't be, with the same one, and says so. */
   async rotate(): Promise<LogFile> {
     const file = await this.open();
+    this.#footer = undefined;
     const { names, warn, clock, header, mode } = this.#options;
     let isOurs = false;
     try {
@@ -123,6 +142,7 @@ export class RotatingFile {
     } catch (error) {
       if (file.place().at === 'path') {
         this.#retryAt = clock() + ROTATION_RETRY_MS;
+        await this.#takeOffFooter(file).catch(() => undefined);
         warn(
           `${file.path} can't be rotated and grows past its limit (tried again in 10 s): ${messageOf(error)}`,
         );
@@ -171,9 +191,24 @@ export class RotatingFile {
     return index !== undefined;
   }
 
+  /** A file that goes on has no end yet. */
+  async #takeOffFooter(file: LogFile): Promise<void> {
+    const footer = this.#footer;
+    this.#footer = undefined;
+    if (!footer || footer.length === 0 || !(await file.cutOff(footer))) return;
+    const place = file.place();
+    if (place.at === 'path') this.#bytes = place.bytes;
+  }
+
   async #finish(file: LogFile): Promise<void> {
     const { footer, syncsOnRotation } = this.#options;
-    if (footer) await file.append(footer);
+    if (footer) {
+      this.#footer = footer;
+      await file.append(footer).catch((error: unknown) => {
+        if (error instanceof PartialWrite) this.#footer = footer.subarray(0, error.written);
+        throw error;
+      });
+    }
     if (syncsOnRotation) await file.sync();
   }
 

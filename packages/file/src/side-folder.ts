@@ -1,11 +1,15 @@
+import { createHash } from 'node:crypto';
 import fs, { type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { codeOf, makeDirectory, statIfThere, undefinedWhereMissing } from './log-file.ts';
 
 const FOLDER = '.treeline';
 
+/** What file systems take: https://man7.org/linux/man-pages/man3/limits.h.0p.html (NAME_MAX) */
+const MAX_NAME_BYTES = 255;
+
 /** For readers, who find the folder there or don't. */
-const DIRECTORY_MODE = 0o750;
+export const DIRECTORY_MODE = 0o750;
 
 /**
  * `.treeline/` beside a log file: what the processes that write it tell each other. Its files are named by the log file's own name,
@@ -32,9 +36,13 @@ export class SideFolder {
     return [...new Set(logs)].map((log) => new SideFolder(path.join(directory, log), DIRECTORY_MODE));
   }
 
-  /** The path of a side file; `kind` tells what it is for, `key` which of its kind. */
+  /** The path of a side file; `kind` tells what it is for, `key` which of its kind: a digest of it where the name would be too long. */
   file(kind: string, key?: string): string {
-    return path.join(this.path, key === undefined ? `${this.#base}.${kind}` : `${this.#base}.${kind}.${key}`);
+    const stem = `${this.#base}.${kind}`;
+    if (key === undefined) return path.join(this.path, stem);
+    const name = `${stem}.${key}`;
+    if (Buffer.byteLength(name) <= MAX_NAME_BYTES) return path.join(this.path, name);
+    return path.join(this.path, `${stem}.~${createHash('sha256').update(key).digest('hex').slice(0, 32)}`);
   }
 
   /** The keys of the side files of a kind. */

@@ -3,7 +3,7 @@ import { createBatch } from '@treeline/contract';
 import { lines, record } from '@treeline/contract/testing';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { LogFolder, numbered } from './log-folder.test.fixture.ts';
+import { LogFolder, numbered, until } from './log-folder.test.fixture.ts';
 import { formatSplitName } from './split-sink.ts';
 
 test('each value of the field has a file of its own, in order, and what has none goes to _', async () => {
@@ -14,6 +14,17 @@ test('each value of the field has a file of its own, in order, and what has none
   expect(folder.names).toEqual(['app._.log', 'app.acme.log', 'app.zen.log']);
   expect(folder.read('app.acme.log')).toEqual([0, 2, 6]);
   expect(folder.read('app._.log')).toEqual([3, 4, 5]);
+});
+
+test('files of long values are rotated and compressed like others', async () => {
+  await using folder = new LogFolder();
+  const sink = await folder.open({ splitBy: 'tenant', rotation: { size: 1000 }, compress: 'gzip' });
+  await sink.write(numbered(0, 20, { tenant: 'x'.repeat(118) }));
+  await until(
+    () => folder.names.length > 2 && folder.names.every((name) => /\.(?:log|gz)$/.test(name)),
+    'compressed files',
+  );
+  expect(folder.events).toEqual([]);
 });
 
 test('no more files are open than allowed, and nothing is lost over it', async () => {

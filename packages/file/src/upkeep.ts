@@ -128,7 +128,13 @@ export class Upkeep {
     let areLeft = false;
     for (const file of await listRotated(names)) {
       if (this.#stop.signal.aborted) break;
-      if (file.compressed === undefined && !(await this.#compress(file, compression))) areLeft = true;
+      if (file.compressed !== undefined) continue;
+      try {
+        if (!(await this.#compress(file, compression))) areLeft = true;
+      } catch (error) {
+        // Those behind it are none the worse for it.
+        this.#warn(`compress ${file.path} among`, error);
+      }
     }
     return areLeft;
   }

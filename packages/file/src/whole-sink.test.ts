@@ -23,7 +23,7 @@ describe('a FIFO as path', () => {
 describe('perProcess', () => {
   test('each process has its own file, rotated on its own, and retention takes in those of dead ones', async () => {
     await using folder = new LogFolder();
-    const dead = ['app.log.elsewhere-7-1000', 'app.log.elsewhere-7-1000.2026-11-20.1'];
+    const dead = ['app.log.elsewhere-7-1764000000000', 'app.log.elsewhere-7-1764000000000.2026-11-20.1'];
     for (const name of [...dead, 'app.log', 'app.log.bak']) fs.writeFileSync(folder.at(name), '');
     for (const name of dead) fs.utimesSync(folder.at(name), 1, 1);
     const sink = await folder.open({ perProcess: true, rotation: { size: 200 }, retention: { maxFiles: 1 } });

@@ -525,6 +525,15 @@ describe('environment variables', () => {
     expect(config.stateDirectory).toBe('/var/tmp/x/.treeline');
   });
 
+  test('LOG_DIRECTORY moves the link to a current file with it', () => {
+    const file = { name: 'f', type: 'file', path: './logs/a.log', symlink: 'logs/current.log' };
+    const { config } = load({ streams: [file] }, { env: { LOG_DIRECTORY: '/var/tmp/x' } });
+    expect(config.streams[0]?.options).toMatchObject({
+      path: '/var/tmp/x/a.log',
+      symlink: '/var/tmp/x/current.log',
+    });
+  });
+
   test('LOG_MAX_FILE_SIZE sets the rotation of files', () => {
     const { config } = load({ streams }, { env: { LOG_MAX_FILE_SIZE: '5M' } });
     expect(config.streams[1]?.options).toMatchObject({ rotation: { size: 5 * 1024 ** 2 } });

@@ -98,8 +98,12 @@ function readUnformatted(
   context: TransportContext,
 ): StreamTransport | undefined {
   const { type } = place;
-  const located = withAbsolutePath(options, context.directories);
   const listed = listedModule(type, context.transports);
+  const isOwnFile = listed === undefined && type === 'file';
+  const located = (isOwnFile ? ['path', 'symlink'] : ['path']).reduce(
+    (node, key) => withAbsolutePath(node, key, context.directories),
+    options,
+  );
   if (listed === undefined && isOwnType(type)) return readOwn(type, place, located, context);
   if (listed === undefined) return refuse(unknownType(type, context.transports), place, 'type', context);
   const module = context.resolve(listed);
@@ -266,10 +270,10 @@ function refuse(
   return undefined;
 }
 
-function withAbsolutePath(node: ConfigNode, directories: Directories): ConfigNode {
-  const found = nodeAt(node, ['path']);
+function withAbsolutePath(node: ConfigNode, key: string, directories: Directories): ConfigNode {
+  const found = nodeAt(node, [key]);
   if (found?.kind !== 'scalar' || typeof found.value !== 'string' || found.value === '') return node;
-  return withValue(node, ['path'], { ...found, value: resolvePath(found.value, directories) });
+  return withValue(node, [key], { ...found, value: resolvePath(found.value, directories) });
 }
 
 function withoutExtensions(node: ConfigNode): ConfigNode {
