@@ -24,6 +24,7 @@ export class Maintenance {
   readonly #report: SinkContext['report'];
   #timer: NodeJS.Timeout | undefined;
   #isWalReported = false;
+  #isFaultReported = false;
   #walTriedAtMs = -Infinity;
   #evicted = 0;
 
@@ -52,9 +53,18 @@ export class Maintenance {
     this.#report({ type: 'warning', reason });
   }
 
-  /** To be called after rows were written. */
+  /** To be called after rows were written. Never throws: they are committed, and must not be offered again. */
   afterWrite(): void {
-    this.#boundWal();
+    try {
+      this.#boundWal();
+    } catch (error) {
+      // Once for each row of failures, and not where it was only another writer's turn.
+      if (!isBusy(error) && !this.#isFaultReported) {
+        this.#isFaultReported = true;
+        const reason = `${this.#options.path}-wal can't be emptied: ${messageOf(error)}`;
+        this.#report({ type: 'warning', reason });
+      }
+    }
     const { maxBytes, fullText } = this.#options;
     if (maxBytes !== undefined || fullText) this.#schedule();
   }
@@ -116,6 +126,7 @@ export class Maintenance {
     if (walBytes(path) < RESTART_WAL_BYTES) return;
     this.#walTriedAtMs = nowMs;
     const bytes = emptyWal(this.#connection().db, path);
+    this.#isFaultReported = false;
     const isGrown = bytes > MAX_WAL_BYTES;
     if (isGrown && !this.#isWalReported) {
       const reason = `${path}-wal has grown to ${formatBytes(bytes)}: something holds a read transaction open; "treeline doctor" tells more`;
