@@ -10,9 +10,16 @@ import { emptyWal, MAX_WAL_BYTES, RESTART_WAL_BYTES, walBytes } from './wal.ts';
 /** Between two steps of work, which last some 20 ms: writing comes first. */
 const STEP_INTERVAL_MS = 100;
 
+/** Where a store is this share of `maxBytes` beyond it, steps follow each other at once but for a pause that lets others write. */
+const LARGE_EXCESS = 0.05;
+const PRESSED_STEP_INTERVAL_MS = 5;
+
 /** Trying to empty the write-ahead log costs up to 40 ms where a reader is in the way; one that stays there is tried less often. */
 const WAL_INTERVAL_MS = 250;
 const HELD_WAL_INTERVAL_MS = 5000;
+
+/** Under load rows are deleted all the time; they are told of no more often than this, and when the store is closed. */
+const EVICTION_REPORT_INTERVAL_MS = 10_000;
 
 /** An index over fewer rows is made at once, in some 100 ms. */
 const MAX_ROWS_TO_INDEX = 50_000;
@@ -27,6 +34,9 @@ export class Maintenance {
   #isFaultReported = false;
   #walTriedAtMs = -Infinity;
   #evicted = 0;
+  #evictionToldAtMs = -Infinity;
+  /** Of the last step, in shares of `maxBytes`. */
+  #excess = 0;
 
   constructor(connection: () => Connection, options: SqliteOptions, report: SinkContext['report']) {
     this.#connection = connection;
@@ -71,14 +81,18 @@ export class Maintenance {
 
   stop(): void {
     clearTimeout(this.#timer);
+    this.#tellEvicted();
   }
 
   #schedule(): void {
-    this.#timer ??= setTimeout(() => {
-      this.#timer = undefined;
-      const isMoreToIndex = this.#indexTexts();
-      if (this.#shrink() || isMoreToIndex) this.#schedule();
-    }, STEP_INTERVAL_MS).unref();
+    this.#timer ??= setTimeout(
+      () => {
+        this.#timer = undefined;
+        const isMoreToIndex = this.#indexTexts();
+        if (this.#shrink() || isMoreToIndex) this.#schedule();
+      },
+      this.#excess > LARGE_EXCESS ? PRESSED_STEP_INTERVAL_MS : STEP_INTERVAL_MS,
+    ).unref();
   }
 
   /** Returns whether there is more to do. */
@@ -103,19 +117,25 @@ export class Maintenance {
     if (maxBytes === undefined) return false;
     const { db } = this.#connection();
     try {
-      const deleted = shrinkStep(db, path, maxBytes);
-      this.#evicted += deleted ?? 0;
-      if (deleted !== undefined) return true;
-      if (this.#evicted > 0) {
-        const reason = `${path} was over maxBytes (${formatBytes(maxBytes)}): its oldest rows were deleted`;
-        this.#report({ type: 'warning', reason, count: this.#evicted });
-        this.#evicted = 0;
-      }
+      const step = shrinkStep(db, path, maxBytes);
+      this.#evicted += step?.deleted ?? 0;
+      this.#excess = step?.excess ?? 0;
+      if (step) return true;
+      if (performance.now() - this.#evictionToldAtMs > EVICTION_REPORT_INTERVAL_MS) this.#tellEvicted();
     } catch (error) {
       if (isBusy(error)) return true;
       this.#report({ type: 'warning', reason: `${path} can't be kept within maxBytes: ${messageOf(error)}` });
     }
     return false;
+  }
+
+  #tellEvicted(): void {
+    const { path, maxBytes = 0 } = this.#options;
+    if (this.#evicted === 0) return;
+    const reason = `${path} was over maxBytes (${formatBytes(maxBytes)}): its oldest rows were deleted`;
+    this.#report({ type: 'warning', reason, count: this.#evicted });
+    this.#evicted = 0;
+    this.#evictionToldAtMs = performance.now();
   }
 
   #boundWal(): void {
