@@ -1,10 +1,11 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
 import { readConfig } from './config.ts';
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'treeline-daemon-config-'));
+afterEach(() => vi.unstubAllEnvs());
 afterAll(() => fs.rmSync(folder, { recursive: true, force: true }));
 fs.mkdirSync(path.join(folder, 'data'));
 fs.symlinkSync('data', path.join(folder, 'link'));
@@ -12,8 +13,10 @@ fs.symlinkSync('data', path.join(folder, 'link'));
 function read(senses: object, reflexes: object = {}): ReturnType<typeof readConfig> {
   const file = path.join(folder, 'daemon.json');
   const streams = [
-    { type: 'sqlite', path: 'data/logs.db' },
-    { type: 'file', path: 'app.log' },
+    { name: 'store', type: 'sqlite', path: './data/logs.db' },
+    { name: 'file', type: 'file', path: './app.log' },
+    { name: 'dated', type: 'file', path: './logs/app-%DATE%.log', symlink: 'newest' },
+    { name: 'split', type: 'file', path: './split.log', splitBy: 'tenant' },
   ];
   fs.writeFileSync(file, JSON.stringify({ logging: { streams }, store: 'data/logs.db', senses, reflexes }));
   return readConfig(file);
@@ -42,11 +45,24 @@ describe('readConfig', () => {
     'link/logs.db-wal',
     'app.log',
     'app.log.1',
+    'logs/app-2026-11-24.log',
+    'logs/app-2026-11-24.log.1.gz',
+    'newest',
+    'split.a.log',
+    'logs/.treeline/streams',
+    'logs',
     '.',
   ])('refuses a sense over %s, which logging writes: a log would trigger reflexes through it', (file) => {
     expect(() => read({ s: { module, files: [file] } })).toThrow(
       /senses\.s\.files: .* is written by logging/,
     );
+  });
+
+  test('refuses a sense over the folder into which LOG_DIRECTORY moves the logs', () => {
+    const files = ['moved/app.log'];
+    expect(() => read({ s: { module, files } })).not.toThrow();
+    vi.stubEnv('LOG_DIRECTORY', path.join(folder, 'moved'));
+    expect(() => read({ s: { module, files } })).toThrow(/senses\.s\.files: .* is written by logging/);
   });
 
   test.each<[object, object, RegExp]>([

@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { messageOf, parseDuration } from '@treeline/contract';
+import { loadConfig } from '@treeline/core/config';
 import * as v from 'valibot';
 
 /** A sense: a function over files and time. */
@@ -26,6 +27,8 @@ export interface DaemonConfig {
   readonly logging: { readonly streams: readonly Readonly<Record<string, unknown>>[] };
   /** The log store that senses may read. */
   readonly store: string;
+  /** What the names of the files begin with that logging writes: a sense over one would let a log trigger a reflex. */
+  readonly written: readonly string[];
   readonly senses: ReadonlyMap<string, SenseConfig>;
   readonly reflexes: ReadonlyMap<string, ReflexConfig>;
 }
@@ -80,6 +83,7 @@ export function readConfig(file: string): DaemonConfig {
   const config: DaemonConfig = {
     logging,
     store: absolute(store),
+    written: [absolute(store), ...writtenBy(logging, path.dirname(file))],
     senses: new Map(
       Object.entries(senses).map(([name, { module, files, every }]) => [
         name,
@@ -90,7 +94,7 @@ export function readConfig(file: string): DaemonConfig {
       Object.entries(reflexes).map(([name, { module, on }]) => [name, { module: absolute(module), on }]),
     ),
   };
-  const mistakes = [...unknownTriggers(config), ...sensesOverLogs(config, absolute)];
+  const mistakes = [...unknownTriggers(config), ...sensesOverLogs(config)];
   if (mistakes.length > 0) throw new Error(`${file} is not valid: ${mistakes.join('; ')}`);
   return config;
 }
@@ -104,15 +108,36 @@ function unknownTriggers({ senses, reflexes }: DaemonConfig): string[] {
   );
 }
 
-/** A sense that watched a file which logging writes would let a log trigger a reflex. */
-function sensesOverLogs(
-  { logging, store, senses }: DaemonConfig,
-  absolute: (name: string) => string,
+/**
+ * What logging writes, as the environment (`LOG_DIRECTORY`) has it too.
+ *
+ * @throws ConfigError where it can't be used.
+ */
+function writtenBy(logging: object, folder: string): string[] {
+  const { streams, archive, stateDirectory } = loadConfig(logging, { cwd: folder }).config;
+  const options = [...streams.map((stream) => stream.options), archive?.options];
+  return [stateDirectory, ...options.flatMap((given) => pathsIn(given, folder))];
+}
+
+/** The paths in a stream's options: all that are absolute, as core makes them, and those that it leaves to the transport. */
+function pathsIn(options: unknown, folder: string): string[] {
+  if (typeof options !== 'object' || options === null) return [];
+  const isSplit = 'splitBy' in options && options.splitBy !== undefined;
+  return Object.entries(options).flatMap(([key, value]) => {
+    if (typeof value !== 'string') return pathsIn(value, folder);
+    if (key !== 'symlink' && !path.isAbsolute(value)) return [];
+    const name = path.resolve(folder, value);
+    // The value of the field stands before the extension.
+    return isSplit ? [name, name.slice(0, name.length - path.extname(name).length)] : [name];
+  });
+}
+
+/** The mistakes of a config whose senses watch what logging writes, which may be more than it says itself. */
+export function sensesOverLogs(
+  { senses, written }: DaemonConfig,
+  alsoWritten: readonly string[] = [],
 ): string[] {
-  const logs = [
-    store,
-    ...logging.streams.flatMap(({ path: name }) => (typeof name === 'string' ? absolute(name) : [])),
-  ];
+  const logs = [...written, ...alsoWritten];
   return [...senses].flatMap(([sense, { files }]) =>
     files
       .filter((file) => logs.some((log) => isWritten(log, file)))
@@ -120,10 +145,21 @@ function sensesOverLogs(
   );
 }
 
-/** Whether writing `log` changes `file`: the same, a side file of it (`logs.db-wal`, `app.log.1`), or a folder around it. */
+/**
+ * Whether writing `log` changes `file`: the same, a side file of it (`logs.db-wal`, `app.log.1`), or a folder around it. What comes
+ * behind `%DATE%` or `%INDEX%` in a log's name is not compared.
+ */
 function isWritten(log: string, file: string): boolean {
-  const [written, watched] = [realPath(log), realPath(file)];
-  return watched.startsWith(written) || written.startsWith(`${watched}${path.sep}`);
+  const [base = ''] = path.basename(log).split(/%(?:DATE|INDEX)%/);
+  const written = `${realPath(path.dirname(log))}${path.sep}${base}`;
+  const watched = realPath(file);
+  const isAround = `${realPath(log)}${path.sep}`.startsWith(`${watched}${path.sep}`);
+  // Both, as a log that is a link itself is written where that leads.
+  return (
+    isAround ||
+    [written, realPath(log)].some((name) => watched.startsWith(name)) ||
+    path.resolve(file).startsWith(written)
+  );
 }
 
 function realPath(file: string): string {

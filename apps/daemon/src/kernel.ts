@@ -1,6 +1,8 @@
+import { isDeepStrictEqual } from 'node:util';
+import { messageOf } from '@treeline/contract';
 import { createLogger, type TreelineLogger } from '@treeline/core';
 import { openLogReader, type LogReader } from '@treeline/sqlite';
-import { readConfig, type DaemonConfig } from './config.ts';
+import { readConfig, sensesOverLogs, type DaemonConfig } from './config.ts';
 import { watchFiles } from './file-watch.ts';
 import { loadFunction, type LoadedFunction } from './module.ts';
 import { ReflexScheduler } from './reflex-scheduler.ts';
@@ -16,6 +18,8 @@ interface Running {
 /** Computes senses, runs reflexes on their signals, and writes its own history, which the senses may read. */
 export class Kernel {
   readonly #file: string;
+  /** The config of the start: logging and the store stay as it says. */
+  readonly #first: DaemonConfig;
   readonly #logger: TreelineLogger;
   readonly #system: Pick<TreelineLogger, 'info' | 'error'>;
   readonly #queryLogs: LogReader['queryLogs'];
@@ -28,6 +32,7 @@ export class Kernel {
   constructor(file: string) {
     const config = readConfig(file);
     this.#file = file;
+    this.#first = config;
     this.#logger = createLogger(config.logging);
     this.#system = this.#logger.child({ source: 'system' });
     this.#queryLogs = (query) => {
@@ -46,8 +51,7 @@ export class Kernel {
     this.#system.info({ type: 'start', config: this.#file }, 'daemon started');
     // The store is there then, for the first sense that asks it.
     await this.#logger.flush();
-    const config = readConfig(this.#file);
-    this.#running = this.#begin(config, await loadFunctions(config));
+    this.#running = this.#begin(this.#first, await loadFunctions(this.#first));
     this.#unwatch = watchFiles([this.#file], () => {
       void this.#inTurn(() => this.#reload());
     });
@@ -73,6 +77,7 @@ export class Kernel {
   async #reload(): Promise<void> {
     try {
       const config = readConfig(this.#file);
+      this.#checkReload(config);
       const functions = await loadFunctions(config);
       const before = this.#running?.senses;
       await this.#end();
@@ -84,6 +89,18 @@ export class Kernel {
     } catch (error) {
       this.#fail(error, 'the config was changed and can not be used; the old one stays');
     }
+  }
+
+  /** @throws Error where a config asks for what only a start can give. */
+  #checkReload(config: DaemonConfig): void {
+    const { logging, store, written } = this.#first;
+    if (config.store !== store || !isDeepStrictEqual(config.logging, logging)) {
+      throw new Error(
+        `${this.#file}: logging and store are taken at the start: restart the daemon to change them`,
+      );
+    }
+    const mistakes = sensesOverLogs(config, written);
+    if (mistakes.length > 0) throw new Error(`${this.#file} is not valid: ${mistakes.join('; ')}`);
   }
 
   #begin(
@@ -113,10 +130,14 @@ export class Kernel {
         on.flatMap((sense) => senses.get(sense)?.signal ?? []),
       );
     }
-    const modules = new Map(Array.from(config.senses, ([name, { module }]) => [module, name]));
-    const unwatch = watchFiles([...modules.keys()], (module) => {
-      void this.#inTurn(() => this.#reloadSense(modules.get(module) ?? '', module));
-    });
+    const unwatch = watchFiles(
+      [...new Set(Array.from(config.senses.values(), ({ module }) => module))],
+      (module) => {
+        for (const [name, sense] of config.senses) {
+          if (sense.module === module) void this.#inTurn(() => this.#reloadSense(name, module));
+        }
+      },
+    );
     for (const sense of senses.values()) sense.start();
     return { senses, scheduler, unwatch };
   }
@@ -146,8 +167,19 @@ export class Kernel {
 }
 
 async function loadFunctions({ senses, reflexes }: DaemonConfig): Promise<Map<string, LoadedFunction>> {
-  const modules = [...senses.values(), ...reflexes.values()].map(({ module }) => module);
+  const modules = [
+    ...Array.from(senses, ([name, { module }]) => [`senses.${name}.module`, module] as const),
+    ...Array.from(reflexes, ([name, { module }]) => [`reflexes.${name}.module`, module] as const),
+  ];
   return new Map(
-    await Promise.all(modules.map(async (module) => [module, await loadFunction(module)] as const)),
+    await Promise.all(
+      modules.map(async ([key, module]) => {
+        try {
+          return [module, await loadFunction(module)] as const;
+        } catch (cause) {
+          throw new Error(`${key}: ${module} can't be loaded: ${messageOf(cause)}`, { cause });
+        }
+      }),
+    ),
   );
 }

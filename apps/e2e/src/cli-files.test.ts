@@ -73,6 +73,15 @@ describe('treeline query over log files', () => {
     expect((await ask('query', 'logs', '--cursor', 'nonsense')).code).toBe(2);
   });
 
+  test('a story has each of several identical lines', async () => {
+    const line = (msg: string, ms: number): string =>
+      `{"level":30,"time":${FIRST_MS + ms},"ref_id":"twin","trace_id":"t1","msg":"${msg}"}\n`;
+    const text = line('same', 0) + line('same', 0) + line('other', 1);
+    fs.writeFileSync(path.join(cwd, 'twins.log'), text);
+    const { stdout } = await ask('ref', 'twin', 'twins.log', '-o', 'jsonl');
+    expect(stdout).toBe(text);
+  });
+
   test('answers stages, stats and stories as a store does', async () => {
     const table = await ask('query', 'level>=error | count by source', 'logs', '-o', 'jsonl');
     expect(table.stdout).toBe('{"source":"api","count":20}\n');

@@ -246,6 +246,23 @@ test('treeline tail prints the newest, then what is written, and tells the curso
 });
 
 describe('treeline stats', () => {
+  test('tells what was counted where the time was too short to find the first and the last record', async () => {
+    fill(
+      'crowd.db',
+      Array.from({ length: 60_000 }, (_, n) => ({
+        source: 'crowd',
+        ts: T0 + n,
+        msg: n === 30_000 ? 'needle' : 'hay',
+      })),
+    );
+    const { code, stdout, stderr } = await run('stats', '--timeout', '1ms', 'needle', 'crowd.db');
+    expect({ code, stdout, stderr }).toMatchObject({
+      code: 1,
+      stdout: expect.stringMatching(/^1 records\n/) as string,
+      stderr: expect.stringMatching(/not all was counted/) as string,
+    });
+  });
+
   test('tells how many records there are by level, source, type and time', async () => {
     const { code, stdout } = await run('stats', '--utc', '--step', '6m', '--top', 'req.url', 'logs.db');
     expect(code).toBe(0);

@@ -195,6 +195,49 @@ describe('the daemon', () => {
     });
   });
 
+  test('names the module that is not there', async () => {
+    using folder = scratchFolder();
+    writeDaemon(folder.path);
+    fs.rmSync(path.join(folder.path, 'clock.mjs'));
+    const { code, stderr } = await runFile(path.join(DIST, 'daemon-process.js'), [folder.path], {
+      cwd: folder.path,
+    });
+    expect({ code, stderr }).toMatchObject({
+      code: 78,
+      stderr: expect.stringMatching(/senses\.clock\.module: .*clock\.mjs can't be loaded: /) as string,
+    });
+  });
+
+  test('reloads all senses of a module, and takes no other logging without a restart', async () => {
+    using folder = scratchFolder();
+    writeDaemon(folder.path);
+    const at = (name: string): string => path.join(folder.path, name);
+    const config = fs.readFileSync(at('daemon.json'), 'utf8').replace('clock.mjs', 'inbox.mjs');
+    fs.writeFileSync(at('daemon.json'), config);
+    const { daemon } = startDaemon(folder.path);
+    try {
+      await vi.waitFor(
+        () => expect(history(folder.path, { type: 'run_complete' }).length).toBeGreaterThan(0),
+        UNTIL,
+      );
+      fs.writeFileSync(at('inbox.mjs'), "export default () => 'new';");
+      await vi.waitFor(() => expect(history(folder.path, { type: 'sense_reload' })).toHaveLength(2), UNTIL);
+      fs.writeFileSync(
+        at('daemon.json'),
+        config.replaceAll('data/logs.db', 'data/other.db').replace('inbox.txt', 'data/logs.db'),
+      );
+      await vi.waitFor(
+        () => expect(history(folder.path, { source: 'system', type: 'error' })).toHaveLength(1),
+        UNTIL,
+      );
+    } finally {
+      await stop(daemon);
+    }
+    expect(history(folder.path, { type: 'config_reload' })).toEqual([]);
+    const [error] = history(folder.path, { source: 'system', type: 'error' });
+    expect(JSON.stringify(error?.payload.err)).toContain('restart the daemon');
+  });
+
   test('npm run daemon shows it on real files and ends by itself', async () => {
     using folder = scratchFolder();
     const { code, stdout, stderr } = await runFile(path.join(DIST, 'demo-process.js'), [], {

@@ -1,31 +1,40 @@
 import { deleteThroughMark } from './deletion.ts';
 import type { Database } from './driver.ts';
-import { walBytes } from './wal.ts';
+import { emptyWal, walBytes } from './wal.ts';
 
 /** Rows that are deleted, and pages given back, in one go: some 20 ms. */
 const ROWS_PER_STEP = 500;
 const PAGES_PER_STEP = 500;
 
-/** Bytes on disk, the write-ahead log included. */
-function storeBytes(db: Database, path: string): number {
-  const pages = Number(db.pragma('page_count', { simple: true }));
-  const pageSize = Number(db.pragma('page_size', { simple: true }));
-  return pages * pageSize + walBytes(path);
+/** What one step did towards `maxBytes`. */
+export interface ShrinkStep {
+  /** Rows that were deleted. */
+  readonly deleted: number;
+  /** How far the store was beyond its budget, in shares of it. */
+  readonly excess: number;
 }
 
 /**
- * One step towards `maxBytes`: gives free pages back, or deletes the oldest rows where there are none. Returns how many rows were
- * deleted; undefined where the store keeps its budget.
+ * One step towards `maxBytes`, which bounds the file and its write-ahead log: empties the log where that is enough, gives free pages
+ * back, or deletes the oldest rows where there are too few of those. Undefined where the store keeps its budget, or where a reader
+ * holds the log: deleting rows would make it longer.
  */
-export function shrinkStep(db: Database, path: string, maxBytes: number): number | undefined {
-  if (storeBytes(db, path) <= maxBytes) return undefined;
-  if (Number(db.pragma('freelist_count', { simple: true })) > 0) {
+export function shrinkStep(db: Database, path: string, maxBytes: number): ShrinkStep | undefined {
+  const pageBytes = Number(db.pragma('page_size', { simple: true }));
+  const fileBytes = Number(db.pragma('page_count', { simple: true })) * pageBytes;
+  const excessBytes = fileBytes + walBytes(path) - maxBytes;
+  if (excessBytes <= 0) return undefined;
+  const excess = excessBytes / maxBytes;
+  if (fileBytes <= maxBytes) return emptyWal(db, path) === 0 ? { deleted: 0, excess } : undefined;
+  const freePages = Number(db.pragma('freelist_count', { simple: true }));
+  // A few free pages are left to the rows that come next: giving back costs as much as deleting.
+  if (freePages >= Math.min((fileBytes - maxBytes) / pageBytes, PAGES_PER_STEP)) {
     // By exec, which steps it to the end: a single step frees one page.
     db.exec(`PRAGMA incremental_vacuum(${PAGES_PER_STEP})`);
-    db.pragma('wal_checkpoint(TRUNCATE)');
-    return 0;
+    emptyWal(db, path);
+    return { deleted: 0, excess };
   }
-  return db.transaction(() => deleteOldest(db)).immediate();
+  return { deleted: db.transaction(() => deleteOldest(db)).immediate(), excess };
 }
 
 function deleteOldest(db: Database): number {

@@ -71,6 +71,22 @@ describe('followLogs', () => {
     expect(found).toEqual(['new file']);
   });
 
+  test('waits for a file in the place of the store that is empty at first', async () => {
+    openLogStore(path).close();
+    let wrote = false;
+    const found = await take(1, {}, () => {
+      fs.renameSync(path, `${path}.old`);
+      fs.writeFileSync(path, '');
+      setTimeout(() => {
+        wrote = true;
+        const store = openLogStore(path);
+        store.append({ source: 'a', msg: 'in time' });
+        store.close();
+      }, 100);
+    });
+    expect({ found, wrote }).toEqual({ found: ['in time'], wrote: true });
+  });
+
   test('never keeps the write-ahead log from being emptied', async () => {
     const store = openLogStore(path);
     const ending = new AbortController();

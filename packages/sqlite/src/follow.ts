@@ -18,6 +18,9 @@ export interface FollowOptions extends Omit<LogQuery, 'limit' | 'cursor' | 'orde
   readonly signal?: AbortSignal;
 }
 
+/** A store that takes another's place may be empty for a moment; one that stays unreadable for so long is an error. */
+const REPLACEMENT_WAIT_MS = 10_000;
+
 const DEFAULT_POLL_MS = 250;
 const PAGE_ROWS = 1000;
 
@@ -36,6 +39,7 @@ export async function* followLogs(
     let file = fileOf(path);
     let lastId = after === undefined ? newestId(db) : parseCursor(after).id;
     let seenVersion: number | undefined;
+    let unreadableSinceMs: number | undefined;
     while (!isEnded(signal)) {
       const version = db.prepare<[], number>('PRAGMA data_version').pluck().get();
       if (version !== seenVersion) {
@@ -50,10 +54,20 @@ export async function* followLogs(
         }
       }
       await pause(pollMs, signal);
-      if (fileOf(path) === file || !fs.existsSync(path)) continue;
+      const current = fileOf(path);
+      if (current === file || current === undefined) continue;
+      let next: Database;
+      try {
+        next = openReadOnlyDatabase(path, { busyTimeoutMs: 50 });
+      } catch (error) {
+        unreadableSinceMs ??= performance.now();
+        if (performance.now() - unreadableSinceMs > REPLACEMENT_WAIT_MS) throw error;
+        continue;
+      }
+      unreadableSinceMs = undefined;
       db.close();
-      db = openReadOnlyDatabase(path, { busyTimeoutMs: 50 });
-      file = fileOf(path);
+      db = next;
+      file = current;
       lastId = 0;
       seenVersion = undefined;
     }

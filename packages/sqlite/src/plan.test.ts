@@ -10,7 +10,8 @@ import { planOf } from './plan.ts';
 const folder = fs.mkdtempSync(join(os.tmpdir(), 'treeline-sqlite-plan-'));
 const db = openDatabase(join(folder, 'logs.db'), { busyTimeoutMs: 50 });
 const fill = db.prepare(
-  "INSERT INTO logs (source, type, ts, level, payload) VALUES ('busy', 'log', ?, 30, '{}')",
+  `INSERT INTO logs (source, type, ref_id, ts, level, payload)
+   VALUES ('busy', 'log', 'common', ?, 30, '{"req":{"status":200}}')`,
 );
 db.transaction(() => {
   for (let ts = 0; ts < 5000; ts++) fill.run(ts);
@@ -26,6 +27,10 @@ describe('planOf', () => {
   test.each<[LogQuery, string, number]>([
     [{}, 'logs_ts', 0],
     [{ refId: 'r' }, 'logs_ref_id', 0],
+    [{ refId: 'common' }, 'logs_ts', 1],
+    [{ refId: 'common', since: 4000 }, 'logs_ref_id', 0],
+    [{ filter: 'req.status=200' }, 'logs_ts', 1],
+    [{ filter: 'req.status=200 ref=r' }, 'logs_ref_id', 1],
     [{ source: 'a', type: 'b', level: 'error' }, 'logs_source_type', 1],
     [{ source: 'a' }, 'logs_source_type', 0],
     [{ source: 'busy' }, 'logs_ts', 1],

@@ -29,9 +29,9 @@ export interface Span {
 
 /**
  * Chooses the index. It is named in the statements: the planner's choice can cost a factor of 1 500 (`level >= 50`, last 100, by an
- * index that leads with the level).
+ * index that leads with the level). An index of a single value is taken where it leads to less than `maxNarrowRows` rows.
  */
-export function planOf(db: Database, query: CheckedQuery): Plan {
+export function planOf(db: Database, query: CheckedQuery, maxNarrowRows: number = narrowRows(db)): Plan {
   const { source, type, refId, level, indexed, requiredText } = query;
   const rest = (...without: (keyof Conditions)[]): Sql[] =>
     Object.entries(columnConditions(query)).flatMap(([key, condition]) =>
@@ -40,17 +40,19 @@ export function planOf(db: Database, query: CheckedQuery): Plan {
   if (refId !== undefined) {
     const driving = [sql('ref_id = ?', refId)];
     const hourly = 'ref_id IS NOT NULL';
-    return { index: 'logs_ref_id', hourly, isNarrow: true, driving, residual: rest('refId') };
+    const plan = { index: 'logs_ref_id', hourly, isNarrow: true, driving, residual: rest('refId') };
+    if (leadsToFew(db, plan, query, maxNarrowRows)) return plan;
   }
   if (indexed && indexedFields(db).includes(indexed.field)) {
     const expression = indexedExpression(indexed.field);
-    return {
+    const plan = {
       index: indexName(indexed.field),
       hourly: `${expression} IS NOT NULL`,
       isNarrow: true,
       driving: [sql(`${expression} = ?`, indexed.value)],
       residual: rest(),
     };
+    if (leadsToFew(db, plan, query, maxNarrowRows)) return plan;
   }
   const lookup = requiredText === undefined ? undefined : lookUpText(db, requiredText);
   if (lookup) {
@@ -92,6 +94,36 @@ function isRare(db: Database, source: string): boolean {
     .pluck()
     .get(source);
   return (count ?? 0) < RARE_ROWS;
+}
+
+/** What a statement may look up and sort: a hundredth of the rows, since the others are met sooner in the order of time. */
+function narrowRows(db: Database): number {
+  const rows = db.prepare<[], number>('SELECT coalesce(max(id) - min(id), 0) FROM logs').pluck().get() ?? 0;
+  return Math.min(MAX_NARROW_ROWS, Math.max(RARE_ROWS, Math.ceil(rows / 100)));
+}
+
+/** Looked up in some 50 ms. */
+const MAX_NARROW_ROWS = 20_000;
+
+/** An index leads to the rows of a common value too: those are walked window by window, in the order of time. */
+function leadsToFew(db: Database, plan: Plan, query: CheckedQuery, maxRows: number): boolean {
+  if (maxRows === Infinity) return true;
+  const span = { after: query.after, end: undefined };
+  const hours = hoursOf(plan, query, span);
+  const { text, params } = allOf([
+    sql(plan.hourly ?? '1'),
+    sql('ts / 3600000 = hour'),
+    ...plan.driving,
+    ...rangeOf(query, span),
+  ]);
+  const count = db
+    .prepare<unknown[], number>(
+      `SELECT count(*) FROM (${hours.text}
+         SELECT 1 FROM hours CROSS JOIN logs ${indexedBy(plan)} WHERE ${text} LIMIT ${maxRows})`,
+    )
+    .pluck()
+    .get(...hours.params, ...params);
+  return (count ?? 0) < maxRows;
 }
 
 interface Conditions {

@@ -87,7 +87,8 @@ export function* aggregatePages<Row>(
 
 /** Counts a query's rows, and gives the count so far after each window. */
 export function* countPages(db: Database, query: CheckedQuery): Generator<number, void> {
-  const plan = planOf(db, query);
+  // Counted in the index, also a common value's rows.
+  const plan = planOf(db, query, Infinity);
   if (plan.residual.length === 0) {
     // Answered from the index alone: 60 ms for five million rows.
     const { text, params } = select(db, plan, query, { after: query.after, end: undefined }, sql('count(*)'));

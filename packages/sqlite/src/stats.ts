@@ -90,12 +90,16 @@ function timeRange(db: Database, query: CheckedQuery, deadline: Deadline): [numb
   return firstMs === undefined || lastMs === undefined ? undefined : [firstMs, lastMs];
 }
 
-/** From the counts by minute where they can tell, else from the rows; the parts of minutes at both ends always from the rows. */
+/**
+ * From the counts by minute where they can tell, else from the rows; the parts of minutes at both ends always from the rows. Where a
+ * minute had too many combinations those are counted together as `*`, or from the rows where all are to be told apart.
+ */
 export function countSteps(
   db: Database,
   query: CheckedQuery,
   { stepMs, by }: NonNullable<StatsQuery['histogram']>,
   deadline: Deadline,
+  tellsApart: boolean = false,
 ): HistogramStep[] {
   if (!(Number.isSafeInteger(stepMs) && stepMs > 0)) {
     throw new RangeError(`histogram.stepMs must be a whole number of milliseconds; got ${String(stepMs)}`);
@@ -117,7 +121,10 @@ export function countSteps(
     });
     for (const rows of until(deadline, pages)) for (const row of rows) add(...row);
   };
-  const minutes = stepMs % MS_PER_MINUTE === 0 ? wholeMinutes(db, query) : undefined;
+  const minutes =
+    stepMs % MS_PER_MINUTE === 0
+      ? wholeMinutes(db, query, tellsApart && by !== 'level' && by !== undefined)
+      : undefined;
   if (!minutes) scan(query);
   else {
     for (const [minute, value, count] of rollupCounts(db, query, minutes, by)) {
@@ -140,7 +147,7 @@ interface Minutes {
 }
 
 /** The whole minutes of a query's range, where log_counts has the columns that it asks for. */
-function wholeMinutes(db: Database, query: CheckedQuery): Minutes | undefined {
+function wholeMinutes(db: Database, query: CheckedQuery, needsAll: boolean): Minutes | undefined {
   if (query.refId !== undefined || query.filter) return undefined;
   const from = query.sinceMs === undefined ? -Infinity : Math.ceil(query.sinceMs / MS_PER_MINUTE);
   const to = query.untilMs === undefined ? Infinity : Math.floor(query.untilMs / MS_PER_MINUTE);
@@ -150,7 +157,7 @@ function wholeMinutes(db: Database, query: CheckedQuery): Minutes | undefined {
     to: Math.min(to, Number.MAX_SAFE_INTEGER),
   };
   const isComplete =
-    (query.source === undefined && query.type === undefined) ||
+    (!needsAll && query.source === undefined && query.type === undefined) ||
     !db
       .prepare("SELECT 1 FROM log_counts WHERE minute >= ? AND minute < ? AND source = '*' LIMIT 1")
       .get(minutes.from, minutes.to);

@@ -133,6 +133,22 @@ describe('table', () => {
     expect(table.complete).toBe(true);
   });
 
+  test('tells all sources and types apart, also where a minute counts many of them together', () => {
+    const crowded = openLogStore(join(folder, 'crowded.db'));
+    crowded.append(Array.from({ length: 1000 }, (_, index) => ({ source: `dev-${index}`, ts: BASE })));
+    crowded.append(Array.from({ length: 50 }, () => ({ source: 'noisy', type: 'noise', ts: BASE + 1 })));
+    expect([...crowded.table({ query: '| top 1 source' })]).toEqual([{ source: 'noisy', count: 50 }]);
+    expect([...crowded.table({ query: '| count by type | sort count' })]).toEqual([
+      { type: 'noise', count: 50 },
+      { type: 'log', count: 1000 },
+    ]);
+    expect([...crowded.table({ query: '| hist 1m by type | sort count | limit 1' })]).toEqual([
+      { ts: expect.any(Number) as number, type: 'noise', count: 50 },
+    ]);
+    expect([...crowded.table({ query: '| count' })]).toEqual([{ count: 1050 }]);
+    crowded.close();
+  });
+
   test('bounds its time', () => {
     expect(store.table({ query: '| count by msg', timeoutMs: 0 }).complete).toBe(false);
     expect([...store.table({ query: '| count', since: BASE + 61_000 })]).toEqual([{ count: 2 }]);

@@ -198,7 +198,7 @@ class Work {
   /** From the counts by minute where those can tell. */
   #steps(stepMs: number, { by }: RollupDimension): { ts: number; by: unknown; count: number }[] {
     const deadline: Deadline = { atMs: this.#deadlineMs, passed: false };
-    const steps = countSteps(this.#db, this.#query, by ? { stepMs, by } : { stepMs }, deadline);
+    const steps = countSteps(this.#db, this.#query, by ? { stepMs, by } : { stepMs }, deadline, true);
     if (deadline.passed) this.complete = false;
     // An empty source means none.
     return steps.map((step) => ({ ts: step.ts, by: step.by === '' ? null : step.by, count: step.count }));

@@ -6,6 +6,7 @@ import { openLogs, type Completion, type Logs } from '../logs.ts';
 import { readRequest, type QueryFlags, type QueryRequest } from '../query-request.ts';
 import { createRowPrinter } from '../row-printer.ts';
 import { formatTable } from '../table-text.ts';
+import { createPace } from '../pace.ts';
 import { openOutput, tell } from '../terminal.ts';
 
 /** Rows that are printed where nothing is said of how many. */
@@ -51,6 +52,7 @@ async function printRows(rows: Rows, request: QueryRequest, flags: QueryFlags): 
   const printer = await createRowPrinter({ output: flags.output, utc: flags.utc ?? false });
   let last: LogRow | undefined;
   let complete = true;
+  const isPrompt = createPace(() => performance.now());
   for (;;) {
     const next = await rows.next();
     if (next.done) {
@@ -59,7 +61,7 @@ async function printRows(rows: Rows, request: QueryRequest, flags: QueryFlags): 
     }
     last = next.value;
     await output.write(printer.print(last));
-    if (flags.follow) await output.flush();
+    if (flags.follow || isPrompt()) await output.flush();
     if (output.closed) break;
   }
   await output.write(printer.end());

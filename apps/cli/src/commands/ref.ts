@@ -52,8 +52,18 @@ async function withTraces(logs: Logs, own: readonly LogRow[]): Promise<LogRow[]>
   const since = (own[0]?.ts ?? 0) - AROUND_MS;
   const until = (own.at(-1)?.ts ?? 0) + AROUND_MS;
   const others = await read(logs, { filter: ofTraces(traceIds.slice(0, MAX_TRACES)), since, until });
-  const byId = new Map([...own, ...others].map((row) => [row.id, row]));
-  return [...byId.values()].toSorted((a, b) => a.ts - b.ts || a.id - b.id);
+  return [...own, ...without(others, own)].toSorted((a, b) => a.ts - b.ts || a.id - b.id);
+}
+
+/** The rows but for as many of each id as are known: identical lines of files have one id. */
+function without(rows: readonly LogRow[], known: readonly LogRow[]): LogRow[] {
+  const left = new Map<number, number>();
+  for (const { id } of known) left.set(id, (left.get(id) ?? 0) + 1);
+  return rows.filter(({ id }) => {
+    const count = left.get(id) ?? 0;
+    left.set(id, count - 1);
+    return count <= 0;
+  });
 }
 
 function ofTraces(traceIds: readonly string[]): Filter {

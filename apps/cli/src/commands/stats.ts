@@ -78,8 +78,12 @@ async function lookOver(
   stepMs: number | undefined,
   top: string | undefined,
 ): Promise<Overview> {
-  const count = (query: StatsQuery): Promise<Stats> => logs.stats({ ...conditions, timeoutMs, ...query });
-  const step = stepMs ?? stepFor(await spanOf(logs, conditions));
+  const endMs = performance.now() + (timeoutMs ?? Infinity);
+  // One limit for all questions together.
+  const leftMs = (): number => Math.max(0, endMs - performance.now());
+  const count = (query: StatsQuery): Promise<Stats> =>
+    logs.stats({ ...conditions, timeoutMs: leftMs(), ...query });
+  const step = stepMs ?? stepFor(await spanOf(logs, conditions, leftMs));
   const all = await count({
     histogram: { stepMs: step, by: 'level' },
     ...(top === undefined ? {} : { top: { field: top } }),
@@ -94,11 +98,16 @@ async function lookOver(
   };
 }
 
-async function spanOf(logs: Logs, conditions: Selection['conditions']): Promise<number> {
+async function spanOf(
+  logs: Logs,
+  conditions: Selection['conditions'],
+  leftMs: () => number,
+): Promise<number> {
   const { since, until } = conditions;
   const ends = await Promise.all(
     (['asc', 'desc'] as const).map(async (order) => {
-      for await (const row of logs.rows({ since, until, order, limit: 1 })) return row.ts;
+      for await (const row of logs.rows({ since, until, order, limit: 1, timeoutMs: leftMs() }))
+        return row.ts;
       return 0;
     }),
   );
@@ -126,13 +135,17 @@ function formatText(
   utc: boolean,
 ): string {
   const { count, levels, firstMs, lastMs, histogram = [] } = found;
-  if (count === 0 || firstMs === undefined || lastMs === undefined) return 'no records\n';
+  if (count === 0) return found.complete ? 'no records\n' : 'no records so far\n';
+  const times =
+    firstMs === undefined || lastMs === undefined
+      ? ''
+      : ` from ${formatTime(firstMs, utc)} to ${formatTime(lastMs, utc)}`;
   const byLevel = Object.entries(levels).map(([level, n]) => ({
     value: formatLevel(Number(level)),
     count: n,
   }));
   return [
-    `${number(count)} records from ${formatTime(firstMs, utc)} to ${formatTime(lastMs, utc)}\n`,
+    `${number(count)} records${times}\n`,
     `level   ${enumerate(byLevel)}\n`,
     `source  ${enumerate(sources)}\n`,
     `type    ${enumerate(types)}\n`,
