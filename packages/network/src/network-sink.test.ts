@@ -176,6 +176,19 @@ describe('an answer', () => {
     expect(fault).not.toMatch(/hunter22|qwertyuiop/);
     expect(server.requests[0]?.headers.authorization).toBe('Bearer hunter22hunter22');
   });
+
+  test.each([
+    'T024BE7LDXY9Qh3',
+    '7b0c1f8e-2f3a-4d55-9c1e-aa0b6f2d9e11',
+    'AbCdEfGhIjKlMnOpQrStUvWx',
+    'bot110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw',
+  ])('of a server whose path has the token %j does not show it', async (token) => {
+    const { sink } = await open({ url: `${server.origin}/services/my-logs-v2/${token}` });
+    server.answers.push((response, { url }) => response.writeHead(401).end(`no ${url}`));
+    const fault = await faultOf(sink, sample(0, 1));
+    expect(fault).toContain('/services/my-logs-v2/********: it answered 401');
+    expect(fault).not.toContain(token);
+  });
 });
 
 describe('a body', () => {
