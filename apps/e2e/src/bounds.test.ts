@@ -112,6 +112,65 @@ test('a full disk under the state directory costs the stream that lags its oldes
   }
 });
 
+test.for([
+  ['exit', 'worker'],
+  ['exit', 'in-process'],
+  ['close', 'worker'],
+] as const)(
+  'what a full disk does not keep at the end is told and counted as lost, and the next start gets the rest (%s, %s)',
+  async ([way, mode], { skip }) => {
+    using folder = scratchFolder();
+    const { path: cwd } = folder;
+    const disk = join(cwd, 'disk');
+    mkdirSync(disk);
+    try {
+      execFileSync('/bin/mount', ['-t', 'tmpfs', '-o', 'size=512k', 'tmpfs', disk], { stdio: 'ignore' });
+    } catch {
+      skip('mounting a small tmpfs needs root');
+    }
+    try {
+      const path = join(cwd, 'slow.log');
+      const until = join(cwd, 'release');
+      const config = JSON.stringify({
+        serviceName: 'full',
+        mode,
+        stateDirectory: disk,
+        shutdown: { timeout: '300ms' },
+        streams: [{ name: 'slow', type: 'stuck', path, until }],
+      });
+      const ended = await runProgram('ends-beside-stuck.mjs', [config, way, '20000'], { cwd });
+      expect(ended.code, ended.stderr).toBe(0);
+      const { stats, statuses } = JSON.parse(ended.stdout) as {
+        stats?: LoggerStats;
+        statuses: StreamStatus[];
+      };
+      const told = statuses.filter(({ type }) => type === 'dropped');
+      const lost = told.reduce((sum, each) => sum + (each.count ?? 0), 0);
+      expect(lost).toBeGreaterThan(1000);
+      expect(ended.stderr).toMatch(/slow: dropped: disk-full: not delivered before the end.*ENOSPC/);
+      if (stats)
+        expect(stats.streams['slow']).toMatchObject({
+          accepted: 20_000,
+          dropped: { 'disk-full': lost },
+          queued: 20_000 - lost,
+        });
+      else
+        expect(statuses.at(-1)).toMatchObject({
+          reason: expect.stringContaining('kept in') as string,
+          count: 20_000 - lost,
+        });
+
+      writeFileSync(until, '');
+      const drained = await runProgram('drains.mjs', [config], { cwd });
+      expect(drained.code, drained.stderr).toBe(0);
+      const next = JSON.parse(drained.stdout) as { stats: LoggerStats };
+      expect(next.stats.streams['slow']).toMatchObject({ adopted: 20_000 - lost });
+    } finally {
+      execFileSync('/bin/umount', [disk]);
+    }
+  },
+);
+
 test('a corrupt frame on disk costs that frame, and is counted and told in the stream', async () => {
   using folder = scratchFolder();
   const { path: cwd } = folder;

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { LoggerStats } from '@treeline/core';
 import { listDeadLetters, readDeadLetters } from '@treeline/spool';
 import { describe, expect, test, vi } from 'vitest';
-import { treeline } from './command.ts';
+import { startTreeline, treeline } from './command.ts';
 import {
   count,
   filesBelow,
@@ -306,4 +306,47 @@ test('as a pino target it delivers a burst before the process ends', async () =>
   expect(ended.code, ended.stderr).toBe(0);
   expect(ended.stderr).toBe('');
   expect(numbersIn(collector.taken())).toEqual(count(0, 20_000));
+});
+
+test('treeline spool replay sends a dead letter under the id that it was first sent under, each time, and tells of an interrupt', async () => {
+  using folder = scratchFolder();
+  const { path: cwd } = folder;
+  await using collector = await startCollector(join(cwd, 'collector'));
+  const stream = { type: 'network', url: collector.url, idField: 'log_id', retry: { maxMs: 50, minMs: 5 } };
+  const config = { serviceName: 'again', streams: [{ name: 'net', ...stream }] };
+  writeFileSync(join(cwd, 'config.json'), JSON.stringify(config));
+  await collector.setMode('refuses a record');
+  const input = [6, 7, 8].map((n) => `{"level":30,"n":${n},"msg":"one"}\n`).join('');
+  await treeline(['run', '-c', 'config.json'], { cwd, input });
+  const files = listDeadLetters(join(cwd, 'logs/.treeline'));
+  const letters = files.flatMap(({ path }) => readDeadLetters(path).letters);
+  expect(letters).toHaveLength(1);
+  const [letter] = letters;
+
+  const seen = (): unknown[] =>
+    collector
+      .taken()
+      .filter(({ n }) => n === 7)
+      .map((record) => record['log_id']);
+  await collector.setMode('taken, and cut off');
+  const replay = ['spool', 'replay', '-c', 'config.json'];
+  const left = await treeline([...replay, '--timeout', '500ms'], { cwd });
+  expect(left.stderr).toContain('1 kept: the destination took nothing for 500ms');
+  const first = seen().length;
+  expect(first).toBeGreaterThan(0);
+  await collector.setMode('never answers');
+  const child = startTreeline(replay, { cwd });
+  let told = '';
+  child.stderr.on('data', (chunk: Buffer) => (told += chunk.toString()));
+  await vi.waitFor(
+    async () => expect((await collector.requests()).at(-1)?.mode).toBe('never answers'),
+    20_000,
+  );
+  child.kill('SIGINT');
+  await once(child, 'close');
+  expect(told).toContain('1 kept: the replay was interrupted');
+  await collector.setMode('ok');
+  expect(await treeline(replay, { cwd })).toMatchObject({ code: 0 });
+  expect(seen()).toHaveLength(first + 1);
+  expect(new Set(seen())).toEqual(new Set([`${letter?.logId}-${letter?.seq}`]));
 });

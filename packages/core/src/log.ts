@@ -1,5 +1,5 @@
 import type { PipelineConfig } from './config/config.ts';
-import type { ControlBlock } from './control-block.ts';
+import type { ControlBlock, DropReason } from './control-block.ts';
 import type { OverrunReason, ToPipeline } from './protocol.ts';
 import { Ring } from './ring.ts';
 import { Spill } from './spill.ts';
@@ -61,6 +61,7 @@ export class Log {
   #postedBytes = 0;
   #postedSeq = 0;
   #cutLines = 0;
+  #refusal: DropReason = 'disk-fault';
   /** Set in `exit`, when no later tick will come: each line is a chunk. */
   isImmediate = false;
 
@@ -101,6 +102,11 @@ export class Log {
 
   get hasBegun(): boolean {
     return this.#hasBegun;
+  }
+
+  /** What the file system last refused. */
+  get lastError(): string | undefined {
+    return this.#spill.lastError;
   }
 
   /** Lines that were longer than a line may be. */
@@ -180,6 +186,17 @@ export class Log {
     this.#window.release(this.#control.read('settledSeq'));
     while (this.#spillOldest());
     this.#spill.sync();
+  }
+
+  /** What `spillAll` could not put anywhere: nothing gives it to the next start. */
+  get unkeptFromSeq(): number | undefined {
+    const { oldest } = this.#window;
+    return oldest && Math.max(oldest.firstSeq, this.#control.read('spilledSeq') + 1);
+  }
+
+  /** Why the segments could not keep lines, the last time that it was so. */
+  get refusal(): DropReason {
+    return this.#refusal;
   }
 
   /** Writes how far each stream has come, where no worker does it. */
@@ -301,6 +318,7 @@ export class Log {
     for (;;) {
       const outcome = this.#spill.append(firstSeq, count, lines);
       if (outcome === 'appended') return true;
+      this.#refusal = outcome === 'fault' ? 'disk-fault' : outcome;
       if (outcome === 'fault' || !this.#makeRoomOnDisk(outcome)) return false;
     }
   }

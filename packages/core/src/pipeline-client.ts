@@ -84,6 +84,8 @@ export class PipelineClient implements PipelineOwner {
   #nextId = 1;
   #isExiting = false;
   #finishedSeq = 0;
+  /** Up to here records that are lost have been counted: each line in `exit` is drained by itself. */
+  #lostSeq = 0;
   /** The end's time limit holds for all loggers and exit handlers together. */
   #endStartedMs = 0;
   #droppedAfterClose = 0;
@@ -350,6 +352,7 @@ export class PipelineClient implements PipelineOwner {
       else {
         log.spillAll();
         log.saveCursors();
+        this.#countLost(log);
         this.#tellKept();
       }
       return undefined;
@@ -375,12 +378,36 @@ export class PipelineClient implements PipelineOwner {
     const deadlineMs = performance.now() + SAVE_WITHIN_MS;
     if (!this.#control.waitUntil(() => this.#control.read('saved') >= token, deadlineMs)) log.saveCursors();
     this.#receiveWaiting();
+    // A signal may be survived: nothing is lost yet.
+    if (this.#isExiting) this.#countLost(log);
     this.#tellKept();
   }
 
   #tellUndurable(cause: string): void {
     const reason = `lines are not on disk when their call returns, as durability promises: ${cause}`;
     for (const { name } of this.#config.streams) this.#tell({ stream: name, type: 'warning', reason });
+  }
+
+  /** What the end leaves neither delivered nor on disk: segments that were given up for newer ones, and what no segment took. */
+  #countLost(log: Log): void {
+    const givenUp = { fromSeq: 1, toSeq: this.#control.read('overrunSeq'), isPartlyCounted: true };
+    const unkept = { fromSeq: log.unkeptFromSeq ?? Infinity, toSeq: log.lastSeq, isPartlyCounted: false };
+    for (const range of [givenUp, unkept]) {
+      const fromSeq = Math.max(range.fromSeq, this.#lostSeq + 1);
+      if (fromSeq > range.toSeq) continue;
+      this.#lostSeq = range.toSeq;
+      const offeredSeq = this.#control.read('fannedSeq');
+      const lost = this.#streams.lose({ ...range, fromSeq, offeredSeq, reason: log.refusal });
+      for (const [stream, count] of lost)
+        this.#tell({ stream, type: 'dropped', reason: this.#lostReason(log), count });
+    }
+  }
+
+  #lostReason({ refusal, lastError }: Log): string {
+    const { stateDirectory } = this.#config;
+    const why =
+      refusal === 'log-full' ? 'the log has reached spool.maxBytes' : (lastError ?? 'it takes no more');
+    return `${refusal}: not delivered before the end, and not kept in ${stateDirectory} either: ${why}`;
   }
 
   #tellKept(): void {
@@ -411,7 +438,10 @@ export class PipelineClient implements PipelineOwner {
     this.#isClosed = true;
     this.#reload?.reject(notReloaded());
     this.#releaseHangUp();
-    if (this.#log?.hasBegun) this.#log.close();
+    if (this.#log?.hasBegun) {
+      this.#log.close();
+      this.#countLost(this.#log);
+    }
     this.#releaseEnd?.();
     this.#port?.close();
     closePipeline(this);

@@ -1,9 +1,19 @@
 import type { StreamConfig } from './config/config.ts';
 import type { ReloadPlan } from './config/reload-plan.ts';
-import { StreamCounters } from './control-block.ts';
+import { StreamCounters, type DropReason } from './control-block.ts';
 import type { RetiredStream, StreamSpec } from './protocol.ts';
 import { addStats, readStreamStats, type StreamStats } from './stats.ts';
 import { streamKey } from './stream-key.ts';
+
+/** Records of the log that nothing can give back any more, and how far the worker had offered the log to the streams. */
+export interface LostRange {
+  readonly fromSeq: number;
+  readonly toSeq: number;
+  readonly offeredSeq: number;
+  readonly reason: DropReason;
+  /** Whether the worker may have counted some of them already. */
+  readonly isPartlyCounted: boolean;
+}
 
 interface KeptStream {
   readonly spec: StreamSpec;
@@ -111,6 +121,30 @@ export class StreamSet {
     return new Map(
       this.#streams.map(({ spec, counters }) => [streamKey(spec.config), counters.read('settledSeq')]),
     );
+  }
+
+  /**
+   * Counts what each stream had still to get of them, where no worker does it any more; tells it by name. Of what was not offered yet no
+   * stream's share is known: all counts as its own.
+   */
+  lose({ fromSeq, toSeq, offeredSeq, reason, isPartlyCounted }: LostRange): Map<string, number> {
+    const lost = new Map<string, number>();
+    for (const { spec, counters } of this.#streams) {
+      const { queued, queuedAdopted, settledSeq } = counters.snapshot();
+      const lastSeq = Math.min(toSeq, spec.untilSeq ?? toSeq);
+      const first = Math.max(fromSeq, settledSeq + 1);
+      const offered = Math.max(0, Math.min(lastSeq, offeredSeq) - first + 1);
+      const own = queued - queuedAdopted;
+      // Of what waits, the records behind the range may have as many as there are.
+      const behind = isPartlyCounted ? Math.max(0, offeredSeq - Math.max(settledSeq, toSeq)) : 0;
+      const waiting = Math.max(0, Math.min(own - behind, offered));
+      const count = waiting + Math.max(0, lastSeq - Math.max(first, offeredSeq + 1) + 1);
+      if (count === 0) continue;
+      counters.add({ accepted: count - waiting, queued: -waiting, [reason]: count });
+      const { name } = spec.config;
+      lost.set(name, (lost.get(name) ?? 0) + count);
+    }
+    return lost;
   }
 
   forgetQueued(): void {

@@ -32,13 +32,16 @@ function outcome(answer: Answer): Outcome {
   const general = statusOutcome(answer);
   if (general.kind !== 'delivered') return general;
   if (saysError(answer)) return { kind: 'retry', reason: describeAnswer(answer) };
+  // What stands in the rest may be an error: what is sent twice is better than what is lost.
+  if (!answer.isWhole && isObjectText(answer.text))
+    return { kind: 'retry', reason: `it answers more than is read: ${describeAnswer(answer)}` };
   return answer.isWhole ? general : { kind: 'delivered', warning: 'it answers more than is read' };
 }
 
 /** A page for people where a machine was expected (a proxy, a login), or an error behind a status of success. */
 function saysError({ contentType, text }: Answer): boolean {
   if (/^text\/html\b/i.test(contentType)) return true;
-  if (!text.trimStart().startsWith('{')) return false;
+  if (!isObjectText(text)) return false;
   try {
     const { error, errors, success, status } = JSON.parse(text) as Record<string, unknown>;
     return (
@@ -50,6 +53,10 @@ function saysError({ contentType, text }: Answer): boolean {
   } catch {
     return false;
   }
+}
+
+function isObjectText(text: string): boolean {
+  return text.trimStart().startsWith('{');
 }
 
 function isFilled(value: unknown): boolean {

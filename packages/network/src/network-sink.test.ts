@@ -87,7 +87,7 @@ describe('an answer', () => {
     expect(server.requests[1]?.body).toEqual(server.requests[0]?.body);
   });
 
-  test.each([301, 302, 307, 308, 401, 403, 404, 405, 407, 410, 431, 501, 505, 207, 260])(
+  test.each([301, 302, 307, 308, 401, 403, 404, 405, 407, 410, 431, 501, 505])(
     'of %s is held: kept, not followed, said, and offered again after a while',
     async (status) => {
       const { sink } = await open();
@@ -135,6 +135,26 @@ describe('an answer', () => {
     ]);
   });
 
+  test('of 200 with an object that is larger than is read is no delivery: an error may stand in it', async () => {
+    const { sink } = await open();
+    const pad = 'x'.repeat(10 * 1024 * 1024);
+    server.answers.push(answer(200, JSON.stringify({ error: 'disk full', pad })));
+    server.answers.push(answer(200, JSON.stringify({ pad, error: 'disk full' })));
+    const { faults, delivered } = await deliverTo(sink, sample(0, 1));
+    expect(faults).toEqual(
+      Array(2).fill(expect.stringContaining('it answers more than is read: it answered 200')),
+    );
+    expect(delivered).toBe(1);
+  });
+
+  test.each([203, 206, 207, 260])('of %s is a delivery, unless its body says otherwise', async (status) => {
+    const { sink } = await open();
+    server.answers.push(answer(status, '{}'));
+    expect(await sink.write(sample(0, 1))).toBeUndefined();
+    server.answers.push(answer(status, '{"error":"full"}'));
+    expect(await faultOf(sink, sample(0, 1))).toContain(`it answered ${status}`);
+  });
+
   test('with Retry-After keeps the server alone for that long', async () => {
     const { sink } = await open();
     server.answers.push(answer(429, '', { 'retry-after': '1' }));
@@ -155,6 +175,19 @@ describe('an answer', () => {
     expect(fault).toContain('it answered 401');
     expect(fault).not.toMatch(/hunter22|qwertyuiop/);
     expect(server.requests[0]?.headers.authorization).toBe('Bearer hunter22hunter22');
+  });
+
+  test.each([
+    'T024BE7LDXY9Qh3',
+    '7b0c1f8e-2f3a-4d55-9c1e-aa0b6f2d9e11',
+    'AbCdEfGhIjKlMnOpQrStUvWx',
+    'bot110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw',
+  ])('of a server whose path has the token %j does not show it', async (token) => {
+    const { sink } = await open({ url: `${server.origin}/services/my-logs-v2/${token}` });
+    server.answers.push((response, { url }) => response.writeHead(401).end(`no ${url}`));
+    const fault = await faultOf(sink, sample(0, 1));
+    expect(fault).toContain('/services/my-logs-v2/********: it answered 401');
+    expect(fault).not.toContain(token);
   });
 });
 

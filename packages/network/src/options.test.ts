@@ -33,6 +33,13 @@ describe('options', () => {
     ['another scheme', { url: 'ftp://x/logs' }, 'url: must begin with http:// or https://; got ftp:'],
     ['a file', { url: 'file:///etc/passwd' }, 'url: must begin with http:// or https://; got file:'],
     ['credentials', { url: 'http://me:secret@x/' }, 'url: must not hold a user or password'],
+    ['a line feed in the url', { url: 'http://x/lo\ngs' }, 'url: must have no line breaks'],
+    ['a carriage return behind the url', { url: `${URL_OK}\r` }, 'url: must have no line breaks'],
+    [
+      'a header that stands twice',
+      { url: URL_OK, headers: { 'X-Key': 'a', 'x-key': 'b' } },
+      'headers.x-key: must stand once',
+    ],
     ['a fragment', { url: 'http://x/#top' }, 'url: must not have a fragment'],
     [
       'a header with a line feed',

@@ -57,6 +57,7 @@ function objectMistake(issue: v.StrictObjectIssue): string {
 
 /** What is wrong with an address. Never quotes it: it may hold a password. */
 function urlMistake(text: string): string | undefined {
+  if (/[\u0000-\u001f\u007f]/.test(text)) return 'must have no line breaks or other control characters';
   let url: URL;
   try {
     url = new URL(text);
@@ -116,8 +117,13 @@ const headers = v.pipe(
   v.description('Sent with each request; the place for an "authorization". Values never show in messages.'),
   v.rawCheck(({ dataset, addIssue }) => {
     if (!dataset.typed) return;
+    const seen = new Set<string>();
     for (const [key, value] of Object.entries(dataset.value)) {
-      const message = headerMistake(key, value);
+      const lower = key.toLowerCase();
+      const message = seen.has(lower)
+        ? 'must stand once: names of headers are the same in upper and lower case'
+        : headerMistake(key, value);
+      seen.add(lower);
       const path = [{ type: 'object', origin: 'value', input: dataset.value, key, value }] as const;
       if (message !== undefined) addIssue({ message, path: [...path] });
     }

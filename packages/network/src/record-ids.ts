@@ -14,6 +14,9 @@ export class RecordIds {
 
   of(batch: Batch): (index: number) => string {
     if (batch.position) {
+      // Nothing was given a number that could be kept.
+      this.#again = [];
+      this.#current = [];
       const logId = batch.position.logId.replaceAll(/[^\w-]/g, '-');
       return (index) => `${logId}-${batch.seq(index)}`;
     }
@@ -28,7 +31,8 @@ export class RecordIds {
 
   /** Says which records of the batch that was named last will come again; undefined for all. */
   keep(retry?: readonly number[]): void {
-    this.#again = retry ? retry.map((index) => this.#current[index] ?? 0) : this.#current;
+    const numbers = this.#current;
+    this.#again = retry ? retry.flatMap((index) => numbers[index] ?? []) : numbers;
     this.#current = [];
   }
 }

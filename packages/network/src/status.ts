@@ -8,12 +8,8 @@ const MAX_QUOTE = 200;
  */
 export function statusOutcome(answer: Answer): Outcome {
   const reason = describeAnswer(answer);
+  if (answer.status >= 200 && answer.status < 300) return { kind: 'delivered' };
   switch (answer.status) {
-    case 200:
-    case 201:
-    case 202:
-    case 204:
-      return { kind: 'delivered' };
     case 400:
     case 422:
       return { kind: 'refused', reason };

@@ -38,7 +38,7 @@ export async function replay(flags: SpoolReplayFlags): Promise<number> {
     }
     const replayed = await replayStream(state, key, stream, { timeoutMs, stop: stop.signal });
     isComplete &&= replayed !== undefined && replayed.refused === 0 && replayed.left === 0;
-    if (replayed) tell(`${stream.name}: ${describe(replayed, timeoutMs)}`);
+    if (replayed) tell(`${stream.name}: ${describe(replayed, timeoutMs, stop.signal.aborted)}`);
   }
   end.raise();
   return isComplete ? EXIT.ok : EXIT.failed;
@@ -83,10 +83,13 @@ async function replayStream(
   }
 }
 
-function describe({ delivered, refused, left }: Replayed, timeoutMs: number): string {
+function describe({ delivered, refused, left }: Replayed, timeoutMs: number, isInterrupted: boolean): string {
+  const why = isInterrupted
+    ? 'the replay was interrupted'
+    : `the destination took nothing for ${formatDuration(timeoutMs)}`;
   const parts = [
     ...(refused > 0 ? [`${refused} refused again, and kept`] : []),
-    ...(left > 0 ? [`${left} kept: the destination took nothing for ${formatDuration(timeoutMs)}`] : []),
+    ...(left > 0 ? [`${left} kept: ${why}`] : []),
   ];
   return [`${delivered} delivered`, ...parts].join(', ');
 }

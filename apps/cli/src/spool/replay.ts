@@ -1,4 +1,12 @@
-import { createBatch, deliver, type BatchHints, type Sink } from '@treeline/contract';
+import {
+  batchFromParts,
+  batchToParts,
+  createBatch,
+  deliver,
+  type Batch,
+  type BatchHints,
+  type Sink,
+} from '@treeline/contract';
 import {
   claimDeadLetters,
   letterId,
@@ -64,7 +72,7 @@ interface Offered {
 
 async function offerAll(letters: readonly DeadLetter[], target: ReplayTarget): Promise<Offered> {
   const offered: Offered = { refused: [], left: [] };
-  for (const batch of inBatches(letters, target.hints)) {
+  for (const batch of inBatches(byLog(letters), target.hints)) {
     if (offered.left.length > 0) offered.left.push(...batch);
     else await offer(batch, target, offered);
   }
@@ -72,9 +80,8 @@ async function offerAll(letters: readonly DeadLetter[], target: ReplayTarget): P
 }
 
 async function offer(letters: readonly DeadLetter[], target: ReplayTarget, offered: Offered): Promise<void> {
-  const lines = letters.flatMap(({ line }) => [line, LINE_FEED]);
   const signal = AbortSignal.any([target.stop, AbortSignal.timeout(target.timeoutMs)]);
-  const { dead, pending } = await deliver(target.sink, createBatch(Buffer.concat(lines)), { signal });
+  const { dead, pending } = await deliver(target.sink, batchOf(letters, target.sink), { signal });
   const waiting = byLine(letters);
   const take = (line: Buffer): DeadLetter[] => waiting.get(textOf(line))?.splice(0, 1) ?? [];
   const atMs = Date.now();
@@ -84,6 +91,26 @@ async function offer(letters: readonly DeadLetter[], target: ReplayTarget, offer
   for (let index = 0; index < (pending?.count ?? 0); index++) {
     if (pending) offered.left.push(...take(pending.line(index)));
   }
+}
+
+/**
+ * Under the places that the letters have in their log, so that what tells records apart by them sees the same record in every try. A sink
+ * that stores positions has passed these long ago, and would leave the letters out.
+ */
+function batchOf(letters: readonly DeadLetter[], sink: Sink): Batch {
+  const batch = createBatch(Buffer.concat(letters.flatMap(({ line }) => [line, LINE_FEED])));
+  const last = letters.at(-1);
+  if (!last || sink.settledSeq !== undefined) return batch;
+  const seqs = Float64Array.from(letters, ({ seq }) => seq);
+  return batchFromParts({ ...batchToParts(batch), position: { logId: last.logId, seq: last.seq }, seqs });
+}
+
+/** Each log's letters together, in its order. */
+function byLog(letters: readonly DeadLetter[]): DeadLetter[] {
+  const logIds = [...new Set(letters.map(({ logId }) => logId))];
+  return logIds.flatMap((logId) =>
+    letters.filter((letter) => letter.logId === logId).toSorted((a, b) => a.seq - b.seq),
+  );
 }
 
 const LINE_FEED = Buffer.from('\n');
@@ -112,7 +139,10 @@ function* inBatches(
   let batch: DeadLetter[] = [];
   let bytes = 0;
   for (const letter of letters) {
-    const isFull = batch.length >= maxRecords || bytes + letter.line.length + 1 > maxBytes;
+    const isFull =
+      batch.length >= maxRecords ||
+      bytes + letter.line.length + 1 > maxBytes ||
+      letter.logId !== batch[0]?.logId;
     if (isFull && batch.length > 0) {
       yield batch;
       batch = [];

@@ -52,7 +52,8 @@ export class RefusedRecords {
     const letter = { logId, seq, atMs: Date.now(), reason, line: withoutLineFeed(line) };
     const outcome = this.#letters.append(letter);
     if (outcome === 'appended') return undefined;
-    return outcome === 'full' ? 'refused' : 'disk-fault';
+    if (outcome === 'full') return 'refused';
+    return outcome === 'no-space' ? 'disk-full' : 'disk-fault';
   }
 }
 

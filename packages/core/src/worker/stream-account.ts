@@ -17,6 +17,14 @@ const DROP_EXPLANATIONS: Readonly<Record<DropReason, string>> = {
   fallback: 'another stream takes its lines',
 };
 
+/** What is told where it is dead letters that the disk does not take. */
+const LETTER_EXPLANATIONS: Readonly<Partial<Record<DropReason, string>>> = {
+  'disk-full':
+    'the destination refuses lines, and the disk is full under the state directory: they are not kept as dead letters',
+  'disk-fault':
+    'the destination refuses lines, and the state directory takes no dead letters: they are not kept',
+};
+
 /** What became of a batch that the sink has had. */
 export interface Settlement {
   /** The lines as they were logged. */
@@ -88,9 +96,14 @@ export class StreamAccount {
   }
 
   /** Keeps drops that are counted already, for the destination to be told of. */
-  remember(reason: DropReason, count: number): void {
-    if (this.#untold.size === 0) this.#report({ type: 'full', reason: DROP_EXPLANATIONS[reason] });
+  remember(reason: DropReason, count: number, explanation = DROP_EXPLANATIONS[reason]): void {
+    if (this.#untold.size === 0) this.#report({ type: 'full', reason: explanation });
     this.#untold.set(reason, (this.#untold.get(reason) ?? 0) + count);
+  }
+
+  /** Refused records that could not be kept as dead letters, and are counted already. */
+  rememberLetters(reason: DropReason, count: number): void {
+    this.remember(reason, count, LETTER_EXPLANATIONS[reason]);
   }
 
   /** What the destination has not been told of, which counts as told from now on. */

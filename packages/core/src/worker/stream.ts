@@ -499,7 +499,7 @@ export class Stream {
     this.#options.report({ type: 'dropped', reason: `refused: ${first.reason}`, count: dead.length });
     for (const [reason, count] of outcome.dropped) {
       // A destination that refuses this stream's notices, or has no reader, is not told again: that would go on for ever.
-      if (batch.position && reason !== 'reader-gone') this.#account.remember(reason, count);
+      if (batch.position && reason !== 'reader-gone') this.#account.rememberLetters(reason, count);
     }
     return outcome;
   }
