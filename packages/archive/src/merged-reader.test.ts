@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { openLogReader, openLogStore, type LogQuery, type LogRow } from '@treeline/sqlite';
 import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { archive } from './archive.ts';
+import { ArchivedMembers } from './archived-members.ts';
 import { openMergedReader } from './merged-reader.ts';
 import { createScratchStore, DAY_MS, daysOfRows, HOUR_MS, type ScratchStore } from './scratch-store.ts';
 import { openArchivedSource } from './source.ts';
@@ -137,6 +138,25 @@ describe('openMergedReader', () => {
     opened.length = 0;
     merged({ until: Date.now() - 31 * DAY_MS, limit: 5 });
     expect(opened).toHaveLength(1);
+  });
+
+  test('reads no more of the store than the answer needs', () => {
+    store.append(
+      Array.from({ length: 40_000 }, (_, n) => ({ source: 'more', ts: n, payload: { rare: n === 39_999 } })),
+    );
+    const reader = openMergedReader(store.path);
+    // Each page of the store is followed by a look for new segments: few pages, few looks.
+    const looks = vi.spyOn(ArchivedMembers.prototype, 'refresh');
+    expect(reader.queryLogs({ limit: 5 })).toHaveLength(5);
+    expect(looks.mock.calls).toHaveLength(1);
+    looks.mockClear();
+    // The first row that matches comes while the rows behind it are still to be searched.
+    const rare = reader.iterate({ filter: 'rare=true' });
+    expect(rare.next().value).toMatchObject({ ts: 39_999 });
+    const untilFirst = looks.mock.calls.length;
+    expect(rare.next()).toEqual({ done: true, value: { complete: true } });
+    expect(looks.mock.calls.length).toBeGreaterThan(untilFirst + 1);
+    reader.close();
   });
 
   test('says what is missing, once, and answers with the rest', async () => {
