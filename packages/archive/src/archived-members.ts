@@ -23,13 +23,27 @@ export class ArchivedMembers {
   readonly #test: RowTest;
   readonly #warn: (message: string) => void;
   readonly #known = new Set<string>();
+  readonly #deadlineMs: number;
   #sources: Source[] = [];
   #sealed: string | undefined;
+  #isComplete = true;
 
-  constructor(reader: LogReader, test: RowTest, warn: (message: string) => void) {
+  /** Behind the deadline, a `performance.now()`, no row is searched for any more. */
+  constructor(
+    reader: LogReader,
+    test: RowTest,
+    warn: (message: string) => void,
+    deadlineMs: number = Infinity,
+  ) {
     this.#reader = reader;
     this.#test = test;
     this.#warn = warn;
+    this.#deadlineMs = deadlineMs;
+  }
+
+  /** False where the deadline kept rows from being searched. */
+  get isComplete(): boolean {
+    return this.#isComplete;
   }
 
   /** Looks for segments that have come; their rows up to `behind` have been given already, by the store. */
@@ -139,15 +153,23 @@ export class ArchivedMembers {
     return lastMs >= sinceMs && firstMs < untilMs;
   }
 
+  #isLate(): boolean {
+    if (performance.now() > this.#deadlineMs) this.#isComplete = false;
+    return !this.#isComplete;
+  }
+
   #readRows({ path, member }: Source): LogRow[] {
+    if (this.#isLate()) return [];
     try {
-      const rows = readMember(path, member)
-        .toString()
-        .split('\n')
-        .slice(0, -1)
-        .map((line) => this.#test.select(line))
-        .filter((row) => row !== undefined);
-      return this.#test.order === 'asc' ? rows.toReversed() : rows;
+      const lines = readMember(path, member).toString().split('\n').slice(0, -1);
+      if (this.#test.order === 'desc') lines.reverse();
+      const rows: LogRow[] = [];
+      for (const line of lines) {
+        if (this.#isLate()) break;
+        const row = this.#test.select(line);
+        if (row) rows.push(row);
+      }
+      return rows.reverse();
     } catch (error) {
       const [from, to] = [member.first.ts, member.last.ts].map((ms) => new Date(ms).toISOString());
       this.#warn(

@@ -159,6 +159,25 @@ describe('openMergedReader', () => {
     reader.close();
   });
 
+  test.each(['asc', 'desc'] as const)(
+    'a time limit ends the search of archived rows and keeps what was found (%s)',
+    async (order) => {
+      await archive(store, { olderThan: 0, to: store.to, maxRowsPerFile: 500 });
+      const reader = openMergedReader(store.path);
+      // Each look at the clock is a millisecond.
+      let nowMs = 0;
+      const clock = vi.spyOn(performance, 'now').mockImplementation(() => nowMs++);
+      const rows = reader.queryLogs({ order, limit: Infinity, timeoutMs: 800 });
+      clock.mockRestore();
+      reader.close();
+      expect(rows.complete).toBe(false);
+      expect(rows.length).toBeGreaterThan(600);
+      expect(rows.length).toBeLessThanOrEqual(800);
+      const expected = order === 'asc' ? before : before.toReversed();
+      expect([...rows]).toEqual(expected.slice(0, rows.length));
+    },
+  );
+
   test('says what is missing, once, and answers with the rest', async () => {
     await archive(store, { olderThan: '60d', to: store.to, maxRowsPerFile: 400 });
     const names = fs.readdirSync(store.to).filter((name) => name.endsWith('.gz'));

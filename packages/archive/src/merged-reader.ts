@@ -54,8 +54,7 @@ function* readMerged(
   warn: (message: string) => void,
 ): Rows {
   const { order, limit, timeoutMs } = test;
-  const deadlineMs = performance.now() + timeoutMs;
-  const archived = new ArchivedMembers(reader, test, warn);
+  const archived = new ArchivedMembers(reader, test, warn, performance.now() + timeoutMs);
   const pages = reader.iteratePages({ ...query, order, limit, timeoutMs });
   let place: Place | undefined = test.after;
   let isDone = false;
@@ -70,11 +69,10 @@ function* readMerged(
       archived.refresh(place);
     }
     const stored = page.at(-1);
-    // When the time is up, what the store has found is still told, and no further file is opened.
-    if (performance.now() > deadlineMs) isComplete = false;
-    const cold = isComplete ? archived.peek(stored) : undefined;
+    // When the time is up, what was found is still told, and no further file is opened.
+    const cold = archived.peek(stored);
     const row = !stored || (cold && compareRows(cold, stored, order) < 0) ? cold : stored;
-    if (!row) return { complete: isComplete };
+    if (!row) return { complete: isComplete && archived.isComplete };
     if (row === stored) page.pop();
     else archived.take();
     if (place && compareRows(row, place, order) <= 0) continue;
