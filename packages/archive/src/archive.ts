@@ -214,8 +214,8 @@ class Run {
       this.#db.setMeta({ [META.plan]: undefined });
       return;
     }
-    const { rows, bytes, sha256 } = published;
-    const sealed: Plan = { ...plan, sealed: { rows, bytes, sha256 } };
+    const { rows, bytes, sha256, manifestSha256 } = published;
+    const sealed: Plan = { ...plan, sealed: { rows, bytes, sha256, manifestSha256 } };
     this.#db.setMeta({
       [META.plan]: JSON.stringify(sealed),
       ...this.#foldersEntry([...readFolders(this.#meta, this.#path), folder]),

@@ -124,10 +124,13 @@ describe('an archiver that is killed while others write', () => {
   });
 });
 
-test(
-  'a file that is damaged before its rows were deleted costs none of those that are left',
+test.each([
+  ['data file', '.gz', 100],
+  ['manifest', '.manifest.json', 0],
+])(
+  'a %s that is damaged before its rows were deleted costs none of those that are left',
   { timeout: 60_000 },
-  async () => {
+  async (_, suffix, length) => {
     const store = createScratchStore(
       Array.from({ length: 600 }, (_, n) => ({
         source: 'bulk',
@@ -136,13 +139,13 @@ test(
       })),
     );
     expect(await runArchiver(store, 'archive-sealed')).toMatchObject({ signal: 'SIGKILL' });
-    const [data = ''] = fs.readdirSync(store.to).filter((name) => name.endsWith('.gz'));
-    fs.truncateSync(`${store.to}/${data}`, 100);
+    const [damaged = ''] = fs.readdirSync(store.to).filter((name) => name.endsWith(suffix));
+    fs.truncateSync(`${store.to}/${damaged}`, length);
     const next = await runArchiver(store);
     expect(next).toMatchObject({ code: 1, output: expect.stringContaining('notice segment-damaged') });
     expect(next.output).toContain('deleted 600');
     const { findings } = await verifyArchive(store.to);
-    expect(new Set(findings.map(({ file }) => file))).toEqual(new Set([data]));
+    expect(new Set(findings.map(({ file }) => file))).toEqual(new Set([damaged]));
     const { restored } = await restoreArchive(store.to, { to: `${store.folder}/scratch.db` });
     expect(restored).toBe(600);
     store.remove();
