@@ -171,13 +171,29 @@ export class ArchivedMembers {
       }
       return rows.reverse();
     } catch (error) {
-      const [from, to] = [member.first.ts, member.last.ts].map((ms) => new Date(ms).toISOString());
-      this.#warn(
-        `${member.rows} archived rows from ${from} to ${to} are left out: ${path} is damaged (${messageOf(error)}); "treeline archive verify" tells more`,
-      );
+      this.#warn(faultOf(error, path, member));
       return [];
     }
   }
+}
+
+/** A file that can't be opened: its members are all left out, which is told once. */
+class FileFault extends Error {
+  readonly code: string;
+
+  constructor(code: string) {
+    super(code);
+    this.code = code;
+  }
+}
+
+function faultOf(error: unknown, path: string, member: Member): string {
+  if (error instanceof FileFault) {
+    const fault = error.code === 'ENOENT' ? 'is missing' : `can't be opened (${error.code})`;
+    return `archived rows are left out: ${path} ${fault}; "treeline archive verify" tells more`;
+  }
+  const [from, to] = [member.first.ts, member.last.ts].map((ms) => new Date(ms).toISOString());
+  return `${member.rows} archived rows from ${from} to ${to} are left out: ${path} is damaged (${messageOf(error)}); "treeline archive verify" tells more`;
 }
 
 function firstPlace({ member, rows }: Source, order: 'asc' | 'desc'): Place {
@@ -190,7 +206,7 @@ function readMember(path: string, member: Member): Buffer {
   try {
     fd = fs.openSync(path, 'r');
   } catch (error) {
-    throw new Error(`it can't be opened: ${codeOf(error)}`, { cause: error });
+    throw new FileFault(codeOf(error));
   }
   try {
     const read = fs.readSync(fd, bytes, 0, member.bytes, member.offset);

@@ -194,6 +194,25 @@ describe('openMergedReader', () => {
     expect(warnings).toEqual([expect.stringContaining(`${store.to} does not exist`)]);
   });
 
+  test('tells a missing file once, whatever number of members it had', async () => {
+    store.append(
+      Array.from({ length: 3 }, (_, ts) => ({
+        source: 'large',
+        ts,
+        payload: { text: 'x'.repeat(2_500_000) },
+      })),
+    );
+    await archive(store, { olderThan: '60d', to: store.to, gzipLevel: 1 });
+    const [name = ''] = fs.readdirSync(store.to).filter((each) => each.endsWith('.gz'));
+    fs.rmSync(join(store.to, name));
+    merged({ order: 'asc' });
+    expect(warnings).toEqual([
+      expect.stringMatching(
+        /^archived rows are left out: .*\.jsonl\.gz is missing; "treeline archive verify"/,
+      ),
+    ]);
+  });
+
   test('finds an archive that was moved by itself after the next run, and asks for the old place no more', async () => {
     await archive(store, { olderThan: '60d', to: store.to });
     const moved = join(store.folder, 'moved');
