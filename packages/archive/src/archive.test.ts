@@ -171,6 +171,25 @@ describe('archive', () => {
     expect(await verifyArchive(store.to)).toMatchObject({ ok: true });
   });
 
+  test('has nothing to say about a store that never had a row', async () => {
+    const fresh = createScratchStore();
+    const notices: ArchiveNotice[] = [];
+    await archive(fresh, { olderThan: '10d', to: fresh.to }, { onNotice: (notice) => notices.push(notice) });
+    expect(notices).toEqual([]);
+    fresh.append([{ source: 'first' }]);
+    expect(fresh.rows().map(({ id }) => id)).toEqual([1]);
+    fresh.remove();
+  });
+
+  test('leaves an empty file as it is', async () => {
+    const path = join(store.folder, 'empty.db');
+    fs.writeFileSync(path, '');
+    await expect(archive(path, { olderThan: '10d', to: store.to })).rejects.toMatchObject({
+      code: 'STORE_MISSING',
+    });
+    expect(fs.statSync(path).size).toBe(0);
+  });
+
   test('goes on behind the archive when the store was put back from a backup', async () => {
     const backup = join(store.folder, 'backup.db');
     fs.copyFileSync(store.path, backup);
