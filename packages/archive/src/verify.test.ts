@@ -88,6 +88,12 @@ describe('verifyArchive', () => {
     ['an empty file', () => data(1), () => (fs.truncateSync(join(folder, data(1))), data(1)), /truncated/],
     ['a missing file', () => data(2), () => removed(data(2)), /it is missing/],
     [
+      'a folder in place of a file, and goes on,',
+      () => data(1),
+      () => (removed(data(3)), fs.mkdirSync(join(folder, removed(data(1)))), ''),
+      /it can't be read \(EISDIR\)/,
+    ],
+    [
       'a manifest whose count was edited',
       () => data(2),
       () => (edit(manifest(2), (text) => text.replace('"rows": 110', '"rows": 111')), data(2)),
