@@ -71,6 +71,22 @@ describe('archive', () => {
     expect(await verifyArchive(store.to)).toMatchObject({ ok: true, rows: result.deleted });
   });
 
+  test('tells each file when its rows have gone, before the next one is begun', async () => {
+    const told: string[] = [];
+    const { segments } = await archive(
+      store,
+      { olderThan: '10d', to: store.to, maxRowsPerFile: 100 },
+      {
+        onSegment: ({ name }) => told.push(`done ${name}`),
+        onProgress: ({ step, segment }) => {
+          if (step === 'export' && told.at(-1) !== `begun ${segment}`) told.push(`begun ${segment}`);
+        },
+      },
+    );
+    expect(segments.length).toBeGreaterThan(2);
+    expect(told).toEqual(segments.flatMap(({ name }) => [`begun ${name}`, `done ${name}`]));
+  });
+
   test('takes rows that came late with the next run', async () => {
     const first = await archive(store, { olderThan: '10d', to: store.to });
     store.append([{ source: 'late', ts: Date.now() - 20 * DAY_MS }]);

@@ -42,6 +42,8 @@ export interface ArchiveNotice {
 }
 
 export interface ArchiveHooks {
+  /** Told of each file once its rows have left the store. */
+  readonly onSegment?: (segment: PublishedSegment) => void;
   readonly onProgress?: (progress: ArchiveProgress) => void;
   readonly onNotice?: (notice: ArchiveNotice) => void;
 }
@@ -223,6 +225,7 @@ class Run {
     failpoint('archive-sealed');
     this.#segments.push(published);
     await this.#delete(sealed);
+    this.#hooks.onSegment?.(published);
   }
 
   async #delete(plan: Plan): Promise<void> {

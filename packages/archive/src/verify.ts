@@ -110,6 +110,7 @@ async function verifyFile(path: string, manifest: Manifest): Promise<string[]> {
   try {
     return await verifyContent(path, manifest);
   } catch (error) {
+    if (!(error instanceof Error && 'code' in error)) throw error;
     return [`it can't be read (${codeOf(error)})`];
   }
 }

@@ -27,17 +27,16 @@ export async function run(store: string, flags: ArchiveRunFlags): Promise<number
       { olderThan: flags.olderThan, to: flags.to, gzipLevel },
       {
         onProgress: (progress) => report.progress(progress),
+        onSegment: ({ name, rows, bytes, rawBytes, firstMs, lastMs }) =>
+          report.event(
+            'segment',
+            { segment: name, rows, bytes, rawBytes, firstMs, lastMs },
+            `${name}: ${rows} rows, ${formatBytes(bytes)} (${formatBytes(rawBytes)} uncompressed)`,
+          ),
         onNotice: ({ kind, message }) => report.event('notice', { kind }, message),
       },
     );
     const { segments, deleted, cutoffMs, damaged } = result;
-    for (const { name, rows, bytes, rawBytes, firstMs, lastMs } of segments) {
-      report.event(
-        'segment',
-        { segment: name, rows, bytes, rawBytes, firstMs, lastMs },
-        `${name}: ${rows} rows, ${formatBytes(bytes)} (${formatBytes(rawBytes)} uncompressed)`,
-      );
-    }
     report.event(
       'done',
       { deleted, segments: segments.length, cutoffMs },
