@@ -169,7 +169,7 @@ export class ArchivedMembers {
         const row = this.#test.select(line);
         if (row) rows.push(row);
       }
-      return rows.reverse();
+      return rows.toReversed();
     } catch (error) {
       this.#warn(faultOf(error, path, member));
       return [];

@@ -132,7 +132,7 @@ test.each([
   { timeout: 60_000 },
   async (_, suffix, length) => {
     const store = createScratchStore(
-      Array.from({ length: 600 }, (_, n) => ({
+      Array.from({ length: 600 }, (__, n) => ({
         source: 'bulk',
         ts: Date.now() - 2 * DAY_MS,
         payload: { n },
