@@ -2,6 +2,9 @@ import { once } from 'node:events';
 
 const CHUNK_CHARS = 64 * 1024;
 
+/** And for so long, where rows come slowly. */
+const GATHER_MS = 50;
+
 /** Tells something on stderr. Texts may quote file names and log content: no control character but line feeds reaches the terminal. */
 export function tell(message: string): void {
   writeError(`treeline: ${printable(message)}\n`);
@@ -49,6 +52,7 @@ export interface Output {
 
 export function openOutput(): Output {
   let gathered = '';
+  let flushedAtMs = -Infinity;
   let closed = false;
   ignoreBrokenPipe(() => {
     closed = true;
@@ -56,6 +60,7 @@ export function openOutput(): Output {
   const flush = async (): Promise<void> => {
     const text = gathered;
     gathered = '';
+    flushedAtMs = performance.now();
     if (closed || text === '' || process.stdout.write(text)) return;
     const waited = new AbortController();
     const { signal } = waited;
@@ -72,7 +77,9 @@ export function openOutput(): Output {
     },
     async write(text) {
       gathered += text;
-      if (gathered.length >= CHUNK_CHARS) await flush();
+      // A slow search shows what it has found: it blocks the thread, no timer would come.
+      const isDue = performance.now() - flushedAtMs >= GATHER_MS;
+      if (isDue || gathered.length >= CHUNK_CHARS) await flush();
     },
     flush,
   };

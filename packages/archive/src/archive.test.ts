@@ -71,6 +71,22 @@ describe('archive', () => {
     expect(await verifyArchive(store.to)).toMatchObject({ ok: true, rows: result.deleted });
   });
 
+  test('tells each file when its rows have gone, before the next one is begun', async () => {
+    const told: string[] = [];
+    const { segments } = await archive(
+      store,
+      { olderThan: '10d', to: store.to, maxRowsPerFile: 100 },
+      {
+        onSegment: ({ name }) => told.push(`done ${name}`),
+        onProgress: ({ step, segment }) => {
+          if (step === 'export' && told.at(-1) !== `begun ${segment}`) told.push(`begun ${segment}`);
+        },
+      },
+    );
+    expect(segments.length).toBeGreaterThan(2);
+    expect(told).toEqual(segments.flatMap(({ name }) => [`begun ${name}`, `done ${name}`]));
+  });
+
   test('takes rows that came late with the next run', async () => {
     const first = await archive(store, { olderThan: '10d', to: store.to });
     store.append([{ source: 'late', ts: Date.now() - 20 * DAY_MS }]);
@@ -169,6 +185,25 @@ describe('archive', () => {
     ]);
     expect(store.rows()).toEqual(left.filter(({ ts }) => ts >= result.cutoffMs));
     expect(await verifyArchive(store.to)).toMatchObject({ ok: true });
+  });
+
+  test('has nothing to say about a store that never had a row', async () => {
+    const fresh = createScratchStore();
+    const notices: ArchiveNotice[] = [];
+    await archive(fresh, { olderThan: '10d', to: fresh.to }, { onNotice: (notice) => notices.push(notice) });
+    expect(notices).toEqual([]);
+    fresh.append([{ source: 'first' }]);
+    expect(fresh.rows().map(({ id }) => id)).toEqual([1]);
+    fresh.remove();
+  });
+
+  test('leaves an empty file as it is', async () => {
+    const path = join(store.folder, 'empty.db');
+    fs.writeFileSync(path, '');
+    await expect(archive(path, { olderThan: '10d', to: store.to })).rejects.toMatchObject({
+      code: 'STORE_MISSING',
+    });
+    expect(fs.statSync(path).size).toBe(0);
   });
 
   test('goes on behind the archive when the store was put back from a backup', async () => {

@@ -37,13 +37,22 @@ export interface ArchiveProgress {
 
 /** Something that should be known, and does not stop the run. */
 export interface ArchiveNotice {
-  readonly kind: 'clock-set-back' | 'store-set-back' | 'segment-damaged' | 'continued';
+  readonly kind: 'clock-set-back' | 'store-set-back' | 'segment-damaged' | 'continued' | 'dropped';
   readonly message: string;
 }
 
 export interface ArchiveHooks {
+  /** Told of each file once its rows have left the store. */
+  readonly onSegment?: (segment: PublishedSegment) => void;
   readonly onProgress?: (progress: ArchiveProgress) => void;
   readonly onNotice?: (notice: ArchiveNotice) => void;
+}
+
+/** A segment of a run before, whose rows still had to be deleted. */
+export interface FinishedSegment {
+  readonly name: string;
+  readonly folder: string;
+  readonly deleted: number;
 }
 
 /** What a run did. */
@@ -53,6 +62,8 @@ export interface ArchiveResult {
   readonly segments: readonly PublishedSegment[];
   /** Rows that were deleted: all of them are in the archive. */
   readonly deleted: number;
+  /** A segment that a run before had archived, in the folder and up to the time asked for then: its rows are among the deleted. */
+  readonly finished: FinishedSegment | undefined;
   /** Whether a file of the archive that a run before had finished was found damaged. */
   readonly damaged: boolean;
 }
@@ -103,6 +114,7 @@ class Run {
   readonly #meta = { get: (key: string): string | undefined => this.#db.getMeta(key) };
   readonly #segments: PublishedSegment[] = [];
   #deleted = 0;
+  #finished: FinishedSegment | undefined;
   #damaged = false;
 
   constructor(path: string, db: ArchivalStore, options: CheckedArchiveOptions, hooks: ArchiveHooks) {
@@ -121,27 +133,38 @@ class Run {
     this.#checkIds(folder);
     this.#adoptFolder(folder);
     const begun = readPlan(this.#meta);
-    if (begun) await this.#continue(begun);
+    if (begun) await this.#continue(begun, folder, cutoffMs);
     for (let plan = this.#plan(folder, cutoffMs); plan; plan = this.#plan(folder, cutoffMs)) {
       await this.#archiveSegment(plan);
     }
     this.#db.setMeta({ [META.lastRun]: String(nowMs) });
     failpoint('archive-done');
-    return { cutoffMs, segments: this.#segments, deleted: this.#deleted, damaged: this.#damaged };
+    return {
+      cutoffMs,
+      segments: this.#segments,
+      deleted: this.#deleted,
+      finished: this.#finished,
+      damaged: this.#damaged,
+    };
   }
 
-  /** Archives what a run before had planned, in the folder that it was planned for, or deletes what is archived already. */
-  async #continue(plan: Plan): Promise<void> {
+  /** Archives what a run before had planned, where this run is to archive it too, or deletes what is archived already. */
+  async #continue(plan: Plan, asked: string, cutoffMs: number): Promise<void> {
     const folder = resolveFromStore(this.#path, plan.folder);
     if (plan.sealed) {
       if (await isIntact(folder, plan, plan.sealed)) {
         this.#notice('continued', `${plan.name} was archived before; its rows are deleted now`);
         await this.#delete(plan);
+        this.#finished = { name: plan.name, folder, deleted: this.#deleted };
         return;
       }
       this.#damaged = true;
       const message = `${plan.name} in ${folder} was archived before and is missing or damaged now; the rows that are still in the store are archived again, none is deleted before`;
       this.#notice('segment-damaged', message);
+    } else if (folder !== asked || plan.selection.cutoffMs > cutoffMs) {
+      const cut = new Date(plan.selection.cutoffMs).toISOString();
+      const message = `${plan.name} was begun before, for rows before ${cut} and in ${folder}; this run was asked for something else, so it is dropped, and no row has left the store for it`;
+      this.#notice('dropped', message);
     } else if (this.#isStillFree(folder, plan)) {
       this.#notice('continued', `${plan.name} was begun before and is gone on with`);
       await this.#archiveSegment(plan);
@@ -193,8 +216,8 @@ class Run {
       this.#db.setMeta({ [META.plan]: undefined });
       return;
     }
-    const { rows, bytes, sha256 } = published;
-    const sealed: Plan = { ...plan, sealed: { rows, bytes, sha256 } };
+    const { rows, bytes, sha256, manifestSha256 } = published;
+    const sealed: Plan = { ...plan, sealed: { rows, bytes, sha256, manifestSha256 } };
     this.#db.setMeta({
       [META.plan]: JSON.stringify(sealed),
       ...this.#foldersEntry([...readFolders(this.#meta, this.#path), folder]),
@@ -202,6 +225,7 @@ class Run {
     failpoint('archive-sealed');
     this.#segments.push(published);
     await this.#delete(sealed);
+    this.#hooks.onSegment?.(published);
   }
 
   async #delete(plan: Plan): Promise<void> {

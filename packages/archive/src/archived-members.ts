@@ -23,13 +23,27 @@ export class ArchivedMembers {
   readonly #test: RowTest;
   readonly #warn: (message: string) => void;
   readonly #known = new Set<string>();
+  readonly #deadlineMs: number;
   #sources: Source[] = [];
   #sealed: string | undefined;
+  #isComplete = true;
 
-  constructor(reader: LogReader, test: RowTest, warn: (message: string) => void) {
+  /** Behind the deadline, a `performance.now()`, no row is searched for any more. */
+  constructor(
+    reader: LogReader,
+    test: RowTest,
+    warn: (message: string) => void,
+    deadlineMs: number = Infinity,
+  ) {
     this.#reader = reader;
     this.#test = test;
     this.#warn = warn;
+    this.#deadlineMs = deadlineMs;
+  }
+
+  /** False where the deadline kept rows from being searched. */
+  get isComplete(): boolean {
+    return this.#isComplete;
   }
 
   /** Looks for segments that have come; their rows up to `behind` have been given already, by the store. */
@@ -139,23 +153,47 @@ export class ArchivedMembers {
     return lastMs >= sinceMs && firstMs < untilMs;
   }
 
+  #isLate(): boolean {
+    if (performance.now() > this.#deadlineMs) this.#isComplete = false;
+    return !this.#isComplete;
+  }
+
   #readRows({ path, member }: Source): LogRow[] {
+    if (this.#isLate()) return [];
     try {
-      const rows = readMember(path, member)
-        .toString()
-        .split('\n')
-        .slice(0, -1)
-        .map((line) => this.#test.select(line))
-        .filter((row) => row !== undefined);
-      return this.#test.order === 'asc' ? rows.toReversed() : rows;
+      const lines = readMember(path, member).toString().split('\n').slice(0, -1);
+      if (this.#test.order === 'desc') lines.reverse();
+      const rows: LogRow[] = [];
+      for (const line of lines) {
+        if (this.#isLate()) break;
+        const row = this.#test.select(line);
+        if (row) rows.push(row);
+      }
+      return rows.toReversed();
     } catch (error) {
-      const [from, to] = [member.first.ts, member.last.ts].map((ms) => new Date(ms).toISOString());
-      this.#warn(
-        `${member.rows} archived rows from ${from} to ${to} are left out: ${path} is damaged (${messageOf(error)}); "treeline archive verify" tells more`,
-      );
+      this.#warn(faultOf(error, path, member));
       return [];
     }
   }
+}
+
+/** A file that can't be opened: its members are all left out, which is told once. */
+class FileFault extends Error {
+  readonly code: string;
+
+  constructor(code: string) {
+    super(code);
+    this.code = code;
+  }
+}
+
+function faultOf(error: unknown, path: string, member: Member): string {
+  if (error instanceof FileFault) {
+    const fault = error.code === 'ENOENT' ? 'is missing' : `can't be opened (${error.code})`;
+    return `archived rows are left out: ${path} ${fault}; "treeline archive verify" tells more`;
+  }
+  const [from, to] = [member.first.ts, member.last.ts].map((ms) => new Date(ms).toISOString());
+  return `${member.rows} archived rows from ${from} to ${to} are left out: ${path} is damaged (${messageOf(error)}); "treeline archive verify" tells more`;
 }
 
 function firstPlace({ member, rows }: Source, order: 'asc' | 'desc'): Place {
@@ -168,7 +206,7 @@ function readMember(path: string, member: Member): Buffer {
   try {
     fd = fs.openSync(path, 'r');
   } catch (error) {
-    throw new Error(`it can't be opened: ${codeOf(error)}`, { cause: error });
+    throw new FileFault(codeOf(error));
   }
   try {
     const read = fs.readSync(fd, bytes, 0, member.bytes, member.offset);

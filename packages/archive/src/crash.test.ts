@@ -4,8 +4,10 @@ import fs from 'node:fs';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { archive } from './archive.ts';
 import { FAILPOINTS, type Failpoint } from './failpoint.ts';
 import { openMergedReader } from './merged-reader.ts';
+import type { ArchiveOptions } from './options.ts';
 import { restoreArchive } from './restore.ts';
 import { createScratchStore, DAY_MS, type ScratchStore } from './scratch-store.ts';
 import { verifyArchive } from './verify.ts';
@@ -122,27 +124,65 @@ describe('an archiver that is killed while others write', () => {
   });
 });
 
-test(
-  'a file that is damaged before its rows were deleted costs none of those that are left',
+test.each([
+  ['data file', '.gz', 100],
+  ['manifest', '.manifest.json', 0],
+])(
+  'a %s that is damaged before its rows were deleted costs none of those that are left',
   { timeout: 60_000 },
-  async () => {
+  async (_, suffix, length) => {
     const store = createScratchStore(
-      Array.from({ length: 600 }, (_, n) => ({
+      Array.from({ length: 600 }, (__, n) => ({
         source: 'bulk',
         ts: Date.now() - 2 * DAY_MS,
         payload: { n },
       })),
     );
     expect(await runArchiver(store, 'archive-sealed')).toMatchObject({ signal: 'SIGKILL' });
-    const [data = ''] = fs.readdirSync(store.to).filter((name) => name.endsWith('.gz'));
-    fs.truncateSync(`${store.to}/${data}`, 100);
+    const [damaged = ''] = fs.readdirSync(store.to).filter((name) => name.endsWith(suffix));
+    fs.truncateSync(`${store.to}/${damaged}`, length);
     const next = await runArchiver(store);
     expect(next).toMatchObject({ code: 1, output: expect.stringContaining('notice segment-damaged') });
     expect(next.output).toContain('deleted 600');
     const { findings } = await verifyArchive(store.to);
-    expect(new Set(findings.map(({ file }) => file))).toEqual(new Set([data]));
+    expect(new Set(findings.map(({ file }) => file))).toEqual(new Set([damaged]));
     const { restored } = await restoreArchive(store.to, { to: `${store.folder}/scratch.db` });
     expect(restored).toBe(600);
+    store.remove();
+  },
+);
+
+test.each<[string, (to: string) => ArchiveOptions]>([
+  ['another folder', (to) => ({ to: `${to}-right`, olderThan: '1d' })],
+  ['an earlier cut', (to) => ({ to, olderThan: '30d' })],
+])(
+  'a plan of a mistaken run does not take rows from the next run, which asks for %s',
+  { timeout: 60_000 },
+  async (_, options) => {
+    const ages = [2, 40];
+    const store = createScratchStore(
+      ages.map((days) => ({ source: `${days} days`, ts: Date.now() - days * DAY_MS })),
+    );
+    expect(await runArchiver(store, 'archive-planned')).toMatchObject({ signal: 'SIGKILL' });
+    const { to, olderThan } = options(store.to);
+    const notices: string[] = [];
+    const result = await archive(store, { to, olderThan }, { onNotice: ({ kind }) => notices.push(kind) });
+    expect(notices).toEqual(['dropped']);
+    expect(result.segments.every(({ folder }) => folder === to)).toBe(true);
+    expect(store.rows().map(({ source }) => source)).toEqual(olderThan === '30d' ? ['2 days'] : []);
+    expect(await verifyArchive(to)).toMatchObject({ ok: true, rows: result.deleted });
+    store.remove();
+  },
+);
+
+test(
+  'what a run before had archived elsewhere is deleted, and named by itself',
+  { timeout: 60_000 },
+  async () => {
+    const store = createScratchStore([{ source: 'old', ts: Date.now() - 2 * DAY_MS }]);
+    expect(await runArchiver(store, 'archive-sealed')).toMatchObject({ signal: 'SIGKILL' });
+    const result = await archive(store, { to: `${store.to}-other`, olderThan: '30d' });
+    expect(result).toMatchObject({ deleted: 1, segments: [], finished: { folder: store.to, deleted: 1 } });
     store.remove();
   },
 );

@@ -4,6 +4,7 @@ export {
   type ArchiveNotice,
   type ArchiveProgress,
   type ArchiveResult,
+  type FinishedSegment,
 } from './archive.ts';
 export type { VerifyFinding } from './finding.ts';
 export { listArchive, type ArchiveEntry } from './list.ts';

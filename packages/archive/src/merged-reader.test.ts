@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { openLogReader, openLogStore, type LogQuery, type LogRow } from '@treeline/sqlite';
 import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { archive } from './archive.ts';
+import { ArchivedMembers } from './archived-members.ts';
 import { openMergedReader } from './merged-reader.ts';
 import { createScratchStore, DAY_MS, daysOfRows, HOUR_MS, type ScratchStore } from './scratch-store.ts';
 import { openArchivedSource } from './source.ts';
@@ -139,6 +140,44 @@ describe('openMergedReader', () => {
     expect(opened).toHaveLength(1);
   });
 
+  test('reads no more of the store than the answer needs', () => {
+    store.append(
+      Array.from({ length: 40_000 }, (_, n) => ({ source: 'more', ts: n, payload: { rare: n === 39_999 } })),
+    );
+    const reader = openMergedReader(store.path);
+    // Each page of the store is followed by a look for new segments: few pages, few looks.
+    const looks = vi.spyOn(ArchivedMembers.prototype, 'refresh');
+    expect(reader.queryLogs({ limit: 5 })).toHaveLength(5);
+    expect(looks.mock.calls).toHaveLength(1);
+    looks.mockClear();
+    // The first row that matches comes while the rows behind it are still to be searched.
+    const rare = reader.iterate({ filter: 'rare=true' });
+    expect(rare.next().value).toMatchObject({ ts: 39_999 });
+    const untilFirst = looks.mock.calls.length;
+    expect(rare.next()).toEqual({ done: true, value: { complete: true } });
+    expect(looks.mock.calls.length).toBeGreaterThan(untilFirst + 1);
+    reader.close();
+  });
+
+  test.each(['asc', 'desc'] as const)(
+    'a time limit ends the search of archived rows and keeps what was found (%s)',
+    async (order) => {
+      await archive(store, { olderThan: 0, to: store.to, maxRowsPerFile: 500 });
+      const reader = openMergedReader(store.path);
+      // Each look at the clock is a millisecond.
+      let nowMs = 0;
+      const clock = vi.spyOn(performance, 'now').mockImplementation(() => nowMs++);
+      const rows = reader.queryLogs({ order, limit: Infinity, timeoutMs: 800 });
+      clock.mockRestore();
+      reader.close();
+      expect(rows.complete).toBe(false);
+      expect(rows.length).toBeGreaterThan(600);
+      expect(rows.length).toBeLessThanOrEqual(800);
+      const expected = order === 'asc' ? before : before.toReversed();
+      expect([...rows]).toEqual(expected.slice(0, rows.length));
+    },
+  );
+
   test('says what is missing, once, and answers with the rest', async () => {
     await archive(store, { olderThan: '60d', to: store.to, maxRowsPerFile: 400 });
     const names = fs.readdirSync(store.to).filter((name) => name.endsWith('.gz'));
@@ -153,6 +192,25 @@ describe('openMergedReader', () => {
     fs.rmSync(store.to, { recursive: true });
     expect(merged({ order: 'asc' })).toHaveLength(store.rows().length);
     expect(warnings).toEqual([expect.stringContaining(`${store.to} does not exist`)]);
+  });
+
+  test('tells a missing file once, whatever number of members it had', async () => {
+    store.append(
+      Array.from({ length: 3 }, (_, ts) => ({
+        source: 'large',
+        ts,
+        payload: { text: 'x'.repeat(2_500_000) },
+      })),
+    );
+    await archive(store, { olderThan: '60d', to: store.to, gzipLevel: 1 });
+    const [name = ''] = fs.readdirSync(store.to).filter((each) => each.endsWith('.gz'));
+    fs.rmSync(join(store.to, name));
+    merged({ order: 'asc' });
+    expect(warnings).toEqual([
+      expect.stringMatching(
+        /^archived rows are left out: .*\.jsonl\.gz is missing; "treeline archive verify"/,
+      ),
+    ]);
   });
 
   test('finds an archive that was moved by itself after the next run, and asks for the old place no more', async () => {

@@ -15,9 +15,6 @@ export interface MergedReaderOptions {
 
 type Rows = ReturnType<LogReader['iterate']>;
 
-/** Rows that are asked of the store at a time. */
-const PAGE_ROWS = 1000;
-
 /**
  * Opens a store for reading together with the archives that its rows have gone to. Rows come merged by time, each once, also while an
  * archiver is at work; files that can't match by time are not opened. Synchronous, as a reader of the store alone.
@@ -57,29 +54,25 @@ function* readMerged(
   warn: (message: string) => void,
 ): Rows {
   const { order, limit, timeoutMs } = test;
-  const deadlineMs = performance.now() + timeoutMs;
-  const archived = new ArchivedMembers(reader, test, warn);
+  const archived = new ArchivedMembers(reader, test, warn, performance.now() + timeoutMs);
+  const pages = reader.iteratePages({ ...query, order, limit, timeoutMs });
   let place: Place | undefined = test.after;
-  let cursor = query.cursor;
   let isDone = false;
   let isComplete = true;
   let page: LogRow[] = [];
   for (let count = 0; count < limit;) {
-    if (page.length === 0 && !isDone) {
-      const leftMs = Math.max(0, deadlineMs - performance.now());
-      const rows = reader.queryLogs({ ...query, order, cursor, limit: PAGE_ROWS, timeoutMs: leftMs });
-      isComplete = rows.complete;
-      isDone = !isComplete || rows.length < PAGE_ROWS;
-      cursor = rows.at(-1)?.cursor ?? cursor;
-      page = rows.toReversed();
+    while (page.length === 0 && !isDone) {
+      const read = pages.next();
+      isDone = read.done === true;
+      if (read.done) isComplete = read.value.complete;
+      else page = read.value.toReversed();
       archived.refresh(place);
     }
     const stored = page.at(-1);
-    // When the time is up, what the store has found is still told, and no further file is opened.
-    if (performance.now() > deadlineMs) isComplete = false;
-    const cold = isComplete ? archived.peek(stored) : undefined;
+    // When the time is up, what was found is still told, and no further file is opened.
+    const cold = archived.peek(stored);
     const row = !stored || (cold && compareRows(cold, stored, order) < 0) ? cold : stored;
-    if (!row) return { complete: isComplete };
+    if (!row) return { complete: isComplete && archived.isComplete };
     if (row === stored) page.pop();
     else archived.take();
     if (place && compareRows(row, place, order) <= 0) continue;

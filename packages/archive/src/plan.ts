@@ -16,7 +16,9 @@ const planSchema = v.strictObject({
   first: place,
   plannedMs: whole,
   /** Set once the file stands for the rows: from then on they may be deleted. */
-  sealed: v.optional(v.strictObject({ rows: whole, bytes: whole, sha256: v.string() })),
+  sealed: v.optional(
+    v.strictObject({ rows: whole, bytes: whole, sha256: v.string(), manifestSha256: v.string() }),
+  ),
 });
 
 /** What the store knows of the segment under way, in its table `meta`: it names the next step after any crash. */

@@ -37,6 +37,8 @@ export interface PublishedSegment {
   readonly bytes: number;
   readonly rawBytes: number;
   readonly sha256: string;
+  /** Of the manifest beside the file. */
+  readonly manifestSha256: string;
 }
 
 export interface PublishOptions {
@@ -58,11 +60,20 @@ export async function publishSegment(
   const manifest = before && (await holdsRows(store, folder, plan, before, options)) ? before : undefined;
   const published = manifest ?? (await writeSegment(store, folder, plan, options));
   if (!published) return undefined;
-  const text = formatManifest(published);
-  publishHead(folder, { version: 1, store: store.storeId, segment: plan.segment, sha256: sha256(text) });
+  const manifestSha256 = sha256(formatManifest(published));
+  publishHead(folder, { version: 1, store: store.storeId, segment: plan.segment, sha256: manifestSha256 });
   failpoint('archive-head-published');
   const { rows, times, bytes, rawBytes } = published;
-  return { name: plan.name, folder, rows, ...times, bytes, rawBytes, sha256: published.sha256 };
+  return {
+    name: plan.name,
+    folder,
+    rows,
+    ...times,
+    bytes,
+    rawBytes,
+    sha256: published.sha256,
+    manifestSha256,
+  };
 }
 
 /** The manifest that an interrupted run had published for this plan. */
@@ -190,9 +201,10 @@ function readSafely<T>(read: () => T): T | undefined {
   }
 }
 
-/** Whether a file that stands for rows is still what it was when it was sealed. */
+/** Whether a file that stands for rows is still what it was when it was sealed, and its manifest, without which nothing reads it. */
 export async function isIntact(folder: string, { name }: Plan, seal: Seal): Promise<boolean> {
-  if (!fs.existsSync(join(folder, name + MANIFEST_SUFFIX))) return false;
+  const manifest = await hashFile(join(folder, name + MANIFEST_SUFFIX));
+  if (manifest?.sha256 !== seal.manifestSha256) return false;
   const found = await hashFile(join(folder, name + DATA_SUFFIX));
   return found?.bytes === seal.bytes && found.sha256 === seal.sha256;
 }

@@ -1,7 +1,9 @@
 import fs from 'node:fs';
 import { join } from 'node:path';
+import BetterSqlite3 from 'better-sqlite3';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { archive } from './archive.ts';
+import { listArchive } from './list.ts';
 import { restoreArchive } from './restore.ts';
 import { createScratchStore, daysOfRows, HOUR_MS, type ScratchStore } from './scratch-store.ts';
 import { verifyArchive } from './verify.ts';
@@ -85,6 +87,12 @@ describe('verifyArchive', () => {
     ],
     ['an empty file', () => data(1), () => (fs.truncateSync(join(folder, data(1))), data(1)), /truncated/],
     ['a missing file', () => data(2), () => removed(data(2)), /it is missing/],
+    [
+      'a folder in place of a file, and goes on,',
+      () => data(1),
+      () => (removed(data(3)), fs.mkdirSync(join(folder, removed(data(1)))), ''),
+      /it can't be read \(EISDIR\)/,
+    ],
     [
       'a manifest whose count was edited',
       () => data(2),
@@ -202,6 +210,26 @@ describe('restoreArchive', () => {
     expect(result.ok).toBe(false);
     expect(result.restored).toBe(rows - 220);
     expect(result.findings.map(({ file }) => file)).toEqual(damaged);
+  });
+
+  test('refuses the store whose rows were archived, also when none is left there', async () => {
+    const live = createScratchStore(daysOfRows(20, HOUR_MS));
+    await archive(live, { olderThan: 0, to: live.to });
+    expect(live.rows()).toEqual([]);
+    await expect(restoreArchive(live.to, { to: live.path })).rejects.toMatchObject({
+      code: 'DESTINATION_UNUSABLE',
+      message: expect.stringContaining('is a store that is archived'),
+    });
+    // As before the first run, but for the rows.
+    const emptied = createScratchStore();
+    const db = new BetterSqlite3(emptied.path);
+    const [{ store: storeId } = { store: '' }] = listArchive(live.to);
+    db.prepare("UPDATE meta SET value = ? WHERE key = 'store_id'").run(storeId);
+    db.close();
+    await expect(restoreArchive(live.to, { to: emptied.path })).rejects.toMatchObject({
+      code: 'DESTINATION_UNUSABLE',
+    });
+    for (const each of [live, emptied]) each.remove();
   });
 
   test('refuses a store that holds other rows', async () => {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { messageOf, TreelineError } from '@treeline/contract';
 import { readArchivedLine } from '@treeline/sqlite/archival';
 import { expandFrom } from './compare.ts';
-import { listSegments, readManifest, readNames, type StoredManifest } from './folder.ts';
+import { codeOf, listSegments, readManifest, readNames, type StoredManifest } from './folder.ts';
 import { findLeftovers, verifyChain } from './verify-chain.ts';
 import type { VerifyFinding } from './finding.ts';
 import { hashFile } from './hash-file.ts';
@@ -107,6 +107,15 @@ function checkName(name: string, { store, segment, times, file }: Manifest): str
 
 /** What is wrong with a data file. */
 async function verifyFile(path: string, manifest: Manifest): Promise<string[]> {
+  try {
+    return await verifyContent(path, manifest);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error)) throw error;
+    return [`it can't be read (${codeOf(error)})`];
+  }
+}
+
+async function verifyContent(path: string, manifest: Manifest): Promise<string[]> {
   const found = await hashFile(path);
   if (!found) return ['it is missing'];
   const faults: string[] = [];

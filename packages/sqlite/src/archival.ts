@@ -78,6 +78,13 @@ export function openArchivalStore(path: string): ArchivalStore {
       `${path} does not exist; check the path, or start the program that writes it`,
     );
   }
+  // Opened for writing, it would become a store.
+  if (fs.statSync(path).size === 0) {
+    throw new TreelineError(
+      'STORE_MISSING',
+      `${path} is an empty file, no log store; check the path, or start the program that writes it`,
+    );
+  }
   return new SqliteArchivalStore(openDatabase(path, { busyTimeoutMs: BUSY_TIMEOUT_MS }), path);
 }
 
@@ -218,7 +225,7 @@ class SqliteArchivalStore implements ArchivalStore {
         .prepare<[], number>("SELECT seq FROM sqlite_sequence WHERE name = 'logs'")
         .pluck()
         .get();
-      if (given !== undefined && given >= upTo) return false;
+      if ((given ?? 0) >= upTo) return false;
       const statement =
         given === undefined
           ? "INSERT INTO sqlite_sequence (seq, name) VALUES (?, 'logs')"

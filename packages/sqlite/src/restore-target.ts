@@ -33,10 +33,17 @@ export function openRestoreTarget(path: string, storeId: string): RestoreTarget 
 
 function claim(db: Database, path: string, storeId: string): void {
   db.transaction(() => {
-    const from = db
-      .prepare<[string], string>('SELECT value FROM meta WHERE key = ?')
-      .pluck()
-      .get(RESTORED_FROM);
+    const meta = db.prepare<[string], string>('SELECT value FROM meta WHERE key = ?').pluck();
+    const from = meta.get(RESTORED_FROM);
+    const isArchived =
+      db.prepare("SELECT 1 FROM meta WHERE key GLOB 'archive_*' LIMIT 1").get() !== undefined;
+    // Also where all its rows have been archived, and it is empty.
+    if (isArchived || meta.get('store_id') === storeId) {
+      throw new TreelineError(
+        'DESTINATION_UNUSABLE',
+        `${path} is a store that is archived, and its next run would archive the rows again; choose a file that does not exist yet`,
+      );
+    }
     const isEmpty = db.prepare('SELECT 1 FROM logs LIMIT 1').get() === undefined;
     if (from !== storeId && !(from === undefined && isEmpty)) {
       throw new TreelineError(

@@ -29,6 +29,8 @@ export interface LogReader {
    * `complete` is false where `timeoutMs` ended the search.
    */
   iterate(query?: LogQuery): Generator<LogRow, { readonly complete: boolean }>;
+  /** The rows of `iterate` as they are read: each page is a short read of its own, and may be empty where few rows match. */
+  iteratePages(query?: LogQuery): Generator<readonly LogRow[], { readonly complete: boolean }>;
   /** Number of rows, by level and over time, the most frequent values and percentiles of a field. */
   stats(query?: StatsQuery): Stats;
   /**
@@ -123,6 +125,17 @@ export function openLogReader(path = 'data/logs.db'): LogReader {
 
 function readerOf(db: Database, path: string): LogReader {
   const getMeta = db.prepare<[string], string>('SELECT value FROM meta WHERE key = ?').pluck();
+  const iteratePages: LogReader['iteratePages'] = function* (query = {}) {
+    const checked = checkQuery({ limit: Infinity, ...query });
+    const deadlineMs = performance.now() + checked.timeoutMs;
+    const pages = readPages(db, checked);
+    for (;;) {
+      const page = guarded(path, () => pages.next());
+      if (page.done) return { complete: true };
+      yield page.value;
+      if (performance.now() > deadlineMs) return { complete: false };
+    }
+  };
   return {
     path,
     queryLogs(query = {}) {
@@ -140,16 +153,14 @@ function readerOf(db: Database, path: string): LogReader {
       });
     },
     *iterate(query = {}) {
-      const checked = checkQuery({ limit: Infinity, ...query });
-      const deadlineMs = performance.now() + checked.timeoutMs;
-      const pages = readPages(db, checked);
+      const pages = iteratePages(query);
       for (;;) {
-        const page = guarded(path, () => pages.next());
-        if (page.done) return { complete: true };
+        const page = pages.next();
+        if (page.done) return page.value;
         yield* page.value;
-        if (performance.now() > deadlineMs) return { complete: false };
       }
     },
+    iteratePages,
     count(query = {}) {
       const checked = checkQuery(query);
       const deadlineMs = performance.now() + checked.timeoutMs;

@@ -1,4 +1,4 @@
-import type { ArchiveEntry, VerifyFinding } from '@treeline/archive';
+import type { ArchiveEntry, ArchiveResult, VerifyFinding } from '@treeline/archive';
 import { formatBytes, TreelineError } from '@treeline/contract';
 import { createArchiveReport, type ArchiveOutput } from '../archive-report.ts';
 import { CommandFailure, EXIT } from '../exit-code.ts';
@@ -22,28 +22,25 @@ export async function run(store: string, flags: ArchiveRunFlags): Promise<number
   const report = createArchiveReport(flags.output);
   const gzipLevel = flags.gzipLevel === undefined ? undefined : Number(flags.gzipLevel);
   try {
-    const { segments, deleted, cutoffMs, damaged } = await archive(
+    const result = await archive(
       store,
       { olderThan: flags.olderThan, to: flags.to, gzipLevel },
       {
         onProgress: (progress) => report.progress(progress),
+        onSegment: ({ name, rows, bytes, rawBytes, firstMs, lastMs }) =>
+          report.event(
+            'segment',
+            { segment: name, rows, bytes, rawBytes, firstMs, lastMs },
+            `${name}: ${rows} rows, ${formatBytes(bytes)} (${formatBytes(rawBytes)} uncompressed)`,
+          ),
         onNotice: ({ kind, message }) => report.event('notice', { kind }, message),
       },
     );
-    for (const { name, rows, bytes, rawBytes, firstMs, lastMs } of segments) {
-      report.event(
-        'segment',
-        { segment: name, rows, bytes, rawBytes, firstMs, lastMs },
-        `${name}: ${rows} rows, ${formatBytes(bytes)} (${formatBytes(rawBytes)} uncompressed)`,
-      );
-    }
-    const cutoff = new Date(cutoffMs).toISOString();
+    const { segments, deleted, cutoffMs, damaged } = result;
     report.event(
       'done',
       { deleted, segments: segments.length, cutoffMs },
-      deleted === 0 && segments.length === 0
-        ? `nothing to archive: no row is older than ${cutoff}`
-        : `${deleted} rows before ${cutoff} moved from ${store} to ${flags.to}`,
+      closingLine(store, flags.to, result),
     );
     return damaged ? EXIT.failed : EXIT.ok;
   } catch (error) {
@@ -51,6 +48,21 @@ export async function run(store: string, flags: ArchiveRunFlags): Promise<number
   } finally {
     report.end();
   }
+}
+
+function closingLine(
+  store: string,
+  to: string,
+  { cutoffMs, segments, deleted, finished }: ArchiveResult,
+): string {
+  const cutoff = new Date(cutoffMs).toISOString();
+  const moved = deleted - (finished?.deleted ?? 0);
+  const own =
+    moved === 0 && segments.length === 0
+      ? `nothing to archive: no row is older than ${cutoff}`
+      : `${moved} rows before ${cutoff} moved from ${store} to ${to}`;
+  if (!finished) return own;
+  return `${finished.deleted} rows that a run before had archived in ${finished.folder} deleted from ${store}; ${own}`;
 }
 
 /** Prints what an archive holds. */
