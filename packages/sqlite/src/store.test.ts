@@ -342,6 +342,7 @@ describe('openLogReader', () => {
       'close',
       'count',
       'iterate',
+      'iteratePages',
       'meta',
       'path',
       'queryLogs',
