@@ -46,7 +46,9 @@ async function logAll(logger: TreelineLogger): Promise<void> {
 /** Files that were rotated on days long gone, and lately. */
 function rotatedFiles(count: number): void {
   const today = new Date().toISOString().slice(0, 10);
-  fs.writeFileSync(inFolder('out.log.2020-01-01.1'), 'old\n');
+  const old = inFolder('out.log.2020-01-01.1');
+  fs.writeFileSync(old, 'old\n');
+  fs.utimesSync(old, new Date('2020-01-01'), new Date('2020-01-01'));
   for (let index = 1; index <= count; index++)
     fs.writeFileSync(inFolder(`out.log.${today}.${index}`), 'new\n');
 }
