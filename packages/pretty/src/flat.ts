@@ -44,10 +44,7 @@ export class FlatMode implements Mode {
     const path = this.#path(span);
     const message = layout.message(line);
     const what = op === 'event' ? '' : this.#spanText(span, op, fields);
-    const gap =
-      missing === 0
-        ? ''
-        : ` ${theme.warning(`(${counted(missing, 'record')} missing)`)}`;
+    const gap = missing === 0 ? '' : ` ${theme.warning(`(${counted(missing, 'record')} missing)`)}`;
     const own = op === 'event' ? `${message}${layout.fields(line, line.fields)}` : '';
     const rest = `${layout.fields(line, line.requestFields)}${layout.errors(line)}`;
     const body = `${layout.origin(line)}${path}${late}${what}${own}${gap}${rest}${this.#ids(span)}`;

@@ -86,7 +86,10 @@ describe('createPrinter', () => {
   });
 
   test('shows records of a level beyond 255', () => {
-    const lines = [{ level: 290, msg: 'below' }, { level: 300, msg: 'above' }];
+    const lines = [
+      { level: 290, msg: 'below' },
+      { level: 300, msg: 'above' },
+    ];
     expect(print(lines, { mode: 'flat', time: 'none', minimumLevel: 300 })).toBe('300   above\n');
   });
 
