@@ -259,6 +259,19 @@ fs.writeFileSync(
   `import { runPretty } from ${JSON.stringify(built)};\nprocess.exitCode = await runPretty(process.argv.slice(2));\n`,
 );
 
+/** Waits until the process has written some of its output and writes no more. */
+async function untilItStandsStill(pid: number): Promise<void> {
+  let before: number | undefined;
+  const standsStill = (): boolean => {
+    const [, written] = /^wchar: (\d+)/m.exec(fs.readFileSync(`/proc/${pid}/io`, 'utf8')) ?? [];
+    const now = Number(written);
+    const same = now === before && now > 30_000;
+    before = now;
+    return same;
+  };
+  await expect.poll(standsStill, { timeout: 20_000, interval: 500 }).toBe(true);
+}
+
 describe('the command in a process of its own', () => {
   test('prints a pipe to its end, a last line without a line feed included', async () => {
     const child = spawn(process.execPath, [program, '--time', 'none'], {
@@ -311,16 +324,7 @@ describe('the command in a process of its own', () => {
       child.stderr.on('data', (chunk: Buffer) => (told += chunk.toString()));
       await expect.poll(() => told, { timeout: 10_000 }).toMatch(/^\d+\n/);
       const pid = Number(told);
-      const position = () => /^rchar: (\d+)/.exec(fs.readFileSync(`/proc/${pid}/io`, 'utf8'))?.[1];
-      // It has come to stand still when it reads no more.
-      let before: string | undefined;
-      const standsStill = (): boolean => {
-        const now = position();
-        const same = now === before && Number(now) > 64 * 1024;
-        before = now;
-        return same;
-      };
-      await expect.poll(standsStill, { timeout: 20_000, interval: 500 }).toBe(true);
+      await untilItStandsStill(pid);
       const code = (): string | undefined => {
         const [, ended] = told.split('\n');
         // Signals that come in one moment are one.
@@ -330,6 +334,22 @@ describe('the command in a process of its own', () => {
       await expect.poll(code, { timeout: 10_000, interval: 500 }).toBe('130');
     } finally {
       process.kill(-(child.pid ?? 0), 'SIGKILL');
+    }
+  }, 60_000);
+
+  test('ends at a second Ctrl-C while nobody reads its socket', async () => {
+    const child = spawn(process.execPath, [program], { stdio: ['pipe', 'pipe', 'inherit'] });
+    try {
+      child.stdin.on('error', () => undefined);
+      child.stdin.write(line({ msg: 'x'.repeat(1000) }).repeat(2000));
+      await untilItStandsStill(child.pid ?? 0);
+      const code = (): number | null => {
+        if (child.exitCode === null) child.kill('SIGINT');
+        return child.exitCode;
+      };
+      await expect.poll(code, { timeout: 10_000, interval: 500 }).toBe(130);
+    } finally {
+      child.kill('SIGKILL');
     }
   }, 60_000);
 

@@ -1,3 +1,4 @@
+import fs from 'node:fs';
 import tty from 'node:tty';
 import { createBatch, messageOf, openFdWriter } from '@treeline/contract';
 import { parsePrettyArgs, UsageError, type PrettyArgs } from './cli-args.ts';
@@ -182,6 +183,8 @@ function createOutput(io: PrettyIo, interrupted: AbortSignal): Output {
 
 function processIo(): PrettyIo {
   keepYoungGenerationSmall();
+  // A socket can't be opened once more: that Node looks at it makes its writes return, so that a Ctrl-C is heard between them.
+  if (fs.fstatSync(1, { bigint: true }).isSocket()) void process.stdout;
   const output = openFdWriter(1);
   return {
     openInput: standardInput,
