@@ -2,7 +2,7 @@ import { messageOf } from '@treeline/contract';
 import type { Calendar } from './calendar.ts';
 import { compressedSuffix, type Compression } from './compression-method.ts';
 import { compressFile } from './compression.ts';
-import { statIfThere } from './log-file.ts';
+import { codeOf, statIfThere } from './log-file.ts';
 import type { NameGrammar } from './name-grammar.ts';
 import {
   chooseExpired,
@@ -132,6 +132,8 @@ export class Upkeep {
       try {
         if (!(await this.#compress(file, compression))) areLeft = true;
       } catch (error) {
+        // The folder has been deleted: what was listed is no longer there.
+        if (codeOf(error) === 'ENOENT') throw error;
         // Those behind it are none the worse for it.
         this.#warn(`compress ${file.path} among`, error);
       }
