@@ -6,7 +6,7 @@ import { addStats, readStreamStats, type StreamStats } from './stats.ts';
 import { streamKey } from './stream-key.ts';
 
 /** Records of the log that nothing can give back any more, and how far the worker had offered the log to the streams. */
-export interface LostRange {
+interface LostRange {
   readonly fromSeq: number;
   readonly toSeq: number;
   readonly offeredSeq: number;
