@@ -16,10 +16,10 @@ const WAYS = {
   'logging while it closes': async () => {
     const logger = open('closing', file);
     for (let n = 0; n < 100; n++) logger.info({ n });
-    let isClosed = false;
-    const closed = logger.close().then(() => (isClosed = true));
+    const closing = new AbortController();
+    const closed = logger.close().then(() => closing.abort());
     let late = 0;
-    while (!isClosed) {
+    while (!closing.signal.aborted) {
       logger.info({ late: late++ });
       await new Promise((resolve) => setImmediate(resolve));
     }

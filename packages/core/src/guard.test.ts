@@ -51,7 +51,7 @@ describe('guardLogMethod', () => {
     ['a function', [() => 1], '[function]'],
   ])('%s as message gives a valid line', (_, args, msg) => {
     const { logger, records } = loggerWithLines();
-    (logger.info as (...args: unknown[]) => void)(...args);
+    Reflect.apply(logger.info, logger, args);
     expect(records).toMatchObject([{ level: 30, msg }]);
   });
 
