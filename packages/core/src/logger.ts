@@ -117,7 +117,7 @@ export function buildLogger(
   });
   context = new LoggerContext(root, config, levels, hooks);
   moveReservedBindings(root, reserved);
-  const buffer = hold ? startHolding(root, levels, hold) : undefined;
+  const buffer = hold ? startHolding(root, levels, context, hold) : undefined;
   const timedLevel = new TimedLevel(root, config.level);
   const reloader = followConfig(source, { root, client, levels, timedLevel });
   return Object.assign(
@@ -187,9 +187,19 @@ function refuseLevel(logger: Logger, { level, customLevels }: ChildLoggerOptions
   parseLevel(level);
 }
 
-function startHolding(root: Logger, levels: LevelControl, hold: true | HoldOptions): StartUpBuffer {
+function startHolding(
+  root: Logger,
+  levels: LevelControl,
+  context: LoggerContext,
+  hold: true | HoldOptions,
+): StartUpBuffer {
   const loaded = requireBuilt('hold/loader.js') as typeof import('./hold/loader.ts');
-  return new loaded.StartUpBuffer(root, levels, hold === true ? {} : hold);
+  return new loaded.StartUpBuffer(
+    root,
+    levels,
+    () => context.usedTracker?.directivesHere() ?? [],
+    hold === true ? {} : hold,
+  );
 }
 
 interface LoggerParts {
