@@ -225,6 +225,7 @@ function methodsOf({ client, reserved, context, buffer, reloader, timedLevel }: 
   const close = (options?: { timeoutMs?: number }): Promise<FlushResult> => {
     reloader.close();
     timedLevel.end();
+    for (const tell of context.beforeClose) tell();
     // It ends as it was meant to: what was held is wanted.
     buffer?.release();
     return client.close(options?.timeoutMs ?? FLUSH_TIMEOUT_MS);
