@@ -3,7 +3,7 @@ import { createLogger } from '@treeline/core';
 // Ends while its records are held back, or after: `how` says which.
 const [how, path] = process.argv.slice(2);
 const logger = createLogger(
-  { level: 'info', streams: [{ name: 'out', type: 'file', path }] },
+  { level: 'info', levels: { '[request]': 'trace' }, streams: [{ name: 'out', type: 'file', path }] },
   { hold: how === 'flood' ? { maxRecords: 100 } : true },
 );
 logger.debug('a detail');
@@ -24,6 +24,22 @@ const endings = {
   signal: () => {
     process.kill(process.pid, 'SIGTERM');
     setInterval(() => undefined, 1000);
+  },
+  survives: async () => {
+    for (let signals = 0; signals < 2; signals++) {
+      const arrived = new Promise((resolve) => process.once('SIGTERM', resolve));
+      const timer = setInterval(() => undefined, 1000);
+      process.kill(process.pid, 'SIGTERM');
+      await arrived;
+      clearInterval(timer);
+      await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+    }
+    logger.release();
+    logger.info('after');
+  },
+  'in-span': () => {
+    logger.span('request', () => logger.trace('a trace'));
+    logger.release();
   },
   releases: () => {
     logger.level = 'debug';

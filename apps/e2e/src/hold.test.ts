@@ -45,6 +45,17 @@ describe('records that are held back at the start', () => {
     expect(messagesOf(await hold('closes'))).toEqual(['starts', 'is doubtful', 'is broken']);
   });
 
+  test('are judged by the directives of the span that they were logged in', async () => {
+    const held = await hold('in-span');
+    expect(messagesOf(held)).toEqual(['starts', 'is doubtful', 'is broken', undefined, 'a trace', undefined]);
+  });
+
+  test('are released by a program that survives a signal, and stand on stderr once', async () => {
+    const held = await hold('survives');
+    expect(messagesOf(held)).toEqual(['starts', 'is doubtful', 'is broken', 'after']);
+    expect(held.rescued).toEqual(['is doubtful', 'is broken']);
+  });
+
   test('don’t stand in the way of help: a good end shows errors alone', async () => {
     const { code, stdout, rescued, stderr, records } = await hold('help');
     expect({ code, stdout, rescued, records }).toEqual({
@@ -65,7 +76,11 @@ describe('records that are held back at the start', () => {
     const held = await hold(how);
     expect({ code: held.code, signal: held.signal }).toEqual({ code, signal });
     expect(held.rescued).toEqual(['is doubtful', 'is broken']);
-    expect(held.stderr).toContain('treeline: 2 records below warn were held back and are lost');
+    expect(held.stderr).toContain(
+      how === 'signal'
+        ? 'treeline: 2 records below warn are held back, and lost if it ends now'
+        : 'treeline: 2 records below warn were held back and are lost',
+    );
   });
 
   test('are let go of by discard, and so is what follows; what is to be kept goes to stderr', async () => {

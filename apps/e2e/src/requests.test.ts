@@ -246,6 +246,30 @@ test('an error that Fastify’s handler throws is the error of the request, logg
   expect(records.at(-1)?.['req_id']).toBe('req-1');
 });
 
+test('requests that Fastify injects close by their status, and what the program has called failed has', async () => {
+  const { trees, lines } = await captureLogs(
+    async (logger) => {
+      const app = fastify({ loggerInstance: logger });
+      await app.register(fastifyRequests(logger));
+      app.get('/fine', async () => 'fine');
+      app.get('/failed', async () => {
+        logger.currentSpan()?.fail(new Error('told'));
+        return 'fine all the same';
+      });
+      await app.inject('/fine');
+      await app.inject('/failed');
+      await expect.poll(() => logger.activeRequests(), WAIT).toEqual([]);
+      await app.close();
+    },
+    { config: { enhancedFeatures: { requestTracking: { enabled: true } } } },
+  );
+  expect(trees.map(({ name, status }) => [name, status])).toEqual([
+    ['GET /fine', 'ok'],
+    ['GET /failed', 'error'],
+  ]);
+  expect(lines.join('')).not.toContain('NaN');
+});
+
 test('a trust boundary begins a trace of its own, linked to the caller’s', async () => {
   const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
   const { records } = await served(

@@ -118,7 +118,7 @@ export function buildLogger(
   });
   context = new LoggerContext(root, config, levels, hooks);
   moveReservedBindings(root, reserved);
-  const buffer = hold ? startHolding(root, levels, hold) : undefined;
+  const buffer = hold ? startHolding(root, levels, context, hold) : undefined;
   const timedLevel = new TimedLevel(root, config.level);
   const reloader = followConfig(source, { client, levels, timedLevel });
   return Object.assign(
@@ -188,9 +188,19 @@ function refuseLevel(logger: Logger, { level, customLevels }: ChildLoggerOptions
   parseLevel(level);
 }
 
-function startHolding(root: Logger, levels: LevelControl, hold: true | HoldOptions): StartUpBuffer {
+function startHolding(
+  root: Logger,
+  levels: LevelControl,
+  context: LoggerContext,
+  hold: true | HoldOptions,
+): StartUpBuffer {
   const loaded = requireBuilt('hold/loader.js') as typeof import('./hold/loader.ts');
-  return new loaded.StartUpBuffer(root, levels, hold === true ? {} : hold);
+  return new loaded.StartUpBuffer(
+    root,
+    levels,
+    () => context.usedTracker?.directivesHere() ?? [],
+    hold === true ? {} : hold,
+  );
 }
 
 interface LoggerParts {
@@ -216,6 +226,7 @@ function methodsOf({ client, reserved, context, buffer, reloader, timedLevel }: 
   const close = (options?: { timeoutMs?: number }): Promise<FlushResult> => {
     reloader.close();
     timedLevel.end();
+    for (const tell of context.beforeClose) tell();
     // It ends as it was meant to: what was held is wanted.
     buffer?.release();
     return client.close(options?.timeoutMs ?? FLUSH_TIMEOUT_MS);

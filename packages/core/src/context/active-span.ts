@@ -172,7 +172,8 @@ export class ActiveSpan implements Span {
     this.#new.otel?.setAttributes(attrs);
     this.#closing = attrs;
     if (status === 'error') this.#failure ??= { error };
-    this.#close(status);
+    // What the program has called failed has.
+    this.#close(status === 'ok' && this.#failure ? 'error' : status);
   }
 
   /** Ends a span that is given up. */

@@ -16,6 +16,8 @@ const MAX_ERROR_HISTORY = 100;
 export class LoggerContext {
   /** Undefined where `errorLogging` is off. */
   readonly errors: ErrorLog | undefined;
+  /** Called before the logger closes, while it still takes lines. */
+  readonly beforeClose = new Set<() => void>();
   readonly #root: Logger;
   readonly #config: PipelineConfig;
   readonly #levels: LevelControl;

@@ -70,7 +70,7 @@ export class SpanTracker implements SpanOwner, LineIds {
   readonly #options: SpanTrackerOptions;
   /** In the order of their starts. */
   readonly #active = new Set<ActiveSpan>();
-  spanLine: { readonly span: object; readonly text: string } | undefined;
+  spanLine: { readonly span: object; readonly text: string; readonly frame: Frame } | undefined;
 
   constructor(options: SpanTrackerOptions) {
     this.#options = options;
@@ -247,7 +247,7 @@ export class SpanTracker implements SpanOwner, LineIds {
     const { lines } = span.frame;
     // Its own line is among those that the close line counts.
     lines[level] = (lines[level] ?? 0) + 1;
-    this.spanLine = { span: line, text: spanIdsText(span.frame, span.parentSpanId) };
+    this.spanLine = { span: line, text: spanIdsText(span.frame, span.parentSpanId), frame: span.frame };
     try {
       writeSpanLine(logger, level, fields ? { span: line, ...fields } : { span: line });
     } catch {
@@ -264,6 +264,11 @@ export class SpanTracker implements SpanOwner, LineIds {
 
   isOwn(ids: Frame | TraceParent): ids is Frame {
     return 'owner' in ids && ids.owner === this;
+  }
+
+  /** Those that hold for the line that is being written. */
+  directivesHere(): readonly LevelDirective[] {
+    return this.#directivesOf(this.spanLine?.frame ?? currentFrame());
   }
 
   currentSpan(): Span | undefined {

@@ -1,4 +1,5 @@
 import { formatLevel, parseLevel, type LevelName } from '@treeline/contract';
+import type { LevelDirective } from '@treeline/query/directives';
 import fs from 'node:fs';
 import type { Logger } from 'pino';
 import { drainAtEnd, type EndCause } from '../exit-hook.ts';
@@ -21,7 +22,7 @@ export interface HoldStats {
   readonly held: number;
   /** Records for which there was no room; the least important go first. */
   readonly dropped: number;
-  /** Written to stderr because the process ended, or the buffer was discarded. */
+  /** Written to stderr because the process ended or got a signal, or the buffer was discarded. */
   readonly rescued: number;
 }
 
@@ -33,6 +34,10 @@ interface HeldRecord {
   readonly line: string;
   readonly level: number;
   readonly logger: Logger;
+  /** Directives of the span that it was logged in: by the release that may have ended. */
+  readonly directives: readonly LevelDirective[];
+  /** Whether it stands on stderr already. */
+  isRescued: boolean;
 }
 
 interface Streamed {
@@ -56,17 +61,25 @@ export class StartUpBuffer {
   readonly #root: Streamed;
   readonly #destination: Destination;
   readonly #levels: LevelControl;
+  readonly #directivesHere: () => readonly LevelDirective[];
   readonly #limits: { readonly maxRecords: number; readonly maxBytes: number };
   #records: HeldRecord[] = [];
   #bytes = 0;
   #dropped = 0;
   #rescued = 0;
+  #hasTold = false;
   #state: HoldStats['state'] = 'holding';
   /** After `discard`: what is still written, to stderr. */
   #keepLevel = Infinity;
   readonly #releaseEnd: () => void;
 
-  constructor(root: Logger, levels: LevelControl, options: HoldOptions = {}) {
+  constructor(
+    root: Logger,
+    levels: LevelControl,
+    directivesHere: () => readonly LevelDirective[],
+    options: HoldOptions = {},
+  ) {
+    this.#directivesHere = directivesHere;
     this.lastLogger = root;
     this.#root = root as unknown as Streamed;
     this.#destination = this.#root[streamSym] as Destination;
@@ -90,7 +103,8 @@ export class StartUpBuffer {
       if (level >= this.#keepLevel) this.#rescue([line]);
       return;
     }
-    this.#records.push({ line, level, logger: this.lastLogger });
+    const directives = this.#directivesHere();
+    this.#records.push({ line, level, logger: this.lastLogger, directives, isRescued: false });
     this.#bytes += line.length;
     this.#bound();
   }
@@ -99,8 +113,8 @@ export class StartUpBuffer {
   release(): void {
     if (this.#state !== 'holding') return;
     this.#end('released');
-    for (const { line, level, logger } of this.#takeAll())
-      if (this.#levels.admits(logger, level)) this.#destination.write(line);
+    for (const { line, level, logger, directives } of this.#takeAll())
+      if (this.#levels.admits(logger, level, directives)) this.#destination.write(line);
     this.#root[streamSym] = this.#destination;
     if (this.#dropped > 0) this.lastLogger.warn({ dropped: this.#dropped }, 'start-up records were dropped');
   }
@@ -110,7 +124,7 @@ export class StartUpBuffer {
     if (this.#state !== 'holding') return;
     this.#end('discarded');
     this.#keepLevel = keepLevel;
-    this.#rescue(this.#takeAll().flatMap(({ line, level }) => (level >= keepLevel ? [line] : [])));
+    this.#rescueRecords(this.#takeAll(), keepLevel);
   }
 
   stats(): HoldStats {
@@ -162,14 +176,22 @@ export class StartUpBuffer {
     // A program that only prints its help ends well, and says nothing else but errors.
     const isFailure = cause === 'signal' || (process.exitCode ?? 0) !== 0;
     const keepLevel = isFailure ? WARN : ERROR;
-    const records = this.#takeAll();
-    const lines = records.flatMap(({ line, level }) => (level >= keepLevel ? [line] : []));
-    this.#rescue(lines);
-    const rest = records.length - lines.length + this.#dropped;
-    if (isFailure && rest > 0)
-      writeToStderr(
-        `treeline: ${rest} records below ${formatLevel(keepLevel)} were held back and are lost\n`,
-      );
+    // A program may survive a signal: then it releases what was held, all the same.
+    const records = cause === 'signal' ? this.#records : this.#takeAll();
+    this.#rescueRecords(records, keepLevel);
+    const rest = records.filter(({ level }) => level < keepLevel).length + this.#dropped;
+    if (!isFailure || rest === 0 || (this.#hasTold && cause === 'signal')) return;
+    this.#hasTold = true;
+    const fate =
+      cause === 'signal' ? 'are held back, and lost if it ends now' : 'were held back and are lost';
+    writeToStderr(`treeline: ${rest} records below ${formatLevel(keepLevel)} ${fate}\n`);
+  }
+
+  /** Each once: several signals may come. */
+  #rescueRecords(records: readonly HeldRecord[], keepLevel: number): void {
+    const rescued = records.filter(({ level, isRescued }) => level >= keepLevel && !isRescued);
+    for (const record of rescued) record.isRescued = true;
+    this.#rescue(rescued.map(({ line }) => line));
   }
 
   #rescue(lines: readonly string[]): void {

@@ -57,6 +57,8 @@ interface TrackedRequest {
   route: string | undefined;
   readonly span: ActiveSpan;
   readonly bytesBefore: number;
+  /** Where there is no socket, as under Fastify's inject, a response never counts as finished by itself. */
+  isFinished: boolean;
 }
 
 /** The requests of one logger: each is a span. */
@@ -105,11 +107,15 @@ export class RequestTracker {
       { type: 'request', req_id: id },
     );
     const path = String(attributes['url.path']);
-    const tracked = { id, method, path, route, span, bytesBefore: request.socket.bytesWritten };
+    const bytesBefore = bytesWritten(request);
+    const tracked: TrackedRequest = { id, method, path, route, span, bytesBefore, isFinished: false };
     keepWith(request, tracked);
     keepWith(response, tracked);
     this.#active.add(tracked);
     this.#counters.started++;
+    response.once('finish', () => {
+      tracked.isFinished = true;
+    });
     response.once('close', () => this.#end(tracked, request, response));
     if (this.#active.size > this.#settings.maxActiveRequests) this.#evictOldest();
     this.#scheduleCleanup();
@@ -152,16 +158,17 @@ export class RequestTracker {
   #end(tracked: TrackedRequest, request: IncomingMessage, response: ServerResponse): void {
     if (!this.#active.delete(tracked)) return;
     const { span, method, bytesBefore } = tracked;
-    const isComplete = response.writableFinished;
+    const isComplete = tracked.isFinished || response.writableFinished;
     const failed = isComplete && response.statusCode >= 500;
     const route = tracked.route ?? expressRoute(request);
     this.#counters.ended++;
     if (!isComplete) this.#counters.aborted++;
+    const sentBytes = bytesWritten(request) - bytesBefore;
     if (route !== undefined) span.rename(spanName(method, route));
     span.endWith(failed ? 'error' : isComplete ? 'ok' : 'aborted', {
       'http.route': route,
       'http.response.status_code': response.headersSent ? response.statusCode : undefined,
-      'http.response.size': Math.max(0, request.socket.bytesWritten - bytesBefore),
+      'http.response.size': Number.isNaN(sentBytes) ? undefined : Math.max(0, sentBytes),
     });
   }
 
@@ -246,6 +253,11 @@ function parentOf({ headers }: IncomingMessage, isNew: boolean): { readonly pare
   if (isInOtelServerSpan()) return {};
   const { traceparent, tracestate } = headers;
   return { parent: traceparent === undefined ? null : { traceparent, tracestate } };
+}
+
+/** NaN where nobody counts: HTTP/2 and injected requests have no socket of their own. */
+function bytesWritten({ socket }: { readonly socket?: { readonly bytesWritten?: number } }): number {
+  return socket?.bytesWritten ?? NaN;
 }
 
 function spanName(method: string, route: string | undefined): string {

@@ -3,5 +3,6 @@ export {
   receiveScriptLog,
   type ScriptLevel,
   type ScriptLog,
+  type ScriptLogLimits,
   type ScriptLogOptions,
 } from './script-log.ts';

@@ -211,6 +211,32 @@ describe('createScriptLog', () => {
     expect(told[0]).toMatchObject({ level: 40, msg: 'a script logs too much: records were left out' });
   });
 
+  test('tells how many records it left out before the logger closes', async () => {
+    const { records } = await captureLogs(async (logger) => {
+      const log = createScriptLog(logger, { maxRecordsPerSecond: 10 });
+      for (let index = 0; index < 100; index++) log('info', 'n');
+      await logger.close();
+    });
+    const dropped = records.reduce((sum, record) => sum + Number(record['dropped'] ?? 0), 0);
+    expect(dropped).toBeGreaterThan(0);
+    expect(records.filter(({ msg }) => msg === 'n').length + dropped).toBe(100);
+  });
+
+  test('limits what comes over a port, too, as it may not come through the worker’s own function', async () => {
+    const { records } = await captureLogs(async (logger) => {
+      const { port1, port2 } = new MessageChannel();
+      receiveScriptLog(logger, port1, { maxRecordsPerSecond: 10, maxChars: 5 });
+      for (let index = 0; index < 100; index++) port2.postMessage({ level: 'info', msg: 'x'.repeat(100) });
+      port2.close();
+      await once(port1, 'close');
+      await logger.close();
+    });
+    const dropped = records.reduce((sum, record) => sum + Number(record['dropped'] ?? 0), 0);
+    expect(records[0]).toMatchObject({ msg: 'xxxxx…', chars: 100 });
+    expect(records.filter(({ chars }) => chars === 100).length + dropped).toBe(100);
+    expect(dropped).toBeGreaterThan(0);
+  });
+
   test('cuts long messages, and says how long they were', async () => {
     const { records } = await script("log('info', 'x'.repeat(100))", { maxChars: 10 });
     expect(records[0]).toMatchObject({ msg: `${'x'.repeat(10)}…`, chars: 100 });

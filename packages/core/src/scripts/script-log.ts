@@ -1,5 +1,6 @@
 import type { Context } from 'node:vm';
 import { MessagePort } from 'node:worker_threads';
+import { contextOf } from '../context/context-of.ts';
 import type { TreelineLogger } from '../logger.ts';
 import { createInRealm, type ScriptFunction } from './script-realm.ts';
 import { captureScriptStack } from './script-stack.ts';
@@ -12,15 +13,18 @@ export type ScriptLevel = (typeof SCRIPT_LEVELS)[number];
 /** What hosted code logs with: one function, and no way from it to the host. */
 export type ScriptLog = ScriptFunction;
 
-export interface ScriptLogOptions {
-  /** The context of node:vm that the script runs in; without it the function is for this realm. Made before any script runs there. */
-  readonly context?: Context;
-  /** Adds the script's stack to each record, as `backtrace`. */
-  readonly backtrace?: boolean;
+export interface ScriptLogLimits {
   /** Records in any second; more are left out, counted, and told of in a record (default 1000). */
   readonly maxRecordsPerSecond?: number;
   /** Longer messages are cut and marked (default 16384). */
   readonly maxChars?: number;
+}
+
+export interface ScriptLogOptions extends ScriptLogLimits {
+  /** The context of node:vm that the script runs in; without it the function is for this realm. Made before any script runs there. */
+  readonly context?: Context;
+  /** Adds the script's stack to each record, as `backtrace`. */
+  readonly backtrace?: boolean;
 }
 
 /** What goes over a port. */
@@ -51,13 +55,12 @@ export function createScriptLog(
   atLeastOne('maxRecordsPerSecond', maxRecordsPerSecond);
   atLeastOne('maxChars', maxChars);
   const send = target instanceof MessagePort ? postTo(target) : writeTo(target);
-  const gate = new RateGate(maxRecordsPerSecond, send);
+  const gate = new RateGate(maxRecordsPerSecond, send, target instanceof MessagePort ? undefined : target);
   return createInRealm(context, {
     post(level, msg) {
       gate.pass(() => ({
         level: level as ScriptLevel,
-        msg: msg.length > maxChars ? `${msg.slice(0, maxChars)}…` : msg,
-        ...(msg.length > maxChars && { chars: msg.length }),
+        ...bounded(msg, maxChars),
         ...(backtrace && { backtrace: captureScriptStack().slice(1, MAX_BACKTRACE_CHARS) }),
       }));
     },
@@ -65,12 +68,23 @@ export function createScriptLog(
   });
 }
 
-/** Logs what scripts in a worker send. Returns a function that ends it. */
-export function receiveScriptLog(logger: TreelineLogger, port: MessagePort): () => void {
-  const write = writeTo(logger);
+/**
+ * Logs what scripts in a worker send, within the same limits: a script may have got hold of its port. Returns a function that ends it.
+ *
+ * @throws RangeError for limits that are none.
+ */
+export function receiveScriptLog(
+  logger: TreelineLogger,
+  port: MessagePort,
+  { maxRecordsPerSecond = 1000, maxChars = 16_384 }: ScriptLogLimits = {},
+): () => void {
+  atLeastOne('maxRecordsPerSecond', maxRecordsPerSecond);
+  atLeastOne('maxChars', maxChars);
+  // The worker's own gate tells in one record more what it left out.
+  const gate = new RateGate(maxRecordsPerSecond + 1, writeTo(logger), logger);
   const receive = (message: unknown): void => {
-    const record = readRecord(message);
-    if (record) write(record);
+    const record = readRecord(message, maxChars);
+    if (record) gate.pass(() => record, record.dropped);
   };
   port.on('message', receive);
   port.unref();
@@ -89,17 +103,28 @@ function writeTo(logger: Pick<TreelineLogger, ScriptLevel>): (record: ScriptReco
 }
 
 /** Whatever has come from the worker. */
-function readRecord(message: unknown): ScriptRecord | undefined {
+function readRecord(message: unknown, maxChars: number): ScriptRecord | undefined {
   if (typeof message !== 'object' || message === null) return undefined;
   const { level, msg, backtrace, chars, dropped } = message as Record<string, unknown>;
   if (!SCRIPT_LEVELS.includes(level as ScriptLevel) || typeof msg !== 'string') return undefined;
   return {
     level: level as ScriptLevel,
-    msg,
-    ...(typeof backtrace === 'string' && { backtrace }),
-    ...(typeof chars === 'number' && { chars }),
+    // Cut by the worker already, and marked, it is one character longer.
+    ...(typeof chars === 'number' ? { chars, msg: msg.slice(0, maxChars + 1) } : bounded(msg, maxChars)),
+    ...(typeof backtrace === 'string' && { backtrace: backtrace.slice(0, MAX_BACKTRACE_CHARS) }),
     ...(typeof dropped === 'number' && { dropped }),
   };
+}
+
+function bounded(msg: string, maxChars: number): { readonly msg: string; readonly chars?: number } {
+  return msg.length > maxChars ? { msg: `${msg.slice(0, maxChars)}…`, chars: msg.length } : { msg };
+}
+
+/** What is to be told before the process ends. */
+const untold = new Set<() => void>();
+
+function tellAll(): void {
+  for (const tell of untold) tell();
 }
 
 /** Lets so many records through in each second, and tells in the next one how many it left out. */
@@ -111,12 +136,22 @@ class RateGate {
   #dropped = 0;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(most: number, send: (record: ScriptRecord) => void) {
+  readonly #logger: TreelineLogger | undefined;
+  readonly #tell = (): void => this.#tellDropped();
+
+  constructor(
+    most: number,
+    send: (record: ScriptRecord) => void,
+    /** Before it closes, it is told what is left. */
+    logger: TreelineLogger | undefined,
+  ) {
+    this.#logger = logger;
     this.#most = most;
     this.#send = send;
   }
 
-  pass(record: () => ScriptRecord): void {
+  /** `count` is how many it stands for: one that tells of others is none itself. */
+  pass(record: () => ScriptRecord, count = 1): void {
     const nowMs = performance.now();
     if (nowMs - this.#secondStartMs >= SECOND_MS) {
       this.#secondStartMs = nowMs;
@@ -124,16 +159,26 @@ class RateGate {
       this.#tellDropped();
     }
     if (++this.#count > this.#most) {
-      this.#dropped++;
-      this.#timer ??= setTimeout(() => this.#tellDropped(), SECOND_MS).unref();
+      if (this.#timer === undefined) this.#tellLater();
+      this.#dropped += count;
       return;
     }
     this.#send(record());
   }
 
+  #tellLater(): void {
+    this.#timer = setTimeout(this.#tell, SECOND_MS).unref();
+    // Before the logger's own listener, which delivers what is left.
+    if (untold.size === 0) process.prependListener('exit', tellAll);
+    untold.add(this.#tell);
+    if (this.#logger) contextOf(this.#logger).beforeClose.add(this.#tell);
+  }
+
   #tellDropped(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
+    if (untold.delete(this.#tell) && untold.size === 0) process.removeListener('exit', tellAll);
+    if (this.#logger) contextOf(this.#logger).beforeClose.delete(this.#tell);
     const dropped = this.#dropped;
     this.#dropped = 0;
     if (dropped > 0) this.#send({ level: 'warn', msg: '', dropped });

@@ -33,6 +33,17 @@ describe('redact by path', () => {
       { users: [{ email: 'a' }, { email: 'b' }] },
       { users: [{ email: '***' }, { email: '***' }] },
     ],
+    [
+      'err.token',
+      { err: { token: 'a', type: 'E' }, span: { op: 'close', err: { token: 'b', type: 'E' } } },
+      { err: { token: '***', type: 'E' }, span: { op: 'close', err: { token: '***', type: 'E' } } },
+    ],
+    ['err', { span: { op: 'close', err: { token: 'b' } } }, { span: { op: 'close', err: '***' } }],
+    [
+      '*.token',
+      { span: { token: 'a', err: { token: 'b' } } },
+      { span: { token: '***', err: { token: '***' } } },
+    ],
     ['users.1', { users: ['a', 'b', 'c'] }, { users: ['a', '***', 'c'] }],
     ['users[0].name', { users: [{ name: 'a' }, { name: 'b' }] }, { users: [{ name: '***' }, { name: 'b' }] }],
     ['headers["set-cookie"]', { headers: { 'set-cookie': ['a'] } }, { headers: { 'set-cookie': '***' } }],

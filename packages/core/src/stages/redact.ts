@@ -35,7 +35,7 @@ export function compileRedact(configs: readonly RedactConfig[]): LineTransform |
 function compileRules({ keys, paths, detectors, censor }: RedactConfig): Rules {
   const parsed = paths.flatMap((path) => {
     const segments = parseRedactPath(path);
-    return typeof segments === 'string' ? [] : [segments];
+    return typeof segments === 'string' ? [] : [segments, ...inSpanLine(segments)];
   });
   const lastKeys = parsed.map((segments) => segments.findLast(({ kind }) => kind === 'key'));
   const isOpen = lastKeys.some((segment) => segment === undefined);
@@ -49,6 +49,12 @@ function compileRules({ keys, paths, detectors, censor }: RedactConfig): Rules {
       ? undefined
       : [...new Set([...keys, ...words])].map((word) => (/^\d+$/.test(word) ? '[' : JSON.stringify(word))),
   };
+}
+
+/** The error that a line is about stands a level lower where the line closes a span. */
+function inSpanLine([first, ...rest]: readonly PathSegment[]): readonly (readonly PathSegment[])[] {
+  const isOfError = first?.kind === 'key' ? first.key === 'err' : first?.kind === 'any' && rest.length > 0;
+  return isOfError ? [[{ kind: 'key', key: 'span' }, { kind: 'key', key: 'err' }, ...rest]] : [];
 }
 
 function asksForAnything({ keys, paths, detectors }: Rules): boolean {
