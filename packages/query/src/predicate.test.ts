@@ -17,6 +17,12 @@ describe('compileFilter', () => {
     ['level>=warn', { level: 40 }, true],
     ['level>=warn', { level: 30 }, false],
     ['level=35', { level: 35 }, true],
+    ['level=35', { level: 35.5 }, true],
+    ['level>35', { level: 35.5 }, false],
+    ['level>=0', { level: -0.5 }, true],
+    // Whole milliseconds; what no date holds is no time.
+    ['time=2026-03-04T12:00:00.000Z', { time: NOW_MS + 0.5 }, true],
+    ['time>=2026-03-04', { time: 1e23 }, false],
     ['level:debug..info', { level: 20 }, true],
     ['level:error,fatal', { level: 50 }, true],
     // Bare words ignore ASCII case, and search msg only.

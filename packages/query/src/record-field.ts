@@ -18,8 +18,9 @@ export function fieldReader(field: Field): FieldReader {
 }
 
 const COLUMN_READERS: Readonly<Record<ColumnName, (record: LogRecord) => string | number | undefined>> = {
-  level: (record) => readLevel(record.level) ?? DEFAULT_LEVEL,
-  time: (record) => readTimeMs(record.time),
+  // Whole numbers, as a store keeps them.
+  level: (record) => clampInteger(readLevel(record.level) ?? DEFAULT_LEVEL),
+  time: (record) => readWholeMs(record.time),
   msg: (record) => (typeof record.msg === 'string' ? record.msg : undefined),
   source: (record) =>
     textOf(record['source']) ?? textOf(record.name) ?? textOf(record['service']) ?? textOf(record['app']),
@@ -30,6 +31,18 @@ const COLUMN_READERS: Readonly<Record<ColumnName, (record: LogRecord) => string 
   // Only a store numbers its records.
   id: () => undefined,
 };
+
+function clampInteger(value: number): number {
+  return Math.trunc(Math.min(Number.MAX_SAFE_INTEGER, Math.max(Number.MIN_SAFE_INTEGER, value)));
+}
+
+/** Dates end here (ECMA-262, 21.4.1.1); a time beyond is none. */
+const MAX_TIME_MS = 8.64e15;
+
+function readWholeMs(time: unknown): number | undefined {
+  const ms = readTimeMs(time);
+  return ms === undefined || Math.abs(ms) > MAX_TIME_MS ? undefined : Math.floor(ms);
+}
 
 function textOf(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined;

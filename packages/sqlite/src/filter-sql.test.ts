@@ -43,6 +43,8 @@ const KEYS = [
   '0',
   '__proto__',
   '',
+  '\ud800',
+  '\ufffd',
 ];
 const TEXTS = [
   '',
@@ -123,8 +125,10 @@ const line = fc
   .tuple(
     fc.record(
       {
-        level: fc.constantFrom(10, 30, 35, 50, 60),
-        time,
+        level: fc.constantFrom(10, 30, 35, 35.5, 50, 60, -0.5, 49.9, 1e300),
+        time: fc.oneof({ weight: 4, arbitrary: time }, fc.constantFrom(NOW_MS + 0.5, -0.5, 0, 8.64e15)),
+        '\ud800': json,
+        '\ufffd': json,
         name: anyText,
         source: json,
         type: json,
@@ -237,6 +241,11 @@ const { filter } = fc.letrec<{ filter: Filter }>((tie) => ({
   ),
 }));
 
+function compareColumn(name: 'level', op: '=' | '>', target: number): Filter {
+  const column = { kind: 'column', name } as const;
+  return { kind: 'compare', field: column, op, value: { kind: 'number', value: target }, orAbsent: false };
+}
+
 describe('a filter', () => {
   test(
     'finds in a store what its predicate finds in the records, whatever both are',
@@ -309,6 +318,24 @@ describe('a filter', () => {
       expect(ids({ ...compare, op: '=', value: text('\ud800') })).toEqual([1]);
       expect(ids({ ...compare, op: '<', value: text('\ue000') })).toEqual([1]);
     }
+    store.close();
+  });
+
+  test.each<[Filter, readonly number[]]>([
+    [compareColumn('level', '=', 35), [1]],
+    [compareColumn('level', '>', 35), [2]],
+    [compareColumn('level', '>', 2 ** 60), []],
+    [{ kind: 'exists', field: { kind: 'path', segments: ['\ud800'] } }, [1]],
+    [{ kind: 'exists', field: { kind: 'path', segments: ['\ufffd'] } }, [2]],
+  ])('%j compares what a row holds, by its predicate too', async (asked, ids) => {
+    const records = [
+      { level: 35.5, time: NOW_MS, '\ud800': 1 },
+      { level: 1e300, time: NOW_MS, '\ufffd': 1 },
+    ];
+    const store = await storeOf(records.map((record) => JSON.stringify(record)));
+    expect(Array.from(store.iterate({ filter: asked, order: 'asc' }), (row) => row.id)).toEqual(ids);
+    const holds = compileFilter(asked, TIMES);
+    expect(records.flatMap((record, index) => (holds(record) ? [index + 1] : []))).toEqual(ids);
     store.close();
   });
 

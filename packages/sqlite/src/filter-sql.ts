@@ -139,6 +139,7 @@ function compileField(
   const keys = field.segments.filter((segment) => typeof segment !== 'object');
   // Each element of a list may match: left to the predicate.
   if (keys.length < field.segments.length) return wholeRecord(filter, compiler);
+  if (keys.some((key) => typeof key === 'string' && isMangled(key))) return wholeRecord(filter, compiler);
   return native(pathOperand(jsonPath(keys)));
 }
 
