@@ -55,6 +55,7 @@ describe('a log', () => {
       'close',
       'count',
       'iterate',
+      'iteratePages',
       'meta',
       'path',
       'queryLogs',
