@@ -1,5 +1,5 @@
 /** Keys that the line's format owns; `level` and `time` stand in every line, the others on lines within a span. */
-const RESERVED_KEYS: ReadonlySet<string> = new Set([
+export const RESERVED_KEYS: ReadonlySet<string> = new Set([
   'level',
   'time',
   'trace_id',

@@ -1,5 +1,6 @@
 import { LEVEL_NAMES, messageOf, parseBytes, parseDuration, parserAction } from '@treeline/contract';
 import * as v from 'valibot';
+import { RESERVED_KEYS } from '../reserved-keys.ts';
 import { parseRedactPath } from '../stages/redact-path.ts';
 import { MAX_STREAMS } from './limits.ts';
 
@@ -57,24 +58,12 @@ const redactPath = v.pipe(
   }),
 );
 
-/** Keys that a record gets from the logger alone. */
-const RESERVED_KEYS = [
-  'level',
-  'time',
-  'trace_id',
-  'span_id',
-  'parent_span_id',
-  'trace_flags',
-  'span',
-  'span_seq',
-];
-
 const fields = (description: string) =>
   v.pipe(
     v.record(v.string(), v.unknown()),
     v.check(
-      (value) => !RESERVED_KEYS.some((key) => Object.hasOwn(value, key)),
-      `must not set what the logger sets: ${RESERVED_KEYS.join(', ')}`,
+      (value) => !Object.keys(value).some((key) => RESERVED_KEYS.has(key)),
+      `must not set what the logger sets: ${[...RESERVED_KEYS].join(', ')}`,
     ),
     v.description(description),
   );
